@@ -1,0 +1,85 @@
+import { z } from 'zod'
+
+/**
+ * The events that services tell each other, shared by both ends: a name, a topic, a key and a parser.
+ *
+ * Fields are only ever added, optional first. No secret and no one-time code ever enters an event.
+ */
+
+/** A kind of event. */
+export type EventDefinition<Type extends string = string, Data extends z.ZodType = z.ZodType> = {
+  /** CloudEvents `type`. */
+  readonly type: Type
+  /** The topic it travels on: the name of the service that emits it. */
+  readonly topic: string
+  /** Parses the body. Unknown fields are dropped, so that a newer sender does no harm. */
+  readonly data: Data
+  /** An event of this kind, to be put in the outbox. */
+  of(data: z.input<Data>): NewEvent
+}
+
+/** An event that has happened but has no id yet. */
+export type NewEvent = {
+  readonly type: string
+  readonly topic: string
+  /** The id whose events keep their order among each other. */
+  readonly key: string
+  readonly data: object
+}
+
+export type EventData<Definition> = Definition extends EventDefinition<string, infer Data> ? z.output<Data> : never
+
+function defineEvent<Type extends string, Data extends z.ZodType<object, object>>(
+  type: Type,
+  { topic, key, data }: { topic: string; key: (data: z.input<Data>) => string; data: Data },
+): EventDefinition<Type, Data> {
+  return { type, topic, data, of: (input) => ({ type, topic, key: key(input), data: input }) }
+}
+
+/** Minor units of an ISO 4217 currency. */
+const money = z.object({ amount: z.int().nonnegative(), currency: z.string().length(3) })
+
+const orderLine = z.object({
+  productId: z.uuid(),
+  sku: z.string(),
+  name: z.string(),
+  quantity: z.int().positive(),
+  unitPrice: money,
+})
+
+/** An account was created. Carries what is needed to write to the person. */
+export const userRegistered = defineEvent('user.registered', {
+  topic: 'users',
+  key: (data) => data.userId,
+  data: z.object({ userId: z.uuid(), name: z.string(), email: z.string(), locale: z.string() }),
+})
+
+/** The hold of an order's items ended before the order was paid; the items are for sale again. */
+export const reservationExpired = defineEvent('reservation.expired', {
+  topic: 'products',
+  key: (data) => data.orderId,
+  data: z.object({ orderId: z.uuid() }),
+})
+
+/** An order was placed and its items are held. */
+export const orderCreated = defineEvent('order.created', {
+  topic: 'orders',
+  key: (data) => data.orderId,
+  data: z.object({
+    orderId: z.uuid(),
+    number: z.string(),
+    customerId: z.uuid(),
+    items: z.array(orderLine),
+    total: money,
+  }),
+})
+
+/** An order ended without delivery. */
+export const orderCancelled = defineEvent('order.cancelled', {
+  topic: 'orders',
+  key: (data) => data.orderId,
+  data: z.object({ orderId: z.uuid(), number: z.string(), customerId: z.uuid(), reason: z.string() }),
+})
+
+/** Every event there is. */
+export const events = [userRegistered, reservationExpired, orderCreated, orderCancelled] as const

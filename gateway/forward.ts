@@ -1,0 +1,170 @@
+import type { GraphQLDataSource } from '@apollo/gateway'
+import {
+  type FieldNode,
+  type FragmentDefinitionNode,
+  type GraphQLFormattedError,
+  Kind,
+  parse,
+  type SelectionSetNode,
+} from 'graphql'
+import { errors, Pool } from 'undici'
+import type { ServiceError } from '#platform/errors.ts'
+import { graphqlError } from '#platform/http.ts'
+import type { Log } from '#platform/log.ts'
+import { timedOut, unavailable } from '#platform/mask.ts'
+
+/** What a fetch needs to know of the request it is made for. */
+export type GatewayContext = {
+  readonly requestId: string
+  readonly traceparent: string
+  /** When the client's request is answered with what there is, in milliseconds since the epoch. */
+  readonly deadline: number
+  /** The signed principal. Absent when the gateway has no key. */
+  readonly principalToken?: string
+}
+
+export type ForwarderOptions = {
+  /** The subgraph's name. */
+  name: string
+  /** GraphQL URLs of its instances. */
+  urls: readonly string[]
+  /** Milliseconds that a fetch may take. */
+  timeout: number
+  log: Log
+}
+
+/** Connections to one instance. */
+const connections = 100
+/** Bytes of a response, at the most. */
+const responseLimit = 16 * 1024 * 1024
+/** Errors reported for one failed fetch, however many fields it leaves empty. */
+const mostErrors = 100
+
+type Response = {
+  data?: Record<string, unknown> | null
+  errors?: GraphQLFormattedError[]
+  extensions?: Record<string, unknown>
+}
+type Fetch = { query: string; variables: Record<string, unknown>; operationName?: string }
+
+/**
+ * Fetches from one subgraph, from its instances in turn. A fetch that fails is an answer without data and with an error
+ * at each field it was for, so that the rest of the client's operation is answered and the client sees what is missing.
+ */
+export function createForwarder({ name, urls, timeout, log }: ForwarderOptions) {
+  const targets = urls.map((url) => {
+    const { origin, pathname, search } = new URL(url)
+    return { path: `${pathname}${search}`, pool: new Pool(origin, { connections, maxResponseSize: responseLimit }) }
+  })
+  let turn = 0
+
+  async function send(fetch: Fetch, context: GatewayContext): Promise<Response> {
+    const target = targets[turn++ % targets.length]
+    if (!target) throw unavailable(name)
+    const time = Math.min(timeout, context.deadline - Date.now())
+    if (time <= 0) throw timedOut(name)
+    try {
+      const { statusCode, headers, body } = await target.pool.request({
+        method: 'POST',
+        path: target.path,
+        headers: headersOf(context, time),
+        body: JSON.stringify(fetch),
+        signal: AbortSignal.timeout(time),
+      })
+      if (!String(headers['content-type']).includes('json')) {
+        await body.dump()
+        throw new Error(`${statusCode} without JSON`)
+      }
+      const response = (await body.json()) as Response
+      if (statusCode >= 500) throw new Error(`status ${statusCode}`)
+      if (typeof response !== 'object' || response === null || !('data' in response || 'errors' in response)) {
+        throw new Error(`${statusCode} without a GraphQL response`)
+      }
+      return response
+    } catch (error) {
+      const late =
+        error instanceof DOMException ||
+        error instanceof errors.HeadersTimeoutError ||
+        error instanceof errors.BodyTimeoutError
+      throw late ? timedOut(name, error) : unavailable(name, error)
+    }
+  }
+
+  const dataSource: GraphQLDataSource = {
+    async process({ request, context }) {
+      const { query = '', variables = {}, operationName } = request
+      const fetch = { query, variables, ...(operationName && { operationName }) }
+      try {
+        return await send(fetch, context as GatewayContext)
+      } catch (error) {
+        log.warn('fetch failed', { subgraph: name, error })
+        return missing(fetch, error as ServiceError)
+      }
+    },
+  }
+  return {
+    name,
+    dataSource,
+    /** Rejects when the subgraph does not answer the simplest query. */
+    check: (context: GatewayContext) => send({ query: '{__typename}', variables: {} }, context),
+    close: () => Promise.all(targets.map(({ pool }) => pool.close())),
+  }
+}
+
+export type Forwarder = ReturnType<typeof createForwarder>
+
+function headersOf({ requestId, traceparent, principalToken }: GatewayContext, time: number): Record<string, string> {
+  return {
+    'content-type': 'application/json',
+    accept: 'application/json',
+    'x-request-id': requestId,
+    'x-timeout-ms': String(time),
+    traceparent,
+    ...(principalToken && { 'x-principal': principalToken }),
+  }
+}
+
+/** The answer of a fetch that failed: every field it was for is null, with the error at its path. */
+function missing({ query, variables }: Fetch, error: ServiceError): Response {
+  const { definitions } = parse(query, { noLocation: true })
+  const fragments = new Map(
+    definitions.flatMap((node) => (node.kind === Kind.FRAGMENT_DEFINITION ? [[node.name.value, node]] : [])),
+  )
+  const operation = definitions.find((node) => node.kind === Kind.OPERATION_DEFINITION)
+  const fields = operation ? fieldsOf(operation.selectionSet, undefined, fragments) : []
+  const { representations } = variables as { representations?: { __typename: string }[] }
+  const [entities] = fields
+  const paths =
+    representations && entities?.selectionSet
+      ? representations.flatMap(({ __typename }, index) =>
+          fieldsOf(entities.selectionSet, __typename, fragments).map((field) => [
+            '_entities',
+            index,
+            responseName(field),
+          ]),
+        )
+      : fields.map((field) => [responseName(field)])
+  return {
+    data: representations ? { _entities: representations.map(() => null) } : null,
+    errors: paths.slice(0, mostErrors).map((path) => ({ ...graphqlError(error), path })),
+  }
+}
+
+/** The fields that a selection has for a type. */
+function fieldsOf(
+  selectionSet: SelectionSetNode | undefined,
+  typename: string | undefined,
+  fragments: ReadonlyMap<string, FragmentDefinitionNode>,
+): FieldNode[] {
+  return (selectionSet?.selections ?? []).flatMap((selection) => {
+    if (selection.kind === Kind.FIELD) return selection.name.value === '__typename' ? [] : [selection]
+    const fragment = selection.kind === Kind.INLINE_FRAGMENT ? selection : fragments.get(selection.name.value)
+    const condition = fragment?.typeCondition?.name.value
+    if (typename !== undefined && condition !== undefined && condition !== typename) return []
+    return fieldsOf(fragment?.selectionSet, typename, fragments)
+  })
+}
+
+function responseName({ alias, name }: FieldNode): string {
+  return (alias ?? name).value
+}

@@ -1,0 +1,41 @@
+import { run } from '#platform/lifecycle.ts'
+import { createMask } from '#platform/mask.ts'
+import { createPrincipalSigner } from '#platform/principal.ts'
+import { createAuthenticator } from './auth.ts'
+import { readConfig } from './config.ts'
+import { createGateway } from './server.ts'
+import { loadSupergraph } from './supergraph.ts'
+
+const name = 'gateway'
+const sandboxOrigin = 'https://studio.apollographql.com'
+
+await run(name, readConfig, async ({ config, log, lifecycle }) => {
+  const development = config.NODE_ENV !== 'production'
+  const urls: Record<string, readonly string[] | undefined> = {
+    users: config.USERS_URLS,
+    products: config.PRODUCTS_URLS,
+    orders: config.ORDERS_URLS,
+    notifications: config.NOTIFICATIONS_URLS,
+  }
+
+  const http = await createGateway({
+    supergraphSdl: await loadSupergraph(config.SUPERGRAPH_FILE),
+    authenticate: createAuthenticator({
+      jwksUrl: config.JWKS_URL,
+      issuer: config.TOKEN_ISSUER,
+      audience: config.TOKEN_AUDIENCE,
+    }),
+    signPrincipal: config.SERVICE_PRIVATE_KEY && createPrincipalSigner({ key: config.SERVICE_PRIVATE_KEY }),
+    urlsOf: (subgraph) => urls[subgraph],
+    sandbox: development,
+    origins: config.CORS_ORIGINS ?? (development ? [sandboxOrigin] : []),
+    requestTimeout: config.REQUEST_TIMEOUT,
+    subgraphTimeout: config.SUBGRAPH_TIMEOUT,
+    bodyLimit: config.BODY_LIMIT,
+    lifecycle,
+    mask: createMask({ service: name, log }),
+    log,
+  })
+  await http.listen({ host: config.HOST, port: config.PORT })
+  lifecycle.onStop('http', () => http.close())
+})

@@ -1,0 +1,145 @@
+import { randomUUID } from 'node:crypto'
+import { ApolloGateway } from '@apollo/gateway'
+import { ApolloServer, type ApolloServerPlugin } from '@apollo/server'
+import {
+  ApolloServerPluginCacheControlDisabled,
+  ApolloServerPluginInlineTraceDisabled,
+  ApolloServerPluginLandingPageDisabled,
+  ApolloServerPluginUsageReportingDisabled,
+} from '@apollo/server/plugin/disabled'
+import { ApolloServerPluginLandingPageLocalDefault } from '@apollo/server/plugin/landingPage/default'
+import { fastifyApolloHandler } from '@as-integrations/fastify'
+import cors from '@fastify/cors'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { continueTrace, runWithContext } from '#platform/context.ts'
+import { createHealth } from '#platform/health.ts'
+import { createHttpServer, type HttpOptions } from '#platform/http.ts'
+import type { Log } from '#platform/log.ts'
+import type { Principal } from '#platform/principal.ts'
+import type { Authenticator } from './auth.ts'
+import { createErrorFormatter } from './errors.ts'
+import { createForwarder, type Forwarder, type GatewayContext } from './forward.ts'
+
+export type GatewayOptions = Omit<HttpOptions, 'health'> & {
+  supergraphSdl: string
+  authenticate: Authenticator
+  /** Absent: subgraphs get no principal. */
+  signPrincipal: ((principal: Principal) => Promise<string>) | undefined
+  /** URLs of a subgraph's instances, where they are not the one in the supergraph schema. */
+  urlsOf: (subgraph: string) => readonly string[] | undefined
+  /** Apollo Sandbox at the GraphQL path, and introspection. */
+  sandbox: boolean
+  /** Origins whose pages may call. */
+  origins: readonly string[]
+  /** Milliseconds. */
+  requestTimeout: number
+  subgraphTimeout: number
+  log: Log
+}
+
+/** The graph's front door: GraphQL at `/graphql`. */
+export async function createGateway(options: GatewayOptions): Promise<FastifyInstance> {
+  const {
+    supergraphSdl,
+    authenticate,
+    signPrincipal,
+    urlsOf,
+    sandbox,
+    origins,
+    requestTimeout,
+    subgraphTimeout,
+    log,
+    ...http
+  } = options
+  const forwarders: Forwarder[] = []
+  const gateway = new ApolloGateway({
+    supergraphSdl,
+    buildService({ name, url = '' }) {
+      const forwarder = createForwarder({ name, urls: urlsOf(name) ?? [url], timeout: subgraphTimeout, log })
+      forwarders.push(forwarder)
+      return forwarder.dataSource
+    },
+  })
+  const apollo = new ApolloServer<GatewayContext>({
+    gateway,
+    introspection: sandbox,
+    includeStacktraceInErrorResponses: false,
+    formatError: createErrorFormatter({ log }),
+    stopOnTerminationSignals: false,
+    plugins: plugins(sandbox),
+  })
+  await apollo.start()
+
+  async function newContext(principal: Principal, requestId: string, traceparent?: string): Promise<GatewayContext> {
+    const principalToken = await signPrincipal?.(principal)
+    return {
+      requestId,
+      traceparent: continueTrace(traceparent),
+      deadline: Date.now() + requestTimeout,
+      ...(principalToken && { principalToken }),
+    }
+  }
+  const health = createHealth(
+    forwarders.map(({ name, check }) => ({
+      name,
+      check: async () => check(await newContext(nobody, 'health')),
+      required: false,
+    })),
+  )
+  await health.start()
+
+  const app = createHttpServer({ ...http, health })
+  await app.register(cors, {
+    origin: [...origins],
+    methods: ['GET', 'POST'],
+    exposedHeaders: ['x-request-id'],
+    maxAge: 86_400,
+  })
+  const contexts = new WeakMap<FastifyRequest, GatewayContext>()
+  const contextOf = (request: FastifyRequest): GatewayContext => {
+    const context = contexts.get(request)
+    if (!context) throw new Error('The request was not authenticated.')
+    return context
+  }
+  app.route({
+    method: ['GET', 'POST'],
+    url: '/graphql',
+    async onRequest(request, reply) {
+      const { authorization, traceparent } = request.headers
+      const requestId = requestIdOf(request)
+      reply.header('x-request-id', requestId)
+      const principal = await authenticate(authorization, request.ip)
+      contexts.set(
+        request,
+        await newContext(principal, requestId, typeof traceparent === 'string' ? traceparent : undefined),
+      )
+    },
+    // After the body is read, since reading it loses the context.
+    preHandler: (request, _reply, next) => runWithContext(contextOf(request), next),
+    handler: fastifyApolloHandler(apollo, { context: async (request) => contextOf(request) }),
+  })
+  app.get('/', (_request, reply) => reply.redirect('/graphql'))
+  app.addHook('onClose', async () => {
+    health.stop()
+    await apollo.stop()
+    await Promise.all(forwarders.map(({ close }) => close()))
+  })
+  return app
+}
+
+const nobody: Principal = { sub: null, sid: null, scopes: [], anonymous: true, address: null }
+
+function plugins(sandbox: boolean): ApolloServerPlugin[] {
+  return [
+    sandbox ? ApolloServerPluginLandingPageLocalDefault({ footer: false }) : ApolloServerPluginLandingPageDisabled(),
+    ApolloServerPluginUsageReportingDisabled(),
+    ApolloServerPluginInlineTraceDisabled(),
+    ApolloServerPluginCacheControlDisabled(),
+  ]
+}
+
+/** The client's request id, where it is one that can stand in a log; else a new one. */
+function requestIdOf({ headers }: FastifyRequest): string {
+  const id = headers['x-request-id']
+  return typeof id === 'string' && /^[\w.-]{1,128}$/.test(id) ? id : randomUUID()
+}

@@ -1,0 +1,59 @@
+import type { EventHandler } from './handlers.ts'
+
+/** A CloudEvents 1.0 event on its way. https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md */
+export type BusEvent = {
+  /** Identifies the event for good: a repeat has the same id. */
+  readonly id: string
+  readonly type: string
+  readonly topic: string
+  /** Events of one topic with one key arrive in the order they were published. */
+  readonly key: string
+  /** The service that emitted it. */
+  readonly source: string
+  readonly time: Date
+  /** Counts the events of its aggregate, so that a late or replayed one is recognised. CloudEvents `sequence`. */
+  readonly sequence: number
+  readonly traceparent?: string
+  readonly data: unknown
+}
+
+/**
+ * The event log. Two implementations, one contract (test/contract/bus.ts):
+ * - an event that `publish` acknowledged reaches every group, at least once;
+ * - events with one key reach a group in the order they were published, one after the other;
+ * - an event counts as delivered to a group when its handler returned, not before;
+ * - members of one group share its events; a member that dies leaves its share to the others;
+ * - poison goes to the dead-letter topic of its group with the reason, and the rest flows (platform/bus/delivery.ts).
+ */
+export type Bus = {
+  /** Resolves when every event is stored for good. Rejects otherwise; some may be stored all the same. */
+  publish(events: readonly BusEvent[]): Promise<void>
+  /** Joins a group, and goes on trying to when the log is away. A new group starts with the oldest event there is. */
+  subscribe(options: SubscribeOptions): Subscription
+  /** Rejects when the log cannot be reached. */
+  check(): Promise<unknown>
+  /** Stops every subscription and publishes no more. */
+  close(): Promise<void>
+}
+
+export type SubscribeOptions = {
+  /** The group's name: that of the consuming service. */
+  group: string
+  /** What is done with which events. Other events on the same topics are passed over. */
+  handlers: readonly EventHandler[]
+}
+
+export type Subscription = {
+  /** Resolves when this member first has its share of the partitions. */
+  readonly joined: Promise<void>
+  /** Finishes the event at hand, leaves the group and leaves the rest to others. */
+  stop(): Promise<void>
+}
+
+/** Partitions of every topic. */
+export const partitionCount = 12
+
+/** Where a group's poison goes. */
+export function deadLetterTopic(topic: string, group: string): string {
+  return `${topic}.${group}.dlq`
+}

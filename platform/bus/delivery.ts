@@ -1,0 +1,87 @@
+import { continueTrace, runWithContext } from '../context.ts'
+import { isDataRefusal, isTransientDatabaseError } from '../database/failures.ts'
+import { ServiceError } from '../errors.ts'
+import type { Log } from '../log.ts'
+import { fromRecord, type LogRecord } from './cloudevents.ts'
+import { type EventHandler, PoisonError } from './handlers.ts'
+
+/** Milliseconds before the first repeat of an event that met a transient failure; doubled for each next one. */
+const firstPause = 100
+const longestPause = 10_000
+
+export type Position = { topic: string; partition: number; offset: string }
+
+export type DeliveryOptions = {
+  group: string
+  handlers: readonly EventHandler[]
+  /** Stores a record that is given up. Resolves when it is stored for good. */
+  deadLetter: (record: LogRecord, position: Position) => Promise<void>
+  log: Log
+}
+
+/**
+ * Delivers one record at a time of each partition, and decides what a failure means:
+ * - transient (a database or a peer is away or busy): the same record comes again, after a pause that grows;
+ * - poison (it does not parse, means nothing legal, or meets a bug): it goes to the dead letters with the reason.
+ *
+ * Returns 0 when the partition may go on, else the milliseconds after which the record is to be delivered again.
+ */
+export function createDelivery({ group, handlers, deadLetter, log }: DeliveryOptions) {
+  const failures = new Map<string, number>()
+  const byType = new Map(handlers.map((handler) => [`${handler.topic} ${handler.type}`, handler]))
+
+  async function attempt(record: LogRecord, { topic }: Position): Promise<void> {
+    const event = fromRecord(topic, record)
+    const handler = byType.get(`${event.topic} ${event.type}`)
+    if (handler) await runWithContext({ traceparent: continueTrace(event.traceparent) }, () => handler.handle(event))
+  }
+
+  return async function deliver(record: LogRecord, position: Position): Promise<number> {
+    const partition = `${position.topic}/${position.partition}`
+    const attempts = (failures.get(partition) ?? 0) + 1
+    try {
+      try {
+        await attempt(record, position)
+      } catch (error) {
+        if (!isPoison(error)) throw error
+        log.error('event is poison', { group, ...position, error })
+        await deadLetter(withReason(record, error, position, attempts), position)
+      }
+      failures.delete(partition)
+      return 0
+    } catch (error) {
+      failures.set(partition, attempts)
+      const pause = Math.min(longestPause, firstPause * 2 ** (attempts - 1)) * (0.5 + Math.random() / 2)
+      log.warn('event delayed', { group, ...position, attempts, pause: Math.round(pause), error })
+      return Math.ceil(pause)
+    }
+  }
+}
+
+/** A repeat cannot help: the event is at fault, or our code is. */
+function isPoison(error: unknown): boolean {
+  if (error instanceof PoisonError) return true
+  if (error instanceof ServiceError) return !error.retryable && error.code !== 'INTERNAL_SERVER_ERROR'
+  if (isTransientDatabaseError(error)) return false
+  if (isDataRefusal(error)) return true
+  return [TypeError, RangeError, ReferenceError, SyntaxError].some((bug) => error instanceof bug)
+}
+
+function withReason(
+  record: LogRecord,
+  error: unknown,
+  { topic, partition, offset }: Position,
+  attempts: number,
+): LogRecord {
+  const reason = error instanceof ServiceError ? `${error.code}: ${error.message}` : String(error)
+  const headers = {
+    ...record.headers,
+    'dlq-error': reason,
+    'dlq-topic': topic,
+    'dlq-partition': String(partition),
+    'dlq-offset': offset,
+    'dlq-attempts': String(attempts),
+    'dlq-failed-at': new Date().toISOString(),
+  }
+  return { ...record, headers }
+}

@@ -1,0 +1,61 @@
+import type { SASLOptions } from 'kafkajs'
+import { z } from 'zod'
+import { databaseUrl } from '../database/open.ts'
+import { list, type Parsed, type processSettings } from '../env.ts'
+import type { Log } from '../log.ts'
+import type { Bus } from './bus.ts'
+
+/** Which event log: Kafka where brokers are named, else tables of a PostgreSQL database. */
+export const busSettings = {
+  /** Kafka brokers, `host:port` separated by commas. Required in production. */
+  KAFKA_BROKERS: list.optional(),
+  /** `true` to speak TLS with the brokers. */
+  KAFKA_TLS: z.stringbool().default(false),
+  /** How to sign in at the brokers. Default: not at all. */
+  KAFKA_SASL_MECHANISM: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).optional(),
+  KAFKA_SASL_USERNAME: z.string().optional(),
+  KAFKA_SASL_PASSWORD: z.string().optional(),
+  /** The database of the embedded event log. Used without KAFKA_BROKERS. */
+  EVENTS_DATABASE_URL: databaseUrl.optional(),
+}
+
+type BusConfig = Parsed<typeof busSettings>
+
+/** What the settings must be together. */
+export function busRules(config: Partial<BusConfig & Parsed<typeof processSettings>>): string[] {
+  const { NODE_ENV, KAFKA_BROKERS, EVENTS_DATABASE_URL, KAFKA_SASL_MECHANISM: mechanism } = config
+  const faults: string[] = []
+  if (!KAFKA_BROKERS && NODE_ENV === 'production') faults.push('KAFKA_BROKERS: is not set, and production needs Kafka')
+  else if (!KAFKA_BROKERS && !EVENTS_DATABASE_URL) faults.push('KAFKA_BROKERS or EVENTS_DATABASE_URL: neither is set')
+  if (mechanism && !(config.KAFKA_SASL_USERNAME && config.KAFKA_SASL_PASSWORD)) {
+    faults.push('KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD: not both are set, and KAFKA_SASL_MECHANISM needs them')
+  }
+  return faults
+}
+
+/** Opens the event log that the settings name. Loads only the client that is used. */
+export async function openBus({
+  config,
+  clientId,
+  log,
+}: {
+  config: BusConfig
+  clientId: string
+  log: Log
+}): Promise<Bus> {
+  if (config.KAFKA_BROKERS) {
+    const { createKafkaBus } = await import('./kafka.ts')
+    return createKafkaBus({ brokers: config.KAFKA_BROKERS, clientId, tls: config.KAFKA_TLS, sasl: sasl(config), log })
+  }
+  const { createPostgresBus } = await import('./postgres.ts')
+  return createPostgresBus({ url: config.EVENTS_DATABASE_URL ?? '', log })
+}
+
+function sasl({
+  KAFKA_SASL_MECHANISM: mechanism,
+  KAFKA_SASL_USERNAME,
+  KAFKA_SASL_PASSWORD,
+}: BusConfig): SASLOptions | undefined {
+  if (!mechanism) return undefined
+  return { mechanism, username: KAFKA_SASL_USERNAME ?? '', password: KAFKA_SASL_PASSWORD ?? '' } as SASLOptions
+}

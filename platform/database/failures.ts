@@ -1,0 +1,58 @@
+/**
+ * What a failed database call means. Prisma's codes: https://www.prisma.io/docs/orm/reference/error-reference,
+ * PostgreSQL's: https://www.postgresql.org/docs/current/errcodes-appendix.html
+ */
+
+/** `overloaded`: no connection was free in time. `unavailable`: the server cannot be reached or is going down. */
+export function databaseFailure(error: unknown): 'overloaded' | 'unavailable' | undefined {
+  const { code, message } = shape(error)
+  const state = sqlState(error) ?? ''
+  if (code === 'P2024' || state === '53300') return 'overloaded'
+  if (code === 'P2028' && message.includes('Unable to start')) return 'overloaded'
+  if (message === 'timeout exceeded when trying to connect') return 'overloaded'
+  if (['P1001', 'P1002', 'P1008', 'P1017', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT'].includes(code))
+    return 'unavailable'
+  if (state.startsWith('08') || /^57P0[123]$/.test(state) || message.startsWith('Connection terminated'))
+    return 'unavailable'
+  return undefined
+}
+
+/** True when the same call may succeed later: the server is away or busy, or another transaction was in the way. */
+export function isTransientDatabaseError(error: unknown): boolean {
+  const { code } = shape(error)
+  const state = sqlState(error) ?? ''
+  return (
+    databaseFailure(error) !== undefined ||
+    ['P2028', 'P2034', 'P1011'].includes(code) ||
+    // Serialization failure and deadlock, insufficient resources, lock timeout, statement timeout.
+    /^(40|53|55P03|57014)/.test(state)
+  )
+}
+
+/** True when the database refused data: it violates a constraint or cannot be stored. A repeat is refused again. */
+export function isDataRefusal(error: unknown): boolean {
+  return /^2[23]/.test(sqlState(error) ?? '')
+}
+
+export function isUniqueViolation(error: unknown, index: string): boolean {
+  const cause = driverCause(error)
+  return cause?.originalCode === '23505' && cause.constraint?.index === index
+}
+
+type DriverCause = { originalCode?: string; constraint?: { index?: string } }
+
+function sqlState(error: unknown): string | undefined {
+  const { code } = shape(error)
+  return driverCause(error)?.originalCode ?? (/^[0-9A-Z]{5}$/.test(code) && !code.startsWith('P') ? code : undefined)
+}
+
+/** Prisma keeps what PostgreSQL said here. */
+function driverCause(error: unknown): DriverCause | undefined {
+  const { meta } = error as { meta?: { driverAdapterError?: { cause?: DriverCause } } }
+  return meta?.driverAdapterError?.cause
+}
+
+function shape(error: unknown): { code: string; message: string } {
+  const { code, message } = error as { code?: unknown; message?: unknown }
+  return { code: typeof code === 'string' ? code : '', message: typeof message === 'string' ? message : '' }
+}

@@ -1,0 +1,77 @@
+import { z } from 'zod'
+
+/** Settings that are missing or wrong, all of them. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+  readonly faults: readonly string[]
+
+  constructor(faults: readonly string[]) {
+    super(['Cannot start. Settings that are missing or wrong:', ...faults].join('\n  '))
+    this.faults = faults
+  }
+}
+
+/** The settings of a process: a variable's name and how it is read. */
+export type Settings = Record<string, z.ZodType>
+export type Parsed<S extends Settings> = { readonly [Name in keyof S]: z.output<S[Name]> }
+
+/** A rule over several settings: the faults it finds. Sees only what parsed. */
+export type Rule<S extends Settings> = (values: Partial<Parsed<S>>) => string[]
+
+/** Reads every setting at once and reports every fault at once. An empty variable counts as absent. */
+export function readEnv<S extends Settings>(settings: S, rules: Rule<S>[] = [], source = process.env): Parsed<S> {
+  const faults: string[] = []
+  const values: Record<string, unknown> = {}
+  for (const [name, type] of Object.entries(settings)) {
+    const text = source[name] === '' ? undefined : source[name]
+    const result = type.safeParse(text)
+    if (result.success) values[name] = result.data
+    else
+      faults.push(
+        `${name}: ${text === undefined ? 'is not set' : result.error.issues.map(({ message }) => message).join('; ')}`,
+      )
+  }
+  for (const rule of rules) faults.push(...rule(values as Partial<Parsed<S>>))
+  if (faults.length > 0) throw new ConfigError(faults)
+  return values as Parsed<S>
+}
+
+/** A whole number from text. */
+export function integer(min: number, max = Number.MAX_SAFE_INTEGER) {
+  return z.coerce.number('must be a whole number').int('must be a whole number').min(min).max(max)
+}
+
+export const port = integer(0, 65_535)
+
+/** Text separated by commas. */
+export const list = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== ''),
+)
+
+/** JSON of a given shape, in one variable. */
+export function json<T extends z.ZodType>(shape: T) {
+  return z
+    .string()
+    .transform((text, context): unknown => {
+      try {
+        return JSON.parse(text)
+      } catch {
+        context.addIssue('must be JSON')
+        return z.NEVER
+      }
+    })
+    .pipe(shape)
+}
+
+/** Settings that every process has. */
+export const processSettings = {
+  /** `production` refuses embedded parts and demo data. Default development. */
+  NODE_ENV: z.enum(['development', 'production', 'test']).default('development'),
+  /** What is logged. Default info. */
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  /** The address listened on. Default 127.0.0.1: this machine only. */
+  HOST: z.string().default('127.0.0.1'),
+}

@@ -1,0 +1,97 @@
+import {
+  type Metadata,
+  Server,
+  ServerCredentials,
+  type ServerUnaryCall,
+  type ServiceDefinition,
+  type sendUnaryData,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js'
+import { continueTrace, runWithContext } from '../context.ts'
+import { ServiceError } from '../errors.ts'
+import type { Mask } from '../mask.ts'
+import type { Principal } from '../principal.ts'
+import type { Rpcs } from './service.ts'
+import { toRpcError } from './status.ts'
+
+/** One RPC: who may call it, and what it does. */
+export type Rpc<Input, Output> = {
+  /** The services that may call it. Others get PERMISSION_DENIED. */
+  readonly callers: readonly string[]
+  readonly handle: (input: Input, call: RpcCall) => Promise<Output>
+}
+
+export type RpcCall = {
+  /** The calling service. */
+  readonly caller: string
+  /** The user behind the call, as the gateway vouched. Throws UNAUTHENTICATED where there is none. */
+  principal(): Promise<Principal>
+}
+
+/** The handlers of a service, one for each of its RPCs. */
+export type RpcHandlers<Definition> = {
+  readonly [Name in keyof Rpcs<Definition>]: Rpc<
+    Rpcs<Definition>[Name]['parsedInput'],
+    Rpcs<Definition>[Name]['output']
+  >
+}
+
+export type GrpcServerOptions = {
+  /** Returns the calling service's name. Throws UNAUTHENTICATED. */
+  verifyCaller: (token: string | undefined) => Promise<string>
+  verifyPrincipal: (token: string | undefined) => Promise<Principal>
+  mask: Mask
+}
+
+/** A gRPC server for peers: every call proves which service it comes from, and obeys its caller's deadline. */
+export function createGrpcServer({ verifyCaller, verifyPrincipal, mask }: GrpcServerOptions) {
+  const server = new Server({ 'grpc.max_receive_message_length': 1024 * 1024 })
+
+  function unary<Input, Output>({ callers, handle }: Rpc<Input, Output>) {
+    return (call: ServerUnaryCall<Input, Output>, answer: sendUnaryData<Output>): void => {
+      const principalToken = text(call.metadata, 'x-principal')
+      const requestId = text(call.metadata, 'x-request-id')
+      const deadline = Number(call.getDeadline())
+      const context = {
+        traceparent: continueTrace(text(call.metadata, 'traceparent')),
+        ...(requestId && { requestId }),
+        ...(principalToken && { principalToken }),
+        ...(Number.isFinite(deadline) && { deadline }),
+      }
+      void runWithContext(context, async () => {
+        try {
+          const caller = await verifyCaller(text(call.metadata, 'authorization')?.replace(/^Bearer /, ''))
+          if (!callers.includes(caller)) throw new ServiceError('FORBIDDEN', `${caller} may not call this.`)
+          answer(null, await handle(call.request, { caller, principal: () => verifyPrincipal(principalToken) }))
+        } catch (error) {
+          answer(toRpcError(mask(error)))
+        }
+      })
+    }
+  }
+
+  return {
+    add<Definition extends ServiceDefinition>(service: Definition, handlers: RpcHandlers<Definition>): void {
+      const implementation: UntypedServiceImplementation = {}
+      for (const [name, rpc] of Object.entries<Rpc<unknown, unknown>>(handlers)) implementation[name] = unary(rpc)
+      server.addService(service, implementation)
+    },
+    /** Listens and returns the port. */
+    listen(host: string, port: number): Promise<number> {
+      return new Promise((resolve, reject) => {
+        server.bindAsync(`${host}:${port}`, ServerCredentials.createInsecure(), (error, bound) =>
+          error ? reject(error) : resolve(bound),
+        )
+      })
+    },
+    /** Takes no new calls and waits for those under way. */
+    close(): Promise<void> {
+      return new Promise((resolve) => server.tryShutdown(() => resolve()))
+    },
+  }
+}
+
+function text(metadata: Metadata, key: string): string | undefined {
+  const [value] = metadata.get(key)
+  return typeof value === 'string' ? value : undefined
+}

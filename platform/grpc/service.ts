@@ -1,0 +1,29 @@
+import { loadPackageDefinition, type ServiceDefinition } from '@grpc/grpc-js'
+import { loadSync, type MethodDefinition } from '@grpc/proto-loader'
+
+/** The RPCs of a service definition that `proto-loader-gen-types` wrote: what they take and what they return. */
+export type Rpcs<Definition> = {
+  [Name in keyof Definition as string extends Name
+    ? never
+    : number extends Name
+      ? never
+      : Name]: Definition[Name] extends MethodDefinition<
+    infer Input,
+    infer Output,
+    infer ParsedInput,
+    infer ParsedOutput
+  >
+    ? { input: Input; output: Output; parsedInput: ParsedInput; parsedOutput: ParsedOutput }
+    : never
+}
+
+/** Reads a service, such as `users.v1.UserService`, from its proto file. */
+export function loadService<Definition extends ServiceDefinition>(file: URL, name: string): Definition {
+  // The same options as tools/generate.ts writes the types with.
+  const options = { longs: String, enums: String, defaults: true, oneofs: true }
+  let found: unknown = loadPackageDefinition(loadSync(file.pathname, options))
+  for (const part of name.split('.')) found = (found as Record<string, unknown> | undefined)?.[part]
+  const { service } = (found ?? {}) as { service?: Definition }
+  if (!service) throw new Error(`There is no service ${name} in ${file.pathname}.`)
+  return service
+}

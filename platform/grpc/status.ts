@@ -1,0 +1,54 @@
+import { Metadata, type ServiceError as RpcError, status } from '@grpc/grpc-js'
+import { type ErrorCode, type ErrorDetails, isErrorCode, ServiceError } from '../errors.ts'
+import { timedOut, unavailable } from '../mask.ts'
+
+/** The gRPC status of every error code. https://grpc.io/docs/guides/status-codes/ */
+export const grpcStatus: Record<ErrorCode, status> = {
+  BAD_REQUEST: status.INVALID_ARGUMENT,
+  BAD_USER_INPUT: status.INVALID_ARGUMENT,
+  GRAPHQL_PARSE_FAILED: status.INVALID_ARGUMENT,
+  GRAPHQL_VALIDATION_FAILED: status.INVALID_ARGUMENT,
+  OPERATION_RESOLUTION_FAILURE: status.INVALID_ARGUMENT,
+  PERSISTED_QUERY_NOT_FOUND: status.INVALID_ARGUMENT,
+  PERSISTED_QUERY_NOT_SUPPORTED: status.INVALID_ARGUMENT,
+  PAYLOAD_TOO_LARGE: status.RESOURCE_EXHAUSTED,
+  UNAUTHENTICATED: status.UNAUTHENTICATED,
+  FORBIDDEN: status.PERMISSION_DENIED,
+  INVALID_CREDENTIALS: status.UNAUTHENTICATED,
+  EMAIL_TAKEN: status.ALREADY_EXISTS,
+  NOT_FOUND: status.NOT_FOUND,
+  INSUFFICIENT_STOCK: status.FAILED_PRECONDITION,
+  RESERVATION_ENDED: status.FAILED_PRECONDITION,
+  ILLEGAL_TRANSITION: status.FAILED_PRECONDITION,
+  IDEMPOTENCY_KEY_REUSED: status.FAILED_PRECONDITION,
+  IN_PROGRESS: status.ABORTED,
+  OVERLOADED: status.RESOURCE_EXHAUSTED,
+  SUBGRAPH_TIMEOUT: status.DEADLINE_EXCEEDED,
+  SUBGRAPH_UNAVAILABLE: status.UNAVAILABLE,
+  INTERNAL_SERVER_ERROR: status.INTERNAL,
+}
+
+/** Trailers that carry a refusal whole, beside the status that every gRPC client understands. */
+const codeTrailer = 'error-code'
+const detailsTrailer = 'error-details-bin'
+
+export function toRpcError({ code, message, details }: ServiceError): Partial<RpcError> {
+  const metadata = new Metadata()
+  metadata.set(codeTrailer, code)
+  metadata.set(detailsTrailer, Buffer.from(JSON.stringify(details)))
+  return { code: grpcStatus[code], details: message, metadata }
+}
+
+/** A peer's failure as our own error: its refusal as it was, or what gRPC says of a peer that could not answer. */
+export function fromRpcError(peer: string, error: RpcError): ServiceError {
+  const [code] = error.metadata.get(codeTrailer)
+  if (isErrorCode(code)) return new ServiceError(code, error.details, detailsOf(error.metadata), { cause: error })
+  if (error.code === status.UNAVAILABLE) return unavailable(peer, error)
+  if (error.code === status.DEADLINE_EXCEEDED) return timedOut(peer, error)
+  return new ServiceError('INTERNAL_SERVER_ERROR', `The call to ${peer} failed.`, {}, { cause: error })
+}
+
+function detailsOf(metadata: Metadata): ErrorDetails {
+  const [encoded] = metadata.get(detailsTrailer)
+  return encoded ? (JSON.parse(encoded.toString()) as ErrorDetails) : {}
+}

@@ -1,0 +1,92 @@
+import Fastify, { type FastifyError, type FastifyInstance } from 'fastify'
+import { type ErrorCode, ServiceError } from './errors.ts'
+import type { HealthMonitor } from './health.ts'
+import type { Lifecycle } from './lifecycle.ts'
+import type { Mask } from './mask.ts'
+
+/** The HTTP status of an error that is answered without GraphQL. */
+export const httpStatus: Record<ErrorCode, number> = {
+  BAD_REQUEST: 400,
+  BAD_USER_INPUT: 400,
+  GRAPHQL_PARSE_FAILED: 400,
+  GRAPHQL_VALIDATION_FAILED: 400,
+  OPERATION_RESOLUTION_FAILURE: 400,
+  PERSISTED_QUERY_NOT_FOUND: 400,
+  PERSISTED_QUERY_NOT_SUPPORTED: 400,
+  PAYLOAD_TOO_LARGE: 413,
+  UNAUTHENTICATED: 401,
+  FORBIDDEN: 403,
+  INVALID_CREDENTIALS: 401,
+  EMAIL_TAKEN: 409,
+  NOT_FOUND: 404,
+  INSUFFICIENT_STOCK: 409,
+  RESERVATION_ENDED: 409,
+  ILLEGAL_TRANSITION: 409,
+  IDEMPOTENCY_KEY_REUSED: 409,
+  IN_PROGRESS: 409,
+  OVERLOADED: 503,
+  SUBGRAPH_TIMEOUT: 504,
+  SUBGRAPH_UNAVAILABLE: 503,
+  INTERNAL_SERVER_ERROR: 500,
+}
+
+/** An error in GraphQL's response shape. */
+export function graphqlError({ code, message, details }: ServiceError) {
+  return { message, extensions: { code, ...details } }
+}
+
+export type HttpOptions = {
+  lifecycle: Lifecycle
+  health: HealthMonitor
+  mask: Mask
+  /** Bytes of a request's body, at the most. */
+  bodyLimit: number
+}
+
+/** Milliseconds that a client may take to send a request, headers and body. */
+const requestTimeout = 15_000
+
+/**
+ * An HTTP server with what every process serves: `/health/live`, `/health/ready` and `/health`, and errors in
+ * GraphQL's response shape wherever they arise.
+ */
+export function createHttpServer({ lifecycle, health, mask, bodyLimit }: HttpOptions): FastifyInstance {
+  const app = Fastify({ logger: false, bodyLimit, requestTimeout, forceCloseConnections: 'idle' })
+
+  app.setErrorHandler((error, _request, reply) => {
+    const { refusal, status } = refusalOf(error as FastifyError, mask)
+    if (refusal.code === 'UNAUTHENTICATED') reply.header('www-authenticate', challenge(refusal))
+    return reply.code(status).send({ errors: [graphqlError(refusal)] })
+  })
+  app.setNotFoundHandler((_request, reply) => {
+    return reply.code(404).send({ errors: [graphqlError(new ServiceError('NOT_FOUND', 'There is no such path.'))] })
+  })
+
+  app.get('/health/live', (_request, reply) => reply.send({ status: 'UP' }))
+  app.get('/health/ready', (_request, reply) => {
+    const ready = lifecycle.ready && health.report().status !== 'DOWN'
+    return reply.code(ready ? 200 : 503).send({ status: ready ? 'UP' : 'DOWN' })
+  })
+  app.get('/health', (_request, reply) => {
+    const report = health.report()
+    return reply.code(report.status === 'DOWN' ? 503 : 200).send(report)
+  })
+  return app
+}
+
+function refusalOf(error: FastifyError, mask: Mask): { refusal: ServiceError; status: number } {
+  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
+    return { refusal: new ServiceError('PAYLOAD_TOO_LARGE', 'The request is too large.'), status: 413 }
+  }
+  // Fastify's other refusals of a request: no JSON, a wrong length, an unknown media type.
+  if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
+    return { refusal: new ServiceError('BAD_REQUEST', error.message), status: error.statusCode }
+  }
+  const refusal = mask(error)
+  return { refusal, status: httpStatus[refusal.code] }
+}
+
+/** RFC 6750, section 3. */
+function challenge({ message }: ServiceError): string {
+  return `Bearer error="invalid_token", error_description="${message.replaceAll(/["\\]/g, '')}"`
+}

@@ -1,0 +1,76 @@
+import type { Log } from './log.ts'
+
+export type LoopOptions = {
+  name: string
+  /** One turn. Returns true when there is more to do at once. */
+  work: () => Promise<boolean>
+  /** Milliseconds between turns when there is nothing more to do and nobody wakes the loop. */
+  interval: number
+  log: Log
+}
+
+/** Milliseconds to pause after a turn that failed; doubled for each failure that follows. */
+const firstPause = 100
+const longestPause = 10_000
+
+/**
+ * Work that a process does again and again in the background. A turn that fails is logged and followed by a pause that
+ * grows with each failure; nothing ends the loop but `stop`.
+ */
+export function createLoop({ name, work, interval, log }: LoopOptions) {
+  let stopping = false
+  let woken = false
+  let resume = () => {}
+  let running: Promise<void> | undefined
+
+  async function run(): Promise<void> {
+    let failures = 0
+    while (!stopping) {
+      woken = false
+      try {
+        const more = await work()
+        failures = 0
+        if (!more) await rest(interval)
+      } catch (error) {
+        if (stopping) return
+        const pause = Math.min(longestPause, firstPause * 2 ** failures++)
+        log.warn('turn failed', { loop: name, pause, error })
+        woken = false
+        await rest(pause)
+      }
+    }
+  }
+
+  function rest(milliseconds: number): Promise<void> {
+    if (woken || stopping) return Promise.resolve()
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, milliseconds)
+      resume = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+
+  return {
+    get stopping() {
+      return stopping
+    },
+    start(): void {
+      running ??= run()
+    },
+    /** Begins the next turn at once. A call during a turn is not lost. */
+    wake(): void {
+      woken = true
+      resume()
+    },
+    /** Finishes the turn at hand. */
+    async stop(): Promise<void> {
+      stopping = true
+      resume()
+      await running
+    },
+  }
+}
+
+export type Loop = ReturnType<typeof createLoop>

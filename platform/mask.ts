@@ -1,0 +1,48 @@
+import { randomUUID } from 'node:crypto'
+import { databaseFailure } from './database/failures.ts'
+import { ServiceError } from './errors.ts'
+import type { Log } from './log.ts'
+
+/**
+ * What of an error may leave the process. A refusal leaves as it is. A database that is busy or away becomes OVERLOADED
+ * or SUBGRAPH_UNAVAILABLE. Anything else is logged and leaves as INTERNAL_SERVER_ERROR with the id of its log line.
+ */
+export function createMask({ service, log }: { service: string; log: Log }) {
+  return function mask(error: unknown): ServiceError {
+    if (error instanceof ServiceError) return error
+    const failure = databaseFailure(error)
+    if (failure === 'overloaded') {
+      log.warn('database pool exhausted', { error })
+      return new ServiceError('OVERLOADED', 'Too busy now, try again.', { subgraph: service, retryAfter: 1 })
+    }
+    if (failure === 'unavailable') {
+      log.error('database unavailable', { error })
+      return unavailable(service)
+    }
+    const errorId = randomUUID()
+    log.error('internal error', { errorId, error })
+    return new ServiceError('INTERNAL_SERVER_ERROR', 'Something went wrong on our side.', { errorId })
+  }
+}
+
+export type Mask = ReturnType<typeof createMask>
+
+/** A service that could not be reached. Seconds to wait: the time a restart takes. */
+export function unavailable(subgraph: string, cause?: unknown): ServiceError {
+  return new ServiceError(
+    'SUBGRAPH_UNAVAILABLE',
+    `The ${subgraph} service is not available.`,
+    { subgraph, retryAfter: 1 },
+    { cause },
+  )
+}
+
+/** A service that did not answer before the deadline. Whether it did what was asked is not known. */
+export function timedOut(subgraph: string, cause?: unknown): ServiceError {
+  return new ServiceError(
+    'SUBGRAPH_TIMEOUT',
+    `The ${subgraph} service did not answer in time.`,
+    { subgraph, retryAfter: 1 },
+    { cause },
+  )
+}

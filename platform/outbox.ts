@@ -1,0 +1,151 @@
+import { randomUUID } from 'node:crypto'
+import pg from 'pg'
+import type { Bus, BusEvent } from './bus/bus.ts'
+import { currentContext } from './context.ts'
+import type { Log } from './log.ts'
+import { createLoop } from './loop.ts'
+
+/** A Prisma transaction, as far as this needs one. */
+export type SqlTransaction = {
+  $executeRaw(query: TemplateStringsArray, ...values: unknown[]): PromiseLike<number>
+}
+
+/** What has happened, to be told to others. */
+export type OutboxEvent = {
+  readonly type: string
+  readonly topic: string
+  readonly key: string
+  readonly data: object
+  /** The number of this event among those of its aggregate. */
+  readonly sequence: number
+}
+
+/**
+ * Puts events into the outbox within the transaction that makes them true: they are told if and only if it commits.
+ * Lock the aggregate's row before, so that the events of one key get their ids in the order of their transactions.
+ */
+export async function appendToOutbox(
+  transaction: SqlTransaction,
+  events: readonly OutboxEvent[],
+  time: Date,
+): Promise<void> {
+  if (events.length === 0) return
+  const rows = events.map((event) => ({ ...event, event_id: randomUUID() }))
+  const traceparent = currentContext()?.traceparent ?? null
+  await transaction.$executeRaw`
+    WITH added AS (
+      INSERT INTO outbox (event_id, type, topic, key, sequence, data, time, traceparent)
+      SELECT event_id, type, topic, key, sequence, data, ${time}::timestamptz, ${traceparent}
+      FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+        AS r (event_id uuid, type text, topic text, key text, sequence int, data jsonb)
+      RETURNING 1
+    )
+    SELECT pg_notify('outbox', '') FROM added LIMIT 1`
+}
+
+export type OutboxRelayOptions = {
+  /** The service's database. */
+  url: string
+  /** The service's name: CloudEvents `source`. */
+  source: string
+  publish: Bus['publish']
+  log: Log
+  /** Events that are sent at once. Default 200. */
+  batchSize?: number
+}
+
+/** Milliseconds after which the relay looks although nobody told it of an event, and tries to become the active one. */
+const interval = 1_000
+/** The advisory lock of the one active relay of a database. Any number, the same for all. */
+const relayLock = 6_181_934
+
+/**
+ * Sends what is in the outbox, in order, and marks it. One relay per database is active, the holder of an advisory
+ * lock; the others wait to take over. Woken by NOTIFY, with a poll behind it.
+ *
+ * Guarantee: a row is marked sent only after the event log acknowledged it. A crash repeats an event, never loses one.
+ * What is unsent is found by its mark and not by its id, so that a transaction that commits late is not passed over.
+ */
+export function createOutboxRelay({ url, source, publish, log, batchSize = 200 }: OutboxRelayOptions) {
+  const loop = createLoop({ name: 'outbox relay', work, interval, log })
+  let client: pg.Client | undefined
+  let active = false
+
+  async function work(): Promise<boolean> {
+    client ??= await connect()
+    try {
+      active ||= await lock(client)
+      return active && (await sendBatch(client)) === batchSize
+    } catch (error) {
+      await disconnect()
+      throw error
+    }
+  }
+
+  async function connect(): Promise<pg.Client> {
+    const session = new pg.Client({ connectionString: url, application_name: `${source}-outbox`, keepAlive: true })
+    session.on('notification', () => loop.wake())
+    session.on('error', () => void disconnect().then(() => loop.wake()))
+    await session.connect()
+    await session.query('LISTEN outbox')
+    return session
+  }
+
+  /** Ending the session gives the lock to the next relay. */
+  async function disconnect(): Promise<void> {
+    const session = client
+    client = undefined
+    active = false
+    await session?.end().catch(() => {})
+  }
+
+  async function sendBatch(session: pg.Client): Promise<number> {
+    const { rows } = await session.query<OutboxRow>(unsentStatement, [batchSize])
+    if (rows.length === 0) return 0
+    await publish(rows.map((row) => toEvent(row, source)))
+    await session.query('UPDATE outbox SET sent_at = now() WHERE id = ANY($1)', [rows.map(({ id }) => id)])
+    return rows.length
+  }
+
+  return {
+    start: loop.start,
+    /** Sends what is left, as far as the event log takes it. */
+    async stop(): Promise<void> {
+      await loop.stop()
+      try {
+        while (client && active && (await sendBatch(client)) > 0);
+      } catch (error) {
+        log.warn('outbox not flushed', { error })
+      }
+      await disconnect()
+    },
+  }
+}
+
+const unsentStatement = `
+  SELECT id, event_id, type, topic, key, sequence, time, traceparent, data
+  FROM outbox WHERE sent_at IS NULL ORDER BY id LIMIT $1`
+
+type OutboxRow = {
+  id: string
+  event_id: string
+  type: string
+  topic: string
+  key: string
+  sequence: number
+  time: Date
+  traceparent: string | null
+  data: unknown
+}
+
+function toEvent(
+  { event_id, type, topic, key, sequence, time, traceparent, data }: OutboxRow,
+  source: string,
+): BusEvent {
+  return { id: event_id, type, topic, key, source, time, sequence, ...(traceparent && { traceparent }), data }
+}
+
+async function lock(client: pg.Client): Promise<boolean> {
+  const { rows } = await client.query<{ locked: boolean }>('SELECT pg_try_advisory_lock($1) AS locked', [relayLock])
+  return rows[0]?.locked ?? false
+}

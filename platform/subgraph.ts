@@ -1,0 +1,110 @@
+import { readFile } from 'node:fs/promises'
+import { ApolloServer } from '@apollo/server'
+import { unwrapResolverError } from '@apollo/server/errors'
+import {
+  ApolloServerPluginCacheControlDisabled,
+  ApolloServerPluginInlineTraceDisabled,
+  ApolloServerPluginLandingPageDisabled,
+  ApolloServerPluginUsageReportingDisabled,
+} from '@apollo/server/plugin/disabled'
+import { buildSubgraphSchema, type GraphQLSchemaModule } from '@apollo/subgraph'
+import { fastifyApolloHandler } from '@as-integrations/fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { GraphQLError, type GraphQLFormattedError, parse } from 'graphql'
+import { DateTimeResolver } from 'graphql-scalars'
+import { continueTrace, type RequestContext, runWithContext } from './context.ts'
+import { isErrorCode } from './errors.ts'
+import { createHttpServer, graphqlError, type HttpOptions } from './http.ts'
+import type { Mask } from './mask.ts'
+import type { Principal } from './principal.ts'
+
+/** Resolvers of any subgraph. A service's own are checked against its schema where they are made. */
+type Resolvers = NonNullable<GraphQLSchemaModule['resolvers']>
+
+export type SubgraphOptions<Context extends object> = Omit<HttpOptions, 'bodyLimit'> & {
+  /** The file of the subgraph's schema. */
+  schemaFile: URL
+  resolvers: object
+  /** What resolvers get, made for each request. */
+  createContext: (principal: Principal) => Context
+  /** Throws UNAUTHENTICATED for a token that is not the gateway's. */
+  verifyPrincipal: (token: string | undefined) => Promise<Principal>
+}
+
+/** Bytes of an operation with its variables: a list of 10,000 entity references. */
+const bodyLimit = 4 * 1024 * 1024
+
+/**
+ * A subgraph: GraphQL at `/graphql` for the gateway alone. A call without the gateway's signed principal gets 401 before
+ * its body is read.
+ */
+export async function createSubgraph<Context extends object>(
+  options: SubgraphOptions<Context>,
+): Promise<FastifyInstance> {
+  const { schemaFile, resolvers, createContext, verifyPrincipal, mask, ...http } = options
+  const typeDefs = parse(await readFile(schemaFile, 'utf8'))
+  const schema = buildSubgraphSchema([
+    { typeDefs, resolvers: { DateTime: DateTimeResolver, ...(resolvers as Resolvers) } },
+  ])
+  const apollo = new ApolloServer<Context>({
+    schema,
+    introspection: false,
+    csrfPrevention: false,
+    includeStacktraceInErrorResponses: false,
+    formatError: (formatted, error) => discloseError(formatted, error, mask),
+    stopOnTerminationSignals: false,
+    plugins: [
+      ApolloServerPluginLandingPageDisabled(),
+      ApolloServerPluginUsageReportingDisabled(),
+      ApolloServerPluginInlineTraceDisabled(),
+      ApolloServerPluginCacheControlDisabled(),
+    ],
+  })
+  await apollo.start()
+
+  const app = createHttpServer({ ...http, mask, bodyLimit })
+  const principals = new WeakMap<FastifyRequest, Principal>()
+  const principalOf = (request: FastifyRequest): Principal => {
+    const principal = principals.get(request)
+    if (!principal) throw new Error('The principal was not verified.')
+    return principal
+  }
+  app.post('/graphql', {
+    async onRequest(request) {
+      principals.set(request, await verifyPrincipal(header(request, 'x-principal')))
+    },
+    // After the body is read, since reading it loses the context.
+    preHandler: (request, _reply, next) => runWithContext(contextOf(request), next),
+    handler: fastifyApolloHandler(apollo, { context: async (request) => createContext(principalOf(request)) }),
+  })
+  app.addHook('onClose', () => apollo.stop())
+  return app
+}
+
+function contextOf(request: FastifyRequest): RequestContext {
+  const requestId = header(request, 'x-request-id')
+  const principalToken = header(request, 'x-principal')
+  const timeout = Number(header(request, 'x-timeout-ms'))
+  return {
+    traceparent: continueTrace(header(request, 'traceparent')),
+    ...(requestId && { requestId }),
+    ...(principalToken && { principalToken }),
+    ...(timeout > 0 && { deadline: Date.now() + timeout }),
+  }
+}
+
+function header(request: FastifyRequest, name: string): string | undefined {
+  const value = request.headers[name]
+  return Array.isArray(value) ? value[0] : value
+}
+
+/** Errors of GraphQL itself keep their words and code; whatever a resolver threw goes through the mask. */
+function discloseError(formatted: GraphQLFormattedError, error: unknown, mask: Mask): GraphQLFormattedError {
+  const thrown = unwrapResolverError(error)
+  if (thrown instanceof GraphQLError && isErrorCode(formatted.extensions?.code)) {
+    const { message, locations, path, extensions } = formatted
+    return { message, ...(locations && { locations }), ...(path && { path }), extensions: { code: extensions?.code } }
+  }
+  const { locations, path } = formatted
+  return { ...graphqlError(mask(thrown)), ...(locations && { locations }), ...(path && { path }) }
+}

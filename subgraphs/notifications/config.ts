@@ -1,0 +1,21 @@
+import { z } from 'zod'
+import { busRules, busSettings } from '#platform/bus/open.ts'
+import { databaseSettings, databaseUrl } from '#platform/database/open.ts'
+import { port, processSettings, readEnv } from '#platform/env.ts'
+import { identitySettings } from '#platform/principal.ts'
+
+export const settings = {
+  ...processSettings,
+  ...identitySettings,
+  ...databaseSettings,
+  ...busSettings,
+  /** Default 4005. */
+  PORT: port.default(4005),
+  NOTIFICATIONS_DATABASE_URL: databaseUrl,
+  /** The folder that e-mail is written to, one `.eml` file each. */
+  MAIL_DIR: z.string(),
+  /** The sender of e-mail. Default `Shop <shop@localhost>`. */
+  MAIL_FROM: z.string().includes('@').default('Shop <shop@localhost>'),
+}
+
+export const readConfig = () => readEnv(settings, [busRules])

@@ -1,0 +1,17 @@
+import { orderCreated, userRegistered } from '#contracts/events.ts'
+import { type EventHandler, on } from '#platform/bus/handlers.ts'
+import type { NotificationsService } from './service.ts'
+
+/** `onRecorded` is told when there is something new to deliver. */
+export function createEventHandlers(service: NotificationsService, onRecorded: () => void): EventHandler[] {
+  return [
+    on(userRegistered, async ({ id, data }) => {
+      await service.userRegistered(id, data)
+      onRecorded()
+    }),
+    on(orderCreated, async ({ id, data }) => {
+      await service.orderPlaced(id, data)
+      onRecorded()
+    }),
+  ]
+}

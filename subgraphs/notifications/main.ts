@@ -1,0 +1,70 @@
+import { randomUUID } from 'node:crypto'
+import { openBus } from '#platform/bus/open.ts'
+import { migrate } from '#platform/database/migrate.ts'
+import { openDatabase } from '#platform/database/open.ts'
+import { createHealth } from '#platform/health.ts'
+import { run } from '#platform/lifecycle.ts'
+import { createLoop } from '#platform/loop.ts'
+import { createMask } from '#platform/mask.ts'
+import { createPrincipalVerifier } from '#platform/principal.ts'
+import { createSubgraph } from '#platform/subgraph.ts'
+import { createMailFolder } from './channels/mail-folder.ts'
+import { readConfig } from './config.ts'
+import { createEventHandlers } from './events.ts'
+import { createContext } from './loaders.ts'
+import { createResolvers } from './resolvers.ts'
+import { createNotificationsService } from './service.ts'
+import { createNotificationsStore } from './store.ts'
+import * as english from './templates/english.ts'
+
+const name = 'notifications'
+/** Milliseconds between looks for deliveries whose pause is over. */
+const deliveryInterval = 1_000
+
+await run(name, readConfig, async ({ config, log, lifecycle }) => {
+  const url = config.NOTIFICATIONS_DATABASE_URL
+  const mask = createMask({ service: name, log })
+
+  await migrate({ url, folder: new URL('../../prisma/notifications/migrations', import.meta.url).pathname, log })
+  const database = openDatabase({ name, url, poolSize: config.DATABASE_POOL_SIZE, log })
+  lifecycle.onStop('database', database.close)
+  const store = createNotificationsStore(database.adapter)
+  lifecycle.onStop('store', store.close)
+
+  const service = createNotificationsService({
+    store,
+    channels: { EMAIL: createMailFolder({ folder: config.MAIL_DIR, from: config.MAIL_FROM }) },
+    templates: english,
+    now: () => new Date(),
+    newId: randomUUID,
+    onFailedAttempt: ({ id, channel, attempt }, error) =>
+      log.warn('delivery failed', { delivery: id, channel, attempt, error }),
+  })
+  const worker = createLoop({ name: 'deliveries', work: service.deliverDue, interval: deliveryInterval, log })
+  lifecycle.onStop('deliveries', worker.stop)
+
+  const bus = await openBus({ config, clientId: name, log })
+  lifecycle.onStop('bus', bus.close)
+
+  const health = createHealth([
+    { name: 'database', check: database.check, required: true },
+    { name: 'events', check: bus.check, required: false },
+  ])
+  await health.start()
+  lifecycle.onStop('health', health.stop)
+
+  const http = await createSubgraph({
+    schemaFile: new URL('../../schema/notifications.graphql', import.meta.url),
+    resolvers: createResolvers(service),
+    createContext: (principal) => createContext(principal, store),
+    verifyPrincipal: createPrincipalVerifier({ keys: config.SERVICE_JWKS }),
+    lifecycle,
+    health,
+    mask,
+  })
+  await http.listen({ host: config.HOST, port: config.PORT })
+  lifecycle.onStop('http', () => http.close())
+
+  bus.subscribe({ group: name, handlers: createEventHandlers(service, worker.wake) })
+  worker.start()
+})

@@ -1,0 +1,96 @@
+import { type Prisma, PrismaClient } from '#generated/prisma/notifications/client.ts'
+import type { Database } from '#platform/database/open.ts'
+import { recordInInbox } from '#platform/inbox.ts'
+import type { Contact, Notification, TakenDelivery } from './domain.ts'
+
+const whole = { deliveries: { orderBy: { channel: 'asc' } } } as const satisfies Prisma.NotificationInclude
+
+export function createNotificationsStore(adapter: Database['adapter']) {
+  const prisma = new PrismaClient({ adapter, errorFormat: 'minimal' })
+
+  return {
+    async findNotifications(ids: readonly string[]): Promise<Notification[]> {
+      return prisma.notification.findMany({ where: { id: { in: [...ids] } }, include: whole })
+    },
+
+    /** A person's notifications, newest first, behind `after`. */
+    listNotifications({
+      userId,
+      limit,
+      after,
+    }: {
+      userId: string
+      limit: number
+      after: { createdAt: Date; id: string } | undefined
+    }): Promise<Notification[]> {
+      return prisma.notification.findMany({
+        where: {
+          userId,
+          ...(after && {
+            OR: [{ createdAt: { lt: after.createdAt } }, { createdAt: after.createdAt, id: { lt: after.id } }],
+          }),
+        },
+        orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
+        take: limit,
+        include: whole,
+      })
+    },
+
+    /** Writes the effect of an event, once. */
+    async record(
+      eventId: string,
+      { contact, notification }: { contact?: Contact; notification: Notification },
+    ): Promise<void> {
+      await prisma.$transaction(async (tx) => {
+        if (!(await recordInInbox(tx, eventId))) return
+        if (contact) {
+          const { userId, ...data } = contact
+          await tx.contact.upsert({ where: { userId }, create: contact, update: data })
+        }
+        const { deliveries, ...row } = notification
+        const data = deliveries.map((delivery) => ({ ...delivery, nextAttemptAt: notification.createdAt }))
+        await tx.notification.create({ data: { ...row, deliveries: { createMany: { data } } }, select: { id: true } })
+      })
+    },
+
+    /** Takes deliveries that are due, so that until `leaseUntil` no other worker does. */
+    async takeDue(limit: number, at: Date, leaseUntil: Date): Promise<TakenDelivery[]> {
+      const taken = await prisma.$queryRaw<{ id: string }[]>`
+        UPDATE deliveries SET attempts = attempts + 1, next_attempt_at = ${leaseUntil} WHERE id IN (
+          SELECT id FROM deliveries WHERE status = 'QUEUED' AND next_attempt_at <= ${at}
+          ORDER BY next_attempt_at LIMIT ${limit} FOR UPDATE SKIP LOCKED
+        ) RETURNING id`
+      if (taken.length === 0) return []
+      const rows = await prisma.delivery.findMany({
+        where: { id: { in: taken.map(({ id }) => id) } },
+        include: { notification: true },
+      })
+      const userIds = rows.map(({ notification }) => notification.userId)
+      const contacts = await prisma.contact.findMany({ where: { userId: { in: userIds } } })
+      const byUser = new Map(contacts.map((contact) => [contact.userId, contact]))
+      return rows.map(({ id, channel, attempts, notification: { userId, title, body, createdAt } }) => ({
+        id,
+        channel,
+        attempt: attempts,
+        createdAt,
+        title,
+        body,
+        contact: byUser.get(userId),
+      }))
+    },
+
+    async markSent(id: string, at: Date): Promise<void> {
+      await prisma.delivery.update({ where: { id }, data: { status: 'SENT', sentAt: at, lastError: null } })
+    },
+
+    /** Keeps a delivery for `next`, or gives it up when there is none. */
+    async markFailedAttempt(id: string, next: Date | undefined, reason: string): Promise<void> {
+      const data = next ? { nextAttemptAt: next } : { status: 'FAILED' as const }
+      await prisma.delivery.update({ where: { id }, data: { ...data, lastError: reason } })
+    },
+
+    close: () => prisma.$disconnect(),
+  }
+}
+
+export type NotificationsStore = ReturnType<typeof createNotificationsStore>

@@ -1,0 +1,7 @@
+import { reservationExpired } from '#contracts/events.ts'
+import { type EventHandler, on } from '#platform/bus/handlers.ts'
+import type { OrdersService } from './service.ts'
+
+export function createEventHandlers(service: OrdersService): EventHandler[] {
+  return [on(reservationExpired, ({ id, data }) => service.reservationExpired(id, data.orderId))]
+}

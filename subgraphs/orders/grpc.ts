@@ -1,0 +1,46 @@
+import type { Money__Output } from '#generated/grpc/products/v1/Money.ts'
+import type { ProductServiceDefinition } from '#generated/grpc/products/v1/ProductService.ts'
+import type { UserServiceDefinition } from '#generated/grpc/users/v1/UserService.ts'
+import { hasCode, ServiceError } from '#platform/errors.ts'
+import type { Peer } from '#platform/grpc/client.ts'
+import type { Money, OrderLine } from './domain/order.ts'
+import type { OrderItem } from './domain/request.ts'
+
+/** What orders asks of users. */
+export function createUsersClient(rpcs: Peer<UserServiceDefinition>) {
+  return {
+    /** Throws UNAUTHENTICATED for an account that is gone. */
+    async requireUser(id: string): Promise<void> {
+      try {
+        await rpcs.getUser({ id })
+      } catch (error) {
+        if (hasCode(error, 'NOT_FOUND')) throw new ServiceError('UNAUTHENTICATED', 'The account no longer exists.')
+        throw error
+      }
+    },
+  }
+}
+
+export type Users = ReturnType<typeof createUsersClient>
+
+/** What orders asks of products. */
+export function createProductsClient(rpcs: Peer<ProductServiceDefinition>) {
+  return {
+    /** Holds all items for the order or none, and returns them with the prices of the hold. */
+    async reserve(orderId: string, items: readonly OrderItem[]): Promise<OrderLine[]> {
+      const { lines } = await rpcs.reserveStock({ orderId, items: [...items] })
+      return lines.map(({ unitPrice, ...line }) => ({ ...line, unitPrice: toMoney(unitPrice) }))
+    },
+    /** Puts back what is held for the order, and makes sure that nothing will be, also when the customer has gone. */
+    async release(orderId: string): Promise<void> {
+      await rpcs.releaseReservation({ orderId }, { whateverTheDeadline: true })
+    },
+  }
+}
+
+export type Products = ReturnType<typeof createProductsClient>
+
+function toMoney(money: Money__Output | null): Money {
+  if (!money) throw new Error('A reserved line has no price.')
+  return { amount: money.amount, currency: money.currency }
+}

@@ -1,0 +1,102 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { ProductServiceDefinition } from '#generated/grpc/products/v1/ProductService.ts'
+import type { UserServiceDefinition } from '#generated/grpc/users/v1/UserService.ts'
+import { openBus } from '#platform/bus/open.ts'
+import { timeLeft } from '#platform/context.ts'
+import { migrate } from '#platform/database/migrate.ts'
+import { openDatabase } from '#platform/database/open.ts'
+import { createPeer } from '#platform/grpc/client.ts'
+import { loadService } from '#platform/grpc/service.ts'
+import { createHealth } from '#platform/health.ts'
+import { run } from '#platform/lifecycle.ts'
+import { createMask } from '#platform/mask.ts'
+import { createOutboxRelay } from '#platform/outbox.ts'
+import { createPrincipalVerifier, createServiceTokens } from '#platform/principal.ts'
+import { createSubgraph } from '#platform/subgraph.ts'
+import { readConfig } from './config.ts'
+import { orderNumber } from './domain/order.ts'
+import { createEventHandlers } from './events.ts'
+import { createProductsClient, createUsersClient } from './grpc.ts'
+import { createContext } from './loaders.ts'
+import { createResolvers } from './resolvers.ts'
+import { createOrdersService } from './service.ts'
+import { createOrdersStore } from './store.ts'
+
+const name = 'orders'
+/** Milliseconds that a request may take when its caller names no deadline. */
+const requestLimit = 5_000
+
+await run(name, readConfig, async ({ config, log, lifecycle }) => {
+  const url = config.ORDERS_DATABASE_URL
+  const mask = createMask({ service: name, log })
+
+  await migrate({ url, folder: new URL('../../prisma/orders/migrations', import.meta.url).pathname, log })
+  const database = openDatabase({ name, url, poolSize: config.DATABASE_POOL_SIZE, log })
+  lifecycle.onStop('database', database.close)
+  const store = createOrdersStore(database.adapter)
+  lifecycle.onStop('store', store.close)
+
+  const bus = await openBus({ config, clientId: name, log })
+  lifecycle.onStop('bus', bus.close)
+  const relay = createOutboxRelay({ url, source: name, publish: bus.publish, log })
+  lifecycle.onStop('outbox', relay.stop)
+
+  const serviceToken = createServiceTokens({ key: config.SERVICE_PRIVATE_KEY })
+  const users = createPeer({
+    name: 'users',
+    service: loadService<UserServiceDefinition>(
+      new URL('../../contracts/users.proto', import.meta.url),
+      'users.v1.UserService',
+    ),
+    addresses: config.USERS_GRPC_URLS,
+    serviceToken,
+  })
+  lifecycle.onStop('users', users.close)
+  const products = createPeer({
+    name: 'products',
+    service: loadService<ProductServiceDefinition>(
+      new URL('../../contracts/products.proto', import.meta.url),
+      'products.v1.ProductService',
+    ),
+    addresses: config.PRODUCTS_GRPC_URLS,
+    serviceToken,
+  })
+  lifecycle.onStop('products', products.close)
+
+  const service = createOrdersService({
+    store,
+    users: createUsersClient(users.rpcs),
+    products: createProductsClient(products.rpcs),
+    now: () => new Date(),
+    newId: randomUUID,
+    newNumber: () => orderNumber(randomBytes(8)),
+    timeLeft: () => timeLeft(requestLimit),
+    sleep,
+    onUnreleased: (orderId, error) => log.warn('stock stays held until its hold ends', { orderId, error }),
+  })
+
+  const health = createHealth([
+    { name: 'database', check: database.check, required: true },
+    { name: 'events', check: bus.check, required: false },
+    { name: 'users', check: users.check, required: false },
+    { name: 'products', check: products.check, required: false },
+  ])
+  await health.start()
+  lifecycle.onStop('health', health.stop)
+
+  const http = await createSubgraph({
+    schemaFile: new URL('../../schema/orders.graphql', import.meta.url),
+    resolvers: createResolvers(service),
+    createContext: (principal) => createContext(principal, store),
+    verifyPrincipal: createPrincipalVerifier({ keys: config.SERVICE_JWKS }),
+    lifecycle,
+    health,
+    mask,
+  })
+  await http.listen({ host: config.HOST, port: config.PORT })
+  lifecycle.onStop('http', () => http.close())
+
+  bus.subscribe({ group: name, handlers: createEventHandlers(service) })
+  relay.start()
+})

@@ -1,0 +1,46 @@
+import type { Resolvers } from '#generated/graphql/orders.ts'
+import { notFound } from '#platform/errors.ts'
+import { parseId } from '#platform/input.ts'
+import { parsePage, toConnection } from '#platform/paging.ts'
+import { lineTotal, maySeeOrdersOf, type Order } from './domain/order.ts'
+import type { Context } from './loaders.ts'
+import type { OrdersService } from './service.ts'
+
+export function createResolvers(service: OrdersService): Resolvers {
+  return {
+    Query: {
+      order: (_root, { id }, context) => load(id, context),
+    },
+    Mutation: {
+      async createOrder(_root, { input }, { principal }) {
+        return { order: await service.createOrder(principal, input) }
+      },
+    },
+    Order: {
+      __resolveReference: ({ id }, context) => load(id, context),
+      customer: ({ customerId }) => ({ id: customerId }),
+      items: ({ lines }) => [...lines],
+      history: ({ history }) => [...history],
+    },
+    OrderItem: {
+      product: ({ productId }) => ({ id: productId }),
+      lineTotal,
+    },
+    User: {
+      __resolveReference: ({ id }) => ({ id }),
+      async orders({ id: customerId }, { status, ...args }, { principal }) {
+        const page = parsePage(args)
+        const orders = await service.ordersOf(principal, { customerId, status: status ?? undefined, ...page })
+        return toConnection(orders, page)
+      },
+    },
+  }
+}
+
+/** An order the caller may see. Throws NOT_FOUND for one that is not there and for another's, in the same words. */
+async function load(text: string, { principal, orders }: Context): Promise<Order> {
+  const id = parseId(text)
+  const order = id && (await orders.load(id))
+  if (!order || !maySeeOrdersOf(principal, order.customerId)) throw notFound('order')
+  return order
+}

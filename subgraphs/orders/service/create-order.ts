@@ -1,0 +1,147 @@
+import { orderCreated } from '#contracts/events.ts'
+import { hasCode, ServiceError, signInFirst } from '#platform/errors.ts'
+import type { Principal } from '#platform/principal.ts'
+import { type Order, placeOrder } from '../domain/order.ts'
+import { hashRequest, type OrderInput, type OrderRequest, parseRequest } from '../domain/request.ts'
+import type { Products, Users } from '../grpc.ts'
+import type { Lease, OrdersStore } from '../store.ts'
+
+export type CreateOrderDependencies = {
+  store: OrdersStore
+  users: Users
+  products: Products
+  now: () => Date
+  newId: () => string
+  newNumber: () => string
+  /** Milliseconds until the caller stops waiting. */
+  timeLeft: () => number
+  sleep: (milliseconds: number) => Promise<unknown>
+  /** Told when stock may stay held until its hold ends, since it could not be released. */
+  onUnreleased: (orderId: string, error: unknown) => void
+}
+
+/** Milliseconds that one attempt may work on a claim before another one takes over. */
+const leaseTime = 15_000
+/** Milliseconds between looks at a claim that another request works on, and kept for the answer to arrive. */
+const firstLook = 20
+const longestLook = 200
+const answerTime = 200
+/** How often one attempt begins anew with a reservation that has ended. */
+const mostRenewals = 3
+
+/**
+ * Places an order, once for each customer and idempotency key, by the claim protocol of docs/adr/0005-order-claim.md:
+ * claim the key; hold the items under the claim's order id; in one transaction write the order, its event and the
+ * claim's completion. Whoever holds the claim's lease works; others wait for the result.
+ *
+ * Guarantee: whatever dies and whenever, there is one order or none, and nothing stays held without an order beyond
+ * the hold's end.
+ */
+export function createCreateOrder(dependencies: CreateOrderDependencies) {
+  const { store, users, products, now, newId, newNumber, timeLeft, sleep, onUnreleased } = dependencies
+
+  /**
+   * Throws UNAUTHENTICATED, BAD_USER_INPUT, NOT_FOUND, INSUFFICIENT_STOCK, IDEMPOTENCY_KEY_REUSED; IN_PROGRESS when the
+   * same request is still under way; SUBGRAPH_UNAVAILABLE or SUBGRAPH_TIMEOUT when a peer could not answer.
+   */
+  return async function createOrder(viewer: Principal, input: OrderInput): Promise<Order> {
+    if (viewer.sub === null) throw signInFirst()
+    const customerId = viewer.sub
+    const request = parseRequest(input)
+    const inputHash = hashRequest(request)
+    await users.requireUser(customerId)
+
+    for (let look = firstLook; ; look = Math.min(longestLook, look * 2)) {
+      const claim = await store.claim({
+        customerId,
+        idempotencyKey: request.idempotencyKey,
+        inputHash,
+        orderId: newId(),
+        token: newId(),
+        at: now(),
+        until: new Date(now().getTime() + leaseTime),
+      })
+      if (claim.state === 'completed') return claim.order
+      if (claim.state === 'other input') {
+        throw new ServiceError('IDEMPOTENCY_KEY_REUSED', 'This idempotency key was used for another order.', {
+          field: 'idempotencyKey',
+        })
+      }
+      const placed = claim.state === 'leased' ? await work(claim.lease, request) : undefined
+      if (placed) return placed
+      if (timeLeft() - look < answerTime) {
+        throw new ServiceError('IN_PROGRESS', 'The same request is under way. Send it again.', { retryAfter: 1 })
+      }
+      await sleep(look)
+    }
+  }
+
+  /** One attempt. Undefined when another one has taken over. */
+  async function work(lease: Lease, request: OrderRequest): Promise<Order | undefined> {
+    const hold = await reserve(lease, request)
+    if (!hold) return undefined
+    try {
+      for (;;) {
+        const order = placeOrder(
+          {
+            id: hold.lease.orderId,
+            number: newNumber(),
+            customerId: lease.customerId,
+            lines: hold.lines,
+            shippingAddress: request.shippingAddress,
+          },
+          now(),
+        )
+        const outcome = await store.place(order, hold.lease, [created(order)])
+        if (outcome === 'placed') return order
+        if (outcome === 'lease lost') return undefined
+      }
+    } catch (error) {
+      return giveUp(hold.lease, error, { mayBeHeld: true })
+    }
+  }
+
+  async function reserve(lease: Lease, { items }: OrderRequest) {
+    for (let renewals = 0, current = lease; ; renewals++) {
+      try {
+        return { lease: current, lines: await products.reserve(current.orderId, items) }
+      } catch (error) {
+        // What was held for an earlier attempt is gone: the claim goes on under another order id.
+        if (hasCode(error, 'RESERVATION_ENDED') && renewals < mostRenewals) {
+          const renewed = await store.renew(current, newId())
+          if (!renewed) return undefined
+          current = renewed
+          continue
+        }
+        // A refusal means that nothing is held; an answer that did not come means nothing.
+        const refused = error instanceof ServiceError && !error.retryable && error.code !== 'INTERNAL_SERVER_ERROR'
+        await giveUp(current, error, { mayBeHeld: !refused })
+        return undefined
+      }
+    }
+  }
+
+  /**
+   * Ends an attempt that failed: the key becomes free, and then, since nobody can place an order under this id any more,
+   * what may be held is released. Returns the order when it was placed after all, its commit being unclear; nothing
+   * when another attempt has taken over; else throws the error.
+   */
+  async function giveUp(
+    lease: Lease,
+    error: unknown,
+    { mayBeHeld }: { mayBeHeld: boolean },
+  ): Promise<Order | undefined> {
+    const outcome = await store.free(lease)
+    if (outcome.state === 'completed') return outcome.order
+    if (outcome.state === 'lost') return undefined
+    if (mayBeHeld) {
+      await products.release(lease.orderId).catch((failure) => onUnreleased(lease.orderId, failure))
+    }
+    throw error
+  }
+}
+
+function created(order: Order) {
+  const { id: orderId, number, customerId, lines, total } = order
+  return orderCreated.of({ orderId, number, customerId, items: [...lines], total })
+}

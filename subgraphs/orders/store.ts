@@ -1,0 +1,260 @@
+import { type Prisma, PrismaClient } from '#generated/prisma/orders/client.ts'
+import { isUniqueViolation } from '#platform/database/failures.ts'
+import type { Database } from '#platform/database/open.ts'
+import { recordInInbox } from '#platform/inbox.ts'
+import { appendToOutbox, type OutboxEvent } from '#platform/outbox.ts'
+import type { Order, OrderStatus } from './domain/order.ts'
+
+type NewEvent = Omit<OutboxEvent, 'sequence'>
+type Transaction = Prisma.TransactionClient
+
+/** A claim on an idempotency key, to be taken or found. */
+export type ClaimRequest = {
+  customerId: string
+  idempotencyKey: string
+  inputHash: string
+  orderId: string
+  token: string
+  at: Date
+  until: Date
+}
+
+/** The right to work on a claim. */
+export type Lease = { customerId: string; idempotencyKey: string; orderId: string; token: string }
+
+export type ClaimState =
+  | { state: 'leased'; lease: Lease }
+  | { state: 'busy' }
+  | { state: 'other input' }
+  | { state: 'completed'; order: Order }
+
+/** What a change makes of an order. */
+export type Change = { order: Order; events: readonly NewEvent[] }
+
+const whole = {
+  items: { orderBy: { position: 'asc' } },
+  history: { orderBy: { position: 'asc' } },
+} as const satisfies Prisma.OrderInclude
+type OrderRow = Prisma.OrderGetPayload<{ include: typeof whole }>
+
+/** A lease that someone else holds by now. Ends a transaction without effect. */
+class LeaseLost extends Error {}
+
+export function createOrdersStore(adapter: Database['adapter']) {
+  const prisma = new PrismaClient({ adapter, errorFormat: 'minimal' })
+
+  return {
+    async findOrders(ids: readonly string[]): Promise<Order[]> {
+      const rows = await prisma.order.findMany({ where: { id: { in: [...ids] } }, include: whole })
+      return rows.map(toOrder)
+    },
+
+    /** A customer's orders, newest first, behind `after`. */
+    async listOrders({ customerId, status, limit, after }: Listing): Promise<Order[]> {
+      const rows = await prisma.order.findMany({
+        where: {
+          customerId,
+          ...(status && { status }),
+          ...(after && {
+            OR: [{ createdAt: { lt: after.createdAt } }, { createdAt: after.createdAt, id: { lt: after.id } }],
+          }),
+        },
+        orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
+        take: limit,
+        include: whole,
+      })
+      return rows.map(toOrder)
+    },
+
+    /** Takes a key that is free or whose lease ran out, under the order id it has. */
+    claim({ customerId, idempotencyKey, inputHash, orderId, token, at, until }: ClaimRequest): Promise<ClaimState> {
+      return prisma.$transaction(async (tx): Promise<ClaimState> => {
+        const added = await tx.$executeRaw`
+          INSERT INTO claims (customer_id, idempotency_key, input_hash, order_id, lease_token, lease_until)
+          VALUES (${customerId}::uuid, ${idempotencyKey}, ${inputHash}, ${orderId}::uuid, ${token}::uuid, ${until})
+          ON CONFLICT (customer_id, idempotency_key) DO NOTHING`
+        const lease = { customerId, idempotencyKey, orderId, token }
+        if (added > 0) return { state: 'leased', lease }
+        const claim = await lockClaim(tx, lease)
+        // Freed by its holder just now.
+        if (!claim) return { state: 'busy' }
+        if (claim.inputHash !== inputHash) return { state: 'other input' }
+        if (claim.completedAt) return { state: 'completed', order: await requireOrder(tx, claim.orderId) }
+        if (claim.leaseUntil > at) return { state: 'busy' }
+        await tx.claim.update({ where: byKey(lease), data: { leaseToken: token, leaseUntil: until } })
+        return { state: 'leased', lease: { ...lease, orderId: claim.orderId } }
+      })
+    },
+
+    /** Goes on under another order id. Undefined when the lease is lost. */
+    async renew(lease: Lease, orderId: string): Promise<Lease | undefined> {
+      const { count } = await prisma.claim.updateMany({ where: mine(lease), data: { orderId } })
+      return count > 0 ? { ...lease, orderId } : undefined
+    },
+
+    /** Writes the order, its events and the completion of its claim: all three, or nothing and why. */
+    async place(
+      order: Order,
+      lease: Lease,
+      events: readonly NewEvent[],
+    ): Promise<'placed' | 'lease lost' | 'number taken'> {
+      try {
+        await prisma.$transaction(async (tx) => {
+          const { count } = await tx.claim.updateMany({ where: mine(lease), data: { completedAt: order.createdAt } })
+          if (count === 0) throw new LeaseLost()
+          await tx.order.create({ data: toRow(order, events.length), select: { id: true } })
+          await appendToOutbox(tx, numbered(events, 0), order.updatedAt)
+        })
+        return 'placed'
+      } catch (error) {
+        if (error instanceof LeaseLost) return 'lease lost'
+        if (isUniqueViolation(error, 'orders_number_key')) return 'number taken'
+        throw error
+      }
+    },
+
+    /**
+     * Gives up a claim. Waits for a transaction of ours whose commit is unclear, and finds out: `completed` when it took
+     * place after all, `lost` when someone else works on the claim, `freed` when the key may be claimed anew.
+     */
+    free(lease: Lease): Promise<{ state: 'freed' } | { state: 'lost' } | { state: 'completed'; order: Order }> {
+      return prisma.$transaction(async (tx) => {
+        const claim = await lockClaim(tx, lease)
+        if (claim?.leaseToken !== lease.token) return { state: 'lost' as const }
+        if (claim.completedAt) return { state: 'completed' as const, order: await requireOrder(tx, claim.orderId) }
+        await tx.claim.delete({ where: byKey(lease) })
+        return { state: 'freed' as const }
+      })
+    },
+
+    /** Ends the wait for an order whose hold has ended: the order changes, or the claim that would place it goes. Once. */
+    async expire(eventId: string, orderId: string, change: (order: Order) => Change | undefined): Promise<void> {
+      await prisma.$transaction(async (tx) => {
+        if (!(await recordInInbox(tx, eventId))) return
+        // Waits for a transaction that places the order; without its claim a later one has no effect.
+        await tx.claim.deleteMany({ where: { orderId, completedAt: null } })
+        await applyChange(tx, orderId, change)
+      })
+    },
+
+    close: () => prisma.$disconnect(),
+  }
+}
+
+export type OrdersStore = ReturnType<typeof createOrdersStore>
+type Listing = {
+  customerId: string
+  status: OrderStatus | undefined
+  limit: number
+  after: { createdAt: Date; id: string } | undefined
+}
+
+/** Locks an order, lets `change` decide, and writes the order and its events together. Nothing for one that is not there. */
+async function applyChange(
+  tx: Transaction,
+  orderId: string,
+  change: (order: Order) => Change | undefined,
+): Promise<void> {
+  const [locked] = await tx.$queryRaw<{ sequence: number }[]>`
+    SELECT sequence FROM orders WHERE id = ${orderId}::uuid FOR UPDATE`
+  if (!locked) return
+  const before = await requireOrder(tx, orderId)
+  const changed = change(before)
+  if (!changed) return
+  const { order, events } = changed
+  const transitions = order.history.map((entry, position) => ({ ...entry, position })).slice(before.history.length)
+  await tx.order.update({
+    where: { id: orderId },
+    data: {
+      status: order.status,
+      cancelReason: order.cancelReason,
+      updatedAt: order.updatedAt,
+      sequence: locked.sequence + events.length,
+      history: { createMany: { data: transitions } },
+    },
+  })
+  await appendToOutbox(tx, numbered(events, locked.sequence), order.updatedAt)
+}
+
+async function requireOrder(tx: Transaction, id: string): Promise<Order> {
+  return toOrder(await tx.order.findUniqueOrThrow({ where: { id }, include: whole }))
+}
+
+async function lockClaim(tx: Transaction, lease: Lease) {
+  await tx.$queryRaw`
+    SELECT FROM claims WHERE customer_id = ${lease.customerId}::uuid AND idempotency_key = ${lease.idempotencyKey} FOR UPDATE`
+  return tx.claim.findUnique({ where: byKey(lease) })
+}
+
+function byKey({ customerId, idempotencyKey }: Lease) {
+  return { customerId_idempotencyKey: { customerId, idempotencyKey } }
+}
+
+function mine({ customerId, idempotencyKey, token, orderId }: Lease) {
+  return { customerId, idempotencyKey, orderId, leaseToken: token, completedAt: null }
+}
+
+function numbered(events: readonly NewEvent[], before: number): OutboxEvent[] {
+  return events.map((event, index) => ({ ...event, sequence: before + index + 1 }))
+}
+
+function toRow(
+  { id, number, customerId, status, lines, total, shippingAddress, history, ...rest }: Order,
+  sequence: number,
+) {
+  const { name, line1, line2, city, region, postalCode, country } = shippingAddress
+  return {
+    ...rest,
+    id,
+    number,
+    customerId,
+    status,
+    sequence,
+    totalAmount: total.amount,
+    currency: total.currency,
+    shipName: name,
+    shipLine1: line1,
+    shipLine2: line2,
+    shipCity: city,
+    shipRegion: region,
+    shipPostalCode: postalCode,
+    shipCountry: country,
+    items: {
+      createMany: {
+        data: lines.map(({ unitPrice, ...line }, position) => ({ ...line, position, unitAmount: unitPrice.amount })),
+      },
+    },
+    history: { createMany: { data: history.map((entry, position) => ({ ...entry, position })) } },
+  }
+}
+
+function toOrder(row: OrderRow): Order {
+  const { id, number, customerId, status, currency, cancelReason, createdAt, updatedAt } = row
+  return {
+    id,
+    number,
+    customerId,
+    status,
+    lines: row.items.map(({ productId, sku, name, quantity, unitAmount }) => ({
+      productId,
+      sku,
+      name,
+      quantity,
+      unitPrice: { amount: unitAmount, currency },
+    })),
+    total: { amount: row.totalAmount, currency },
+    shippingAddress: {
+      name: row.shipName,
+      line1: row.shipLine1,
+      line2: row.shipLine2,
+      city: row.shipCity,
+      region: row.shipRegion,
+      postalCode: row.shipPostalCode,
+      country: row.shipCountry,
+    },
+    history: row.history.map(({ from, to, at, reason }) => ({ from, to, at, reason })),
+    cancelReason,
+    createdAt,
+    updatedAt,
+  }
+}

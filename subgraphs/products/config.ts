@@ -1,0 +1,22 @@
+import { busRules, busSettings } from '#platform/bus/open.ts'
+import { databaseSettings, databaseUrl } from '#platform/database/open.ts'
+import { integer, port, processSettings, readEnv } from '#platform/env.ts'
+import { identitySettings } from '#platform/principal.ts'
+
+export const settings = {
+  ...processSettings,
+  ...identitySettings,
+  ...databaseSettings,
+  ...busSettings,
+  /** Default 4002. */
+  PORT: port.default(4002),
+  /** Default 50053. */
+  GRPC_PORT: port.default(50_053),
+  PRODUCTS_DATABASE_URL: databaseUrl,
+  /** Seconds that items are held for an order that is not paid. Default 900. */
+  RESERVATION_HOLD: integer(1, 86_400).default(900),
+  /** Seconds between looks for holds that are overdue. Default 5. */
+  RESERVATION_SWEEP_INTERVAL: integer(1, 3_600).default(5),
+}
+
+export const readConfig = () => readEnv(settings, [busRules])

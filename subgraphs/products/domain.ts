@@ -1,0 +1,114 @@
+import { createHash } from 'node:crypto'
+import { badInput, ServiceError } from '#platform/errors.ts'
+import { parseId } from '#platform/input.ts'
+
+/** Minor units of an ISO 4217 currency. */
+export type Money = { readonly amount: number; readonly currency: string }
+
+export type Product = {
+  readonly id: string
+  readonly sku: string
+  readonly name: string
+  readonly description: string
+  readonly price: Money
+  readonly categoryId: string
+  /** The stock less what is held. */
+  readonly available: number
+  readonly version: number
+  readonly createdAt: Date
+  readonly updatedAt: Date
+}
+
+/** What a reservation needs to know of a product. */
+export type StockedProduct = Pick<Product, 'id' | 'sku' | 'name' | 'price' | 'available'>
+
+export type Category = { readonly id: string; readonly name: string; readonly parentId: string | null }
+
+/** What an order asks to hold. */
+export type ReservationItem = { readonly productId: string; readonly quantity: number }
+
+/** What is held, with the catalogue's values of that moment. */
+export type ReservedLine = ReservationItem & { readonly sku: string; readonly name: string; readonly unitPrice: Money }
+
+export type Reservation = {
+  readonly orderId: string
+  readonly status: 'HELD' | 'RELEASED' | 'EXPIRED'
+  /** Null for the mark of a release that came before anything was held. */
+  readonly itemsHash: string | null
+  readonly expiresAt: Date
+  readonly lines: readonly ReservedLine[]
+}
+
+const mostLines = 100
+const largestQuantity = 1000
+
+/** The items of a reservation by the rules. Throws BAD_USER_INPUT. */
+export function parseItems(items: readonly ReservationItem[]): ReservationItem[] {
+  if (items.length < 1 || items.length > mostLines) throw badInput('items', `An order has 1 to ${mostLines} lines.`)
+  const parsed = items.map(({ productId, quantity }, index) => {
+    if (!Number.isInteger(quantity) || quantity < 1 || quantity > largestQuantity) {
+      throw badInput(`items.${index}.quantity`, `A quantity is 1 to ${largestQuantity}.`)
+    }
+    const id = parseId(productId)
+    if (!id) throw noSuchProduct(index)
+    return { productId: id, quantity }
+  })
+  const seen = new Set<string>()
+  for (const [index, { productId }] of parsed.entries()) {
+    if (seen.has(productId)) throw badInput(`items.${index}.productId`, 'Each product stands in one line.')
+    seen.add(productId)
+  }
+  return parsed
+}
+
+/** Tells whether two requests ask for the same. The order of the lines does not matter. */
+export function hashItems(items: readonly ReservationItem[]): string {
+  const lines = items.map(({ productId, quantity }) => `${productId} ${quantity}`).sort()
+  return createHash('sha256').update(lines.join('\n')).digest('base64url')
+}
+
+/**
+ * All lines or none, at the prices of now. `products` are the ones that exist, locked, so that what is decided here
+ * stays true until it is written. Throws NOT_FOUND or INSUFFICIENT_STOCK.
+ */
+export function reserve(items: readonly ReservationItem[], products: readonly StockedProduct[]): ReservedLine[] {
+  const byId = new Map(products.map((product) => [product.id, product]))
+  const lines = items.map(({ productId, quantity }, index) => {
+    const product = byId.get(productId)
+    if (!product) throw noSuchProduct(index)
+    return {
+      productId,
+      quantity,
+      sku: product.sku,
+      name: product.name,
+      unitPrice: product.price,
+      available: product.available,
+    }
+  })
+  const short = lines.filter(({ quantity, available }) => available < quantity)
+  if (short.length > 0) {
+    throw new ServiceError('INSUFFICIENT_STOCK', `Not enough in stock: ${short.map(({ name }) => name).join(', ')}.`, {
+      items: short.map(({ productId, quantity, available }) => ({ productId, requested: quantity, available })),
+    })
+  }
+  return lines.map(({ available: _, ...line }) => line)
+}
+
+/** What a repeat of a reservation gets. Throws RESERVATION_ENDED or IDEMPOTENCY_KEY_REUSED. */
+export function repeatReservation(reservation: Reservation, items: readonly ReservationItem[]): Reservation {
+  if (reservation.status !== 'HELD') {
+    throw new ServiceError('RESERVATION_ENDED', 'Nothing can be held for this order any more.')
+  }
+  if (reservation.itemsHash !== hashItems(items)) {
+    throw new ServiceError('IDEMPOTENCY_KEY_REUSED', 'Other items are held for this order.')
+  }
+  const position = new Map(items.map(({ productId }, index) => [productId, index]))
+  const lines = [...reservation.lines].sort(
+    (a, b) => (position.get(a.productId) ?? 0) - (position.get(b.productId) ?? 0),
+  )
+  return { ...reservation, lines }
+}
+
+function noSuchProduct(index: number): ServiceError {
+  return new ServiceError('NOT_FOUND', 'There is no such product.', { field: `items.${index}.productId` })
+}

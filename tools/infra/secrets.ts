@@ -1,0 +1,56 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from 'jose'
+
+/** Secrets of a development stack, made once and kept in its data folder. */
+export type Secrets = {
+  /** Of the embedded PostgreSQL's superuser. */
+  postgres: string
+  /** Of the database roles, by name. */
+  databases: Record<string, string>
+  /** Private keys of the gateway and the services, by name. */
+  keys: Record<string, JWK>
+}
+
+/** Reads the secrets, and makes and keeps those that are missing. */
+export async function ensureSecrets(
+  dataFolder: string,
+  databases: readonly string[],
+  keys: readonly string[],
+): Promise<Secrets> {
+  const file = join(dataFolder, 'secrets.json')
+  const known: Partial<Secrets> = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {}
+  const secrets: Secrets = {
+    postgres: known.postgres ?? password(),
+    databases: Object.fromEntries(databases.map((name) => [name, known.databases?.[name] ?? password()])),
+    keys: Object.fromEntries(
+      await Promise.all(keys.map(async (name) => [name, known.keys?.[name] ?? (await newKey(name))])),
+    ),
+  }
+  writePrivately(file, secrets)
+  return secrets
+}
+
+/** The public halves of the keys, for everyone: `SERVICE_JWKS`. */
+export function publicKeys({ keys }: Secrets): { keys: JWK[] } {
+  return { keys: Object.values(keys).map(({ d: _, ...key }) => key) }
+}
+
+/** Writes JSON that only the owner may read, whole or not at all. */
+export function writePrivately(file: string, content: unknown): void {
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(`${file}.new`, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 })
+  renameSync(`${file}.new`, file)
+}
+
+/** The `kid` begins with the service that the key belongs to. */
+async function newKey(service: string): Promise<JWK> {
+  const { privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true })
+  const key = await exportJWK(privateKey)
+  return { ...key, kid: `${service}.${(await calculateJwkThumbprint(key)).slice(0, 8)}` }
+}
+
+function password(): string {
+  return randomBytes(24).toString('base64url')
+}

@@ -1,0 +1,102 @@
+/**
+ * Fills the shop for development: the catalogue, and an account for each role with a random password in
+ * `.data/demo.json`. Adds what is missing and changes nothing that is there.
+ */
+import { createHash, randomBytes, randomUUID } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { userRegistered } from '#contracts/events.ts'
+import { migrate } from '#platform/database/migrate.ts'
+import { databaseUrl, openDatabase } from '#platform/database/open.ts'
+import { processSettings, readEnv } from '#platform/env.ts'
+import { hasCode } from '#platform/errors.ts'
+import { silentLog as log } from '#platform/log.ts'
+import { createProductsStore } from '../subgraphs/products/store.ts'
+import { createPasswords } from '../subgraphs/users/credentials/passwords.ts'
+import type { Role } from '../subgraphs/users/domain.ts'
+import { createUsersStore } from '../subgraphs/users/store.ts'
+import { writePrivately } from './infra/secrets.ts'
+import { catalogue } from './seed/catalogue.ts'
+import { migrationsFolder, root } from './services.ts'
+
+const settings = { ...processSettings, USERS_DATABASE_URL: databaseUrl, PRODUCTS_DATABASE_URL: databaseUrl }
+const config = readEnv(settings)
+if (config.NODE_ENV === 'production') {
+  console.error('The seed is for development: it makes accounts for demonstration, which production must not have.')
+  process.exit(1)
+}
+
+await Promise.all([seedProducts(config.PRODUCTS_DATABASE_URL), seedUsers(config.USERS_DATABASE_URL)])
+
+async function seedProducts(url: string): Promise<void> {
+  await migrate({ url, folder: migrationsFolder('products'), log })
+  const database = openDatabase({ name: 'seed', url, poolSize: 2, log })
+  const store = createProductsStore(database.adapter)
+  const now = Date.now()
+  const categories = catalogue.map(({ category: name }) => ({ id: idOf(name), name, parentId: null }))
+  const goods = catalogue.flatMap(({ category, products }) => products.map((product) => ({ category, ...product })))
+  const products = goods.map(({ category, sku, name, description, price, stock }, index) => {
+    // A minute apart, so that the order of the list is the same everywhere.
+    const at = new Date(now - index * 60_000)
+    return {
+      id: idOf(sku),
+      sku,
+      name,
+      description,
+      price: { amount: price, currency: 'EUR' },
+      categoryId: idOf(category),
+      available: stock,
+      version: 1,
+      createdAt: at,
+      updatedAt: at,
+    }
+  })
+  await store.addCatalogue(categories, products)
+  await store.close()
+  await database.close()
+}
+
+async function seedUsers(url: string): Promise<void> {
+  await migrate({ url, folder: migrationsFolder('users'), log })
+  const database = openDatabase({ name: 'seed', url, poolSize: 2, log })
+  const store = createUsersStore(database.adapter)
+  const passwords = createPasswords()
+  for (const [role, { name, email, password }] of Object.entries(demoAccounts())) {
+    const now = new Date()
+    const user = { id: randomUUID(), name, email, locale: 'en', roles: [role.toUpperCase() as Role], createdAt: now }
+    try {
+      await store.createUser({
+        user,
+        passwordHash: await passwords.hash(password),
+        events: [userRegistered.of({ userId: user.id, name, email, locale: 'en' })],
+      })
+    } catch (error) {
+      if (!hasCode(error, 'EMAIL_TAKEN')) throw error
+    }
+  }
+  await store.close()
+  await database.close()
+}
+
+type Account = { name: string; email: string; password: string }
+
+/** The accounts of `demo.json`. Written before the accounts are made, so that no password is ever lost. */
+function demoAccounts(): Record<string, Account> {
+  const file = join(resolve(process.env.DATA_DIR || join(root, '.data')), 'demo.json')
+  if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8'))
+  const names = { customer: 'Carla Customer', support: 'Sven Support', manager: 'Mona Manager', admin: 'Ada Admin' }
+  const accounts = Object.fromEntries(
+    Object.entries(names).map(([role, name]) => [
+      role,
+      { name, email: `${role}@shop.example`, password: randomBytes(12).toString('base64url') },
+    ]),
+  )
+  writePrivately(file, accounts)
+  return accounts
+}
+
+/** The same id for the same name, so that a second run finds what the first one made. */
+function idOf(name: string): string {
+  const hash = createHash('sha256').update(`commerce-supergraph ${name}`).digest('hex')
+  return `${hash.slice(0, 8)}-${hash.slice(8, 12)}-4${hash.slice(13, 16)}-8${hash.slice(17, 20)}-${hash.slice(20, 32)}`
+}
