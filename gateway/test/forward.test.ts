@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict'
+import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { after, before, test } from 'node:test'
+import { continueTrace } from '#platform/context.ts'
+import { silentLog as log } from '#platform/log.ts'
+import { createForwarder, type GatewayContext } from '../forward.ts'
+
+let answer: (response: ServerResponse) => void = () => {}
+let seen: { path: string | undefined; headers: IncomingHttpHeaders; body: string }[] = []
+const server: Server = createServer((request, response) => {
+  let body = ''
+  request.on('data', (chunk) => {
+    body += chunk
+  })
+  request.on('end', () => {
+    seen.push({ path: request.url, headers: request.headers, body })
+    answer(response)
+  })
+})
+let url: string
+before(async () => {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql?x=1`
+})
+after(() => server.close())
+
+const json =
+  (body: unknown, status = 200) =>
+  (response: ServerResponse) =>
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+
+async function fetch(
+  request: { query: string; variables?: Record<string, unknown> },
+  context: Partial<GatewayContext> = {},
+  { urls = [url], timeout = 1_000 } = {},
+) {
+  seen = []
+  const forwarder = createForwarder({ name: 'things', urls, timeout, log })
+  const whole = { requestId: 'r1', traceparent: continueTrace(undefined), deadline: Date.now() + 5_000, ...context }
+  const { data, errors } = await forwarder.dataSource.process({ request, context: whole } as unknown as Parameters<
+    typeof forwarder.dataSource.process
+  >[0])
+  await forwarder.close()
+  return { data, errors: errors?.map(({ path, extensions }) => ({ path, ...(extensions as { code?: string }) })) }
+}
+
+test('a fetch carries the principal, the trace, the request id and the time left, and nothing of the client', async () => {
+  answer = json({ data: { a: 1 } })
+  const traceparent = continueTrace(undefined)
+  const { data } = await fetch({ query: '{a}', variables: { v: 1 } }, { principalToken: 'p', traceparent })
+  assert.deepEqual(data, { a: 1 })
+  const [{ headers, body } = { headers: {} as IncomingHttpHeaders, body: '' }] = seen
+  assert.deepEqual(JSON.parse(body), { query: '{a}', variables: { v: 1 } })
+  assert.equal(headers['x-principal'], 'p')
+  assert.equal(headers.traceparent, traceparent)
+  assert.equal(headers['x-request-id'], 'r1')
+  assert.ok(Number(headers['x-timeout-ms']) <= 1_000)
+  assert.equal(headers.authorization, undefined)
+})
+
+test('instances are asked in turn', async () => {
+  answer = json({ data: {} })
+  const forwarder = createForwarder({ name: 'things', urls: [url, url.replace('x=1', 'x=2')], timeout: 1_000, log })
+  const context = { requestId: 'r', traceparent: continueTrace(undefined), deadline: Date.now() + 5_000 }
+  seen = []
+  for (let n = 0; n < 4; n++) await forwarder.check(context)
+  assert.deepEqual(
+    seen.map(({ path }) => path?.at(-1)),
+    ['1', '2', '1', '2'],
+  )
+  await forwarder.close()
+})
+
+test('a subgraph that is not there leaves each root field empty, with the error at its path', async () => {
+  const { data, errors } = await fetch(
+    { query: '{ a aliased: b { c } ...F } fragment F on Query { d }' },
+    {},
+    { urls: ['http://127.0.0.1:1'] },
+  )
+  assert.equal(data, null)
+  assert.deepEqual(
+    errors,
+    [['a'], ['aliased'], ['d']].map((path) => ({
+      path,
+      code: 'SUBGRAPH_UNAVAILABLE',
+      subgraph: 'things',
+      retryAfter: 1,
+    })),
+  )
+})
+
+test('a failed fetch of entities leaves the fields of each empty, with the error at their paths', async () => {
+  const representations = [{ __typename: 'A' }, { __typename: 'B' }, { __typename: 'A' }]
+  const query =
+    'query($representations:[_Any!]!){_entities(representations:$representations){__typename ... on A{x y:z} ... on B{...F}}} fragment F on B{q}'
+  const { data, errors } = await fetch({ query, variables: { representations } }, {}, { urls: ['http://127.0.0.1:1'] })
+  assert.deepEqual(data, { _entities: [null, null, null] })
+  assert.deepEqual(
+    errors?.map(({ path }) => path),
+    [
+      ['_entities', 0, 'x'],
+      ['_entities', 0, 'y'],
+      ['_entities', 1, 'q'],
+      ['_entities', 2, 'x'],
+      ['_entities', 2, 'y'],
+    ],
+  )
+})
+
+test('however many fields a failed fetch leaves empty, at most 100 errors are reported', async () => {
+  const representations = Array.from({ length: 500 }, () => ({ __typename: 'A' }))
+  const query = 'query($representations:[_Any!]!){_entities(representations:$representations){... on A{x}}}'
+  const { errors } = await fetch({ query, variables: { representations } }, {}, { urls: ['http://127.0.0.1:1'] })
+  assert.equal(errors?.length, 100)
+})
+
+test('an answer that does not come in time is SUBGRAPH_TIMEOUT', async () => {
+  answer = () => {}
+  const byTimeout = await fetch({ query: '{a}' }, {}, { timeout: 50 })
+  assert.equal(byTimeout.errors?.[0]?.code, 'SUBGRAPH_TIMEOUT')
+  const byDeadline = await fetch({ query: '{a}' }, { deadline: Date.now() + 50 })
+  assert.equal(byDeadline.errors?.[0]?.code, 'SUBGRAPH_TIMEOUT')
+  const afterDeadline = await fetch({ query: '{a}' }, { deadline: Date.now() - 1 })
+  assert.equal(afterDeadline.errors?.[0]?.code, 'SUBGRAPH_TIMEOUT')
+  assert.equal(seen.length, 0)
+})
+
+test('an answer that is no GraphQL response is SUBGRAPH_UNAVAILABLE', async () => {
+  const answers: ((response: ServerResponse) => void)[] = [
+    (response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<html>'),
+    (response) => response.writeHead(200, { 'content-type': 'application/json' }).end('{'),
+    json({}),
+    json([]),
+    json(null),
+    json({ data: { a: 1 } }, 502),
+    (response) => response.destroy(),
+    (response) => {
+      response.writeHead(200, { 'content-type': 'application/json', 'content-length': '100' }).write('{"data":')
+      response.destroy()
+    },
+  ]
+  for (const broken of answers) {
+    answer = broken
+    const { data, errors } = await fetch({ query: '{a}' })
+    assert.equal(data, null)
+    assert.equal(errors?.[0]?.code, 'SUBGRAPH_UNAVAILABLE')
+  }
+})

@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { test } from 'node:test'
+import { z } from 'zod'
+import { type LogRecord, toRecord } from '../bus/cloudevents.ts'
+import { createDelivery } from '../bus/delivery.ts'
+import { on, PoisonError } from '../bus/handlers.ts'
+import { type ErrorCode, ServiceError } from '../errors.ts'
+import { silentLog as log } from '../log.ts'
+
+const position = { topic: 'things', partition: 3, offset: '41' }
+const record = toRecord({
+  id: randomUUID(),
+  type: 'thing.happened',
+  topic: 'things',
+  key: 'k',
+  source: 'test',
+  time: new Date(),
+  sequence: 1,
+  data: { n: 1 },
+})
+
+/** What becomes of a record whose handler throws. */
+async function outcomeOf(error: unknown, dead: LogRecord[] = []) {
+  const handler = on({ type: 'thing.happened', topic: 'things', data: z.object({ n: z.number() }) }, async () => {
+    throw error
+  })
+  const deadLetter = async (record: LogRecord) => void dead.push(record)
+  const pause = await createDelivery({ group: 'g', handlers: [handler], deadLetter, log })(record, position)
+  return pause > 0 ? 'repeated' : dead.length > 0 ? 'dead letter' : 'done'
+}
+
+test('what a repeat may mend is repeated', async () => {
+  const transient = [
+    Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }),
+    Object.assign(new Error('away'), { code: 'P1001' }),
+    Object.assign(new Error('deadlock'), { code: '40P01' }),
+    new Error('timeout exceeded when trying to connect'),
+    new Error('of an unknown kind'),
+    ...(
+      ['OVERLOADED', 'IN_PROGRESS', 'SUBGRAPH_UNAVAILABLE', 'SUBGRAPH_TIMEOUT', 'INTERNAL_SERVER_ERROR'] as ErrorCode[]
+    ).map((code) => new ServiceError(code, 'later')),
+  ]
+  for (const error of transient) assert.equal(await outcomeOf(error), 'repeated', String(error))
+})
+
+test('what no repeat mends is poison', async () => {
+  const poison = [
+    new PoisonError('means nothing'),
+    new TypeError('a bug'),
+    new RangeError('a bug'),
+    Object.assign(new Error('check violated'), { code: '23514' }),
+    ...(['NOT_FOUND', 'ILLEGAL_TRANSITION', 'BAD_USER_INPUT'] as ErrorCode[]).map(
+      (code) => new ServiceError(code, 'never'),
+    ),
+  ]
+  for (const error of poison) assert.equal(await outcomeOf(error), 'dead letter', String(error))
+})
+
+test('a dead letter is the record as it came, with the reason and the origin', async () => {
+  const dead: LogRecord[] = []
+  await outcomeOf(new ServiceError('ILLEGAL_TRANSITION', 'no way'), dead)
+  const { 'dlq-failed-at': failedAt, ...headers } = dead[0]?.headers ?? {}
+  assert.ok(Date.parse(failedAt ?? '') > 0)
+  assert.deepEqual(
+    { ...dead[0], headers },
+    {
+      ...record,
+      headers: {
+        ...record.headers,
+        'dlq-error': 'ILLEGAL_TRANSITION: no way',
+        'dlq-topic': 'things',
+        'dlq-partition': '3',
+        'dlq-offset': '41',
+        'dlq-attempts': '1',
+      },
+    },
+  )
+})
+
+test('poison that cannot be put away is not passed over', async () => {
+  const deadLetter = () => Promise.reject(new Error('the log is away'))
+  const deliver = createDelivery({ group: 'g', handlers: [], deadLetter, log })
+  assert.ok((await deliver({ ...record, headers: {} }, position)) > 0)
+})
+
+test('records that are no events are poison, other types are passed over', async () => {
+  const dead: LogRecord[] = []
+  const deadLetter = async (record: LogRecord) => void dead.push(record)
+  const deliver = createDelivery({ group: 'g', handlers: [], deadLetter, log })
+  assert.equal(await deliver(record, position), 0)
+  assert.equal(dead.length, 0)
+  await deliver({ ...record, headers: { ...record.headers, ce_id: 'x' } }, position)
+  await deliver({ ...record, value: Buffer.from('{') }, position)
+  assert.deepEqual(
+    dead.map(({ headers }) => headers['dlq-error']),
+    ['PoisonError: Not an event, attributes missing or malformed: ce_id', 'PoisonError: The body is not JSON.'],
+  )
+})
+
+test('pauses grow with each failure and begin anew after a success', async () => {
+  let failing = true
+  const handler = on({ type: 'thing.happened', topic: 'things', data: z.unknown() }, async () => {
+    if (failing) throw new Error('later')
+  })
+  const deliver = createDelivery({ group: 'g', handlers: [handler], deadLetter: async () => {}, log })
+  const pauses = [await deliver(record, position), await deliver(record, position), await deliver(record, position)]
+  for (const [attempt, pause] of pauses.entries()) {
+    assert.ok(pause >= 50 * 2 ** attempt && pause <= 100 * 2 ** attempt, `${pause}`)
+  }
+  failing = false
+  assert.equal(await deliver(record, position), 0)
+  failing = true
+  assert.ok((await deliver(record, position)) <= 100)
+})

@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import {
+  credentials,
+  Metadata,
+  makeGenericClientConstructor,
+  type ServiceError as RpcError,
+  status,
+} from '@grpc/grpc-js'
+import type { UserServiceDefinition } from '#generated/grpc/users/v1/UserService.ts'
+import { continueTrace, currentContext, type RequestContext, runWithContext } from '../context.ts'
+import { ServiceError } from '../errors.ts'
+import { createPeer } from '../grpc/client.ts'
+import { createGrpcServer, type RpcCall } from '../grpc/server.ts'
+import { loadService } from '../grpc/service.ts'
+import { silentLog as log } from '../log.ts'
+import { createMask } from '../mask.ts'
+import {
+  createPrincipalSigner,
+  createPrincipalVerifier,
+  createServiceTokens,
+  createServiceTokenVerifier,
+  type PrivateKey,
+} from '../principal.ts'
+import { testKeys } from './keys.ts'
+
+const { privateKeys, keys } = await testKeys('gateway', 'users', 'orders', 'payments')
+const service = loadService<UserServiceDefinition>(
+  new URL('../../contracts/users.proto', import.meta.url),
+  'users.v1.UserService',
+)
+const server = createGrpcServer({
+  verifyCaller: createServiceTokenVerifier({ keys, audience: 'users' }),
+  verifyPrincipal: createPrincipalVerifier({ keys }),
+  mask: createMask({ service: 'users', log }),
+})
+let handle: (id: string, call: RpcCall) => Promise<void> = async () => {}
+server.add(service, {
+  GetUser: {
+    callers: ['orders'],
+    async handle({ id }, call) {
+      await handle(id, call)
+      return { id, name: 'Eve', email: 'eve@example.com', locale: 'en' }
+    },
+  },
+})
+
+let address: string
+before(async () => {
+  address = `127.0.0.1:${await server.listen('127.0.0.1', 0)}`
+})
+after(() => server.close())
+
+async function getUser(key: PrivateKey, audience = 'users') {
+  const serviceToken = createServiceTokens({ key })
+  const peer = createPeer({ name: 'users', service, addresses: [address], serviceToken: () => serviceToken(audience) })
+  try {
+    return await peer.rpcs.getUser({ id: 'u1' })
+  } finally {
+    peer.close()
+  }
+}
+
+test('a listed caller is answered', async () => {
+  handle = async () => {}
+  assert.deepEqual(await getUser(privateKeys.orders), { id: 'u1', name: 'Eve', email: 'eve@example.com', locale: 'en' })
+})
+
+test('a caller that is not on the list of the RPC gets PERMISSION_DENIED', async () => {
+  await assert.rejects(getUser(privateKeys.payments), { code: 'FORBIDDEN' })
+  assert.equal(
+    (await rawCall(await createServiceTokens({ key: privateKeys.payments })('users'))).code,
+    status.PERMISSION_DENIED,
+  )
+})
+
+test('a call without a valid service token gets UNAUTHENTICATED', async () => {
+  const stranger = await testKeys('orders')
+  const tokens = [
+    undefined,
+    'nonsense',
+    await createServiceTokens({ key: privateKeys.orders })('products'),
+    await createServiceTokens({ key: stranger.privateKeys.orders })('users'),
+  ]
+  for (const token of tokens) assert.equal((await rawCall(token)).code, status.UNAUTHENTICATED)
+})
+
+test('the trace, the request id, the deadline and the principal travel with a call', async () => {
+  const principal = { sub: 'u1', sid: 's1', scopes: [], anonymous: false, address: null }
+  const context: RequestContext = {
+    traceparent: continueTrace(undefined),
+    requestId: 'r1',
+    deadline: Date.now() + 700,
+    principalToken: await createPrincipalSigner({ key: privateKeys.gateway })(principal),
+  }
+  let seen: RequestContext | undefined
+  handle = async (_id, call) => {
+    seen = currentContext()
+    assert.equal(call.caller, 'orders')
+    assert.deepEqual(await call.principal(), principal)
+  }
+  await runWithContext(context, () => getUser(privateKeys.orders))
+  assert.equal(seen?.traceparent.slice(0, 36), context.traceparent.slice(0, 36))
+  assert.equal(seen?.requestId, 'r1')
+  assert.equal(seen?.principalToken, context.principalToken)
+  assert.ok(Math.abs((seen?.deadline ?? 0) - (context.deadline ?? 0)) < 100)
+})
+
+test('a user is not there for a call that brings none', async () => {
+  handle = async (_id, call) => void (await call.principal())
+  await assert.rejects(getUser(privateKeys.orders), { code: 'UNAUTHENTICATED' })
+})
+
+test('a refusal arrives as it was made', async () => {
+  const items = [{ productId: 'p1', requested: 3, available: 1 }]
+  handle = async () => {
+    throw new ServiceError('INSUFFICIENT_STOCK', 'Not enough: Größe 5', { items })
+  }
+  await assert.rejects(getUser(privateKeys.orders), {
+    code: 'INSUFFICIENT_STOCK',
+    message: 'Not enough: Größe 5',
+    details: { items },
+  })
+})
+
+test('an error that is no refusal stays inside', async () => {
+  handle = async () => {
+    throw new Error('password=secret')
+  }
+  await assert.rejects(getUser(privateKeys.orders), (error: ServiceError) => {
+    assert.equal(error.code, 'INTERNAL_SERVER_ERROR')
+    assert.doesNotMatch(error.message, /secret/)
+    return true
+  })
+})
+
+test('a call ends at the deadline of the request it is made for', async () => {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  handle = () => promise
+  const started = performance.now()
+  const call = runWithContext({ traceparent: continueTrace(undefined), deadline: Date.now() + 150 }, () =>
+    getUser(privateKeys.orders),
+  )
+  await assert.rejects(call, { code: 'SUBGRAPH_TIMEOUT', details: { subgraph: 'users', retryAfter: 1 } })
+  assert.ok(performance.now() - started < 1_500)
+  resolve()
+})
+
+test('a peer that is not there is SUBGRAPH_UNAVAILABLE', async () => {
+  const peer = createPeer({ name: 'users', service, addresses: ['127.0.0.1:1'], serviceToken: async () => 'x' })
+  await assert.rejects(peer.rpcs.getUser({ id: 'u1' }), {
+    code: 'SUBGRAPH_UNAVAILABLE',
+    details: { subgraph: 'users', retryAfter: 1 },
+  })
+  await assert.rejects(peer.check())
+  peer.close()
+})
+
+function rawCall(token: string | undefined): Promise<RpcError> {
+  const Client = makeGenericClientConstructor(service, 'users')
+  const client = new Client(address, credentials.createInsecure())
+  const metadata = new Metadata()
+  if (token) metadata.set('authorization', `Bearer ${token}`)
+  return new Promise((resolve) => {
+    client.GetUser?.({ id: 'u1' }, metadata, (error: RpcError) => {
+      client.close()
+      resolve(error)
+    })
+  })
+}

@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict'
+import { after, afterEach, before, beforeEach, test } from 'node:test'
+import pg from 'pg'
+import { PrismaClient } from '#generated/prisma/orders/client.ts'
+import { createTestDatabase } from '../../test/infra/parts.ts'
+import { waitFor } from '../../test/infra/wait.ts'
+import type { BusEvent } from '../bus/bus.ts'
+import { runWithContext } from '../context.ts'
+import { openDatabase } from '../database/open.ts'
+import { recordInInbox } from '../inbox.ts'
+import { silentLog as log } from '../log.ts'
+import { appendToOutbox, createOutboxRelay } from '../outbox.ts'
+
+let url: string
+let database: ReturnType<typeof openDatabase>
+let prisma: PrismaClient
+let client: pg.Client
+const relays: ReturnType<typeof createOutboxRelay>[] = []
+
+before(async () => {
+  url = await createTestDatabase('orders')
+  database = openDatabase({ name: 'test', url, poolSize: 5, log })
+  prisma = new PrismaClient({ adapter: database.adapter })
+  client = new pg.Client({ connectionString: url })
+  await client.connect()
+})
+beforeEach(() => client.query('TRUNCATE outbox, inbox'))
+afterEach(() => Promise.all(relays.splice(0).map((relay) => relay.stop())))
+after(async () => {
+  await client.end()
+  await prisma.$disconnect()
+  await database.close()
+})
+
+function relay(publish: (events: readonly BusEvent[]) => Promise<void>) {
+  const created = createOutboxRelay({ url, source: 'orders', publish, log })
+  relays.push(created)
+  created.start()
+  return created
+}
+
+function thing(n: number) {
+  return { type: 'thing.happened', topic: 'orders', key: 'k', sequence: n, data: { n } }
+}
+
+const append = (...numbers: number[]) =>
+  prisma.$transaction((tx) => appendToOutbox(tx, numbers.map(thing), new Date('2026-01-01T00:00:00.123Z')))
+
+const numbersOf = (events: readonly BusEvent[]) => events.map(({ data }) => (data as { n: number }).n)
+
+async function unsent(): Promise<number> {
+  const { rows } = await client.query<{ count: number }>(
+    'SELECT count(*)::int AS count FROM outbox WHERE sent_at IS NULL',
+  )
+  return rows[0]?.count ?? -1
+}
+
+test('an event is told as it was put in, with the trace of the change it tells of', async () => {
+  const told: BusEvent[] = []
+  relay(async (events) => void told.push(...events))
+  const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
+  await runWithContext({ traceparent }, () => append(1))
+  await waitFor('the event', () => told.length === 1)
+  const { id, ...rest } = told[0] ?? ({} as BusEvent)
+  assert.match(id, /^[0-9a-f-]{36}$/)
+  const time = new Date('2026-01-01T00:00:00.123Z')
+  assert.deepEqual(rest, { ...thing(1), source: 'orders', time, traceparent })
+})
+
+test('an event of a transaction that is rolled back is not told', async () => {
+  const told: BusEvent[] = []
+  relay(async (events) => void told.push(...events))
+  const rolledBack = prisma.$transaction(async (tx) => {
+    await appendToOutbox(tx, [thing(1)], new Date())
+    throw new Error('no')
+  })
+  await assert.rejects(rolledBack)
+  await append(2)
+  await waitFor('the other event', () => told.length > 0)
+  assert.deepEqual(numbersOf(told), [2])
+})
+
+test('a rejected publish leaves the row unsent, and the relay tries again in order', async () => {
+  const told: BusEvent[] = []
+  let rejections = 0
+  relay(async (events) => {
+    if (rejections < 2) {
+      rejections += 1
+      assert.equal(await unsent(), 3)
+      throw new Error('not acknowledged')
+    }
+    told.push(...events)
+  })
+  await append(1, 2, 3)
+  await waitFor('the events', () => told.length === 3)
+  assert.deepEqual(numbersOf(told), [1, 2, 3])
+  await waitFor('the marks', async () => (await unsent()) === 0)
+})
+
+test('a crash between send and mark repeats and loses none', async () => {
+  const told: BusEvent[] = []
+  // The session that would mark the rows ends after the send, as the crash of its process would end it.
+  relay(async (events) => {
+    told.push(...events)
+    if (told.length === 3) {
+      await client.query(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'orders-outbox'`,
+      )
+    }
+  })
+  await append(1, 2, 3)
+  await waitFor('the repeat', () => told.length === 6)
+  assert.deepEqual(numbersOf(told), [1, 2, 3, 1, 2, 3])
+  assert.equal(new Set(told.map(({ id }) => id)).size, 3, 'a repeat has the same id')
+  await waitFor('the marks', async () => (await unsent()) === 0)
+})
+
+test('a hole in the id sequence hides nothing', async () => {
+  const told: BusEvent[] = []
+  relay(async (events) => void told.push(...events))
+  const late = new pg.Client({ connectionString: url })
+  await late.connect()
+  await late.query('BEGIN')
+  const insert = `INSERT INTO outbox (event_id, type, topic, key, sequence, time, data)
+    VALUES (gen_random_uuid(), 'thing.happened', 'orders', 'late', 1, now(), '{"n": 1}')`
+  await late.query(insert)
+  // A transaction that began later and has the greater id commits first.
+  await append(2)
+  await waitFor('the later event', () => told.length === 1)
+  await late.query("SELECT pg_notify('outbox', '')")
+  await late.query('COMMIT')
+  await late.end()
+  await waitFor('the late event', () => told.length === 2)
+  assert.deepEqual(numbersOf(told), [2, 1])
+})
+
+test('of two relays one is active, and the other takes over', async () => {
+  const told: [string, number][] = []
+  const first = relay(async (events) => void told.push(...numbersOf(events).map((n): [string, number] => ['first', n])))
+  await append(1)
+  await waitFor('the first event', () => told.length === 1)
+  relay(async (events) => void told.push(...numbersOf(events).map((n): [string, number] => ['second', n])))
+  for (let n = 2; n <= 20; n++) await append(n)
+  await waitFor('twenty events', () => told.length === 20)
+  assert.ok(told.every(([who]) => who === 'first'))
+  await first.stop()
+  await append(21)
+  await waitFor('the second to take over', () => told.length === 21)
+  assert.deepEqual(told.at(-1), ['second', 21])
+})
+
+test('the relay survives the loss of its database session', async () => {
+  const told: BusEvent[] = []
+  relay(async (events) => void told.push(...events))
+  await append(1)
+  await waitFor('the first event', () => told.length === 1)
+  await client.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'orders-outbox'`)
+  await append(2)
+  await waitFor('the second event', () => told.length === 2)
+})
+
+test('stopping sends what is left', async () => {
+  const told: BusEvent[] = []
+  const relay_ = relay(async (events) => void told.push(...events))
+  await append(1)
+  await waitFor('the first event', () => told.length === 1)
+  await append(2)
+  await relay_.stop()
+  assert.deepEqual(numbersOf(told), [1, 2])
+})
+
+test('an event that arrives twice at the same time has its effect once', async () => {
+  const eventId = crypto.randomUUID()
+  let effects = 0
+  await Promise.all(
+    Array.from({ length: 5 }, () =>
+      prisma.$transaction(async (tx) => {
+        if (await recordInInbox(tx, eventId)) effects += 1
+      }),
+    ),
+  )
+  assert.equal(effects, 1)
+})
+
+test('an event whose effect is rolled back is not recorded as handled', async () => {
+  const eventId = crypto.randomUUID()
+  const failed = prisma.$transaction(async (tx) => {
+    await recordInInbox(tx, eventId)
+    throw new Error('no')
+  })
+  await assert.rejects(failed)
+  assert.equal(await prisma.$transaction((tx) => recordInInbox(tx, eventId)), true)
+})

@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { pathToFileURL } from 'node:url'
+import type { FastifyInstance } from 'fastify'
+import { currentContext, type RequestContext } from '../context.ts'
+import { ServiceError } from '../errors.ts'
+import { createHealth } from '../health.ts'
+import { silentLog as log } from '../log.ts'
+import { createMask } from '../mask.ts'
+import { createPrincipalSigner, createPrincipalVerifier, type Principal } from '../principal.ts'
+import { createSubgraph } from '../subgraph.ts'
+import { testKeys } from './keys.ts'
+
+const { privateKeys, keys } = await testKeys('gateway', 'orders')
+const principal: Principal = { sub: 'u1', sid: 's1', scopes: [], anonymous: false, address: null }
+const schema = `
+  extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])
+  scalar DateTime
+  type Query { who: String  refused: Int  broken: Int  busy: Int  away: Int  at: DateTime }
+`
+let folder: string
+let app: FastifyInstance
+let token: string
+let context: RequestContext | undefined
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'subgraph-'))
+  await writeFile(join(folder, 'schema.graphql'), schema)
+  token = await createPrincipalSigner({ key: privateKeys.gateway })(principal)
+  const health = createHealth([
+    {
+      name: 'database',
+      required: true,
+      check: async () => {},
+    },
+    {
+      name: 'events',
+      required: false,
+      check: () => Promise.reject(Object.assign(new Error('secret host'), { code: 'ECONNREFUSED' })),
+    },
+  ])
+  await health.start()
+  app = await createSubgraph({
+    schemaFile: pathToFileURL(join(folder, 'schema.graphql')),
+    resolvers: {
+      Query: {
+        who(_root: unknown, _args: unknown, { principal }: { principal: Principal }) {
+          context = currentContext()
+          return principal.sub
+        },
+        refused: () => Promise.reject(new ServiceError('NOT_FOUND', 'There is no such thing.', { field: 'id' })),
+        broken: () => Promise.reject(new Error('password=secret')),
+        busy: () => Promise.reject(new Error('timeout exceeded when trying to connect')),
+        away: () => Promise.reject(Object.assign(new Error('at host secret'), { code: 'P1001' })),
+        at: () => new Date(0),
+      },
+    },
+    createContext: (principal) => ({ principal }),
+    verifyPrincipal: createPrincipalVerifier({ keys }),
+    lifecycle: { ready: true, onStop() {} },
+    health,
+    mask: createMask({ service: 'things', log }),
+  })
+})
+after(async () => {
+  await app.close()
+  await rm(folder, { recursive: true })
+})
+
+const post = (payload: unknown, headers: Record<string, string> = { 'x-principal': token }) =>
+  app.inject({
+    method: 'POST',
+    url: '/graphql',
+    payload: typeof payload === 'string' ? payload : JSON.stringify(payload),
+    headers: { 'content-type': 'application/json', ...headers },
+  })
+
+test('the caller of a resolver is the principal that the gateway signed', async () => {
+  const response = await post({ query: '{ who at }' })
+  assert.deepEqual(response.json(), { data: { who: 'u1', at: '1970-01-01T00:00:00.000Z' } })
+})
+
+test('a call without a valid principal gets 401 before anything is read', async () => {
+  const byOrders = await createPrincipalSigner({ key: privateKeys.orders })(principal)
+  for (const headers of [
+    {},
+    { 'x-principal': 'x' },
+    { 'x-principal': byOrders },
+    { authorization: `Bearer ${token}` },
+  ]) {
+    const response = await post('{ not even JSON', headers as Record<string, string>)
+    assert.equal(response.statusCode, 401)
+    assert.match(String(response.headers['www-authenticate']), /^Bearer /)
+    assert.equal(response.json().errors[0].extensions.code, 'UNAUTHENTICATED')
+  }
+})
+
+test('trace, request id, deadline and principal are there for what the resolver calls', async () => {
+  const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
+  await post({ query: '{ who }' }, { 'x-principal': token, traceparent, 'x-request-id': 'r1', 'x-timeout-ms': '5000' })
+  assert.equal(context?.traceparent.slice(0, 36), traceparent.slice(0, 36))
+  assert.notEqual(context?.traceparent, traceparent)
+  assert.equal(context?.requestId, 'r1')
+  assert.equal(context?.principalToken, token)
+  assert.ok(Math.abs((context?.deadline ?? 0) - Date.now() - 5000) < 1000)
+})
+
+test('refusals keep their words, everything else is masked', async () => {
+  const { errors } = (await post({ query: '{ refused broken busy away }' })).json()
+  const byPath = Object.fromEntries(errors.map((error: { path: string[] }) => [error.path[0], error]))
+  assert.deepEqual(byPath.refused.extensions, { code: 'NOT_FOUND', field: 'id' })
+  assert.equal(byPath.refused.message, 'There is no such thing.')
+  assert.equal(byPath.broken.extensions.code, 'INTERNAL_SERVER_ERROR')
+  assert.match(byPath.broken.extensions.errorId, /^[0-9a-f-]{36}$/)
+  assert.deepEqual(byPath.busy.extensions, { code: 'OVERLOADED', subgraph: 'things', retryAfter: 1 })
+  assert.deepEqual(byPath.away.extensions, { code: 'SUBGRAPH_UNAVAILABLE', subgraph: 'things', retryAfter: 1 })
+  assert.doesNotMatch(JSON.stringify(errors), /secret|stack/)
+})
+
+test('malformed requests are refused with a code', async () => {
+  const codeOf = async (payload: unknown, headers?: Record<string, string>) => {
+    const response = await post(payload, headers && { 'x-principal': token, ...headers })
+    return [response.statusCode, response.json().errors[0].extensions.code]
+  }
+  assert.deepEqual(await codeOf('{'), [400, 'BAD_REQUEST'])
+  assert.deepEqual(await codeOf({ query: '{ nothing }' }), [400, 'GRAPHQL_VALIDATION_FAILED'])
+  assert.deepEqual(await codeOf({ query: '{' }), [400, 'GRAPHQL_PARSE_FAILED'])
+  assert.deepEqual(await codeOf('x', { 'content-type': 'application/xml' }), [415, 'BAD_REQUEST'])
+  assert.deepEqual(await codeOf({ query: 'x'.repeat(5_000_000) }), [413, 'PAYLOAD_TOO_LARGE'])
+})
+
+test('health says what works, without addresses', async () => {
+  const health = await app.inject('/health')
+  assert.equal(health.statusCode, 200)
+  const { status, dependencies } = health.json()
+  assert.equal(status, 'DEGRADED')
+  assert.equal(dependencies.database.status, 'UP')
+  assert.equal(dependencies.events.reason, 'ECONNREFUSED')
+  assert.equal((await app.inject('/health/live')).statusCode, 200)
+  assert.equal((await app.inject('/health/ready')).statusCode, 200)
+})
