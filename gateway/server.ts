@@ -11,6 +11,7 @@ import { ApolloServerPluginLandingPageLocalDefault } from '@apollo/server/plugin
 import { fastifyApolloHandler } from '@as-integrations/fastify'
 import cors from '@fastify/cors'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { GraphQLError } from 'graphql'
 import { continueTrace, runWithContext } from '#platform/context.ts'
 import { createHealth } from '#platform/health.ts'
 import { createHttpServer, type HttpOptions } from '#platform/http.ts'
@@ -135,7 +136,16 @@ function plugins(sandbox: boolean): ApolloServerPlugin[] {
     ApolloServerPluginUsageReportingDisabled(),
     ApolloServerPluginInlineTraceDisabled(),
     ApolloServerPluginCacheControlDisabled(),
+    { requestDidStart: async () => ({ didResolveOperation: requireOperation }) },
   ]
+}
+
+/** Apollo's gateway would fail here without a code. */
+async function requireOperation({ operation }: { operation?: unknown }): Promise<void> {
+  if (operation) return
+  throw new GraphQLError('The document holds no such operation, or several and no operationName.', {
+    extensions: { code: 'OPERATION_RESOLUTION_FAILURE', http: { status: 400 } },
+  })
 }
 
 /** The client's request id, where it is one that can stand in a log; else a new one. */

@@ -28,7 +28,7 @@ export type StackOptions = {
   /** The URL of each service's database. */
   databases: Record<ServiceName, string>
   /** Which event log. */
-  events: { EVENTS_DATABASE_URL: string } | { KAFKA_BROKERS: string }
+  events: { EVENTS_DATABASE_URL: string } | { KAFKA_BROKERS: string; KAFKA_PREFIX?: string }
   mailFolder: string
   /** The environment that is passed on, each process getting the variables it reads. */
   env?: NodeJS.ProcessEnv

@@ -22,6 +22,8 @@ import { createDelivery, type Position } from './delivery.ts'
 export type KafkaOptions = {
   brokers: string[]
   clientId: string
+  /** Begins the names of all topics and groups, where a cluster is shared. */
+  prefix?: string
   tls: boolean
   sasl?: SASLOptions | undefined
   log: Log
@@ -36,7 +38,7 @@ const heartbeatInterval = 2_000
 const retryInterval = 2_000
 
 /** The event log on Kafka, by kafkajs. Written by an idempotent producer with acknowledgement by all replicas. */
-export function createKafkaBus({ brokers, clientId, tls, sasl, log }: KafkaOptions): Bus {
+export function createKafkaBus({ brokers, clientId, prefix = '', tls, sasl, log }: KafkaOptions): Bus {
   const kafka = new Kafka({
     brokers,
     clientId,
@@ -73,7 +75,8 @@ export function createKafkaBus({ brokers, clientId, tls, sasl, log }: KafkaOptio
     await Promise.all(ensured)
   }
 
-  async function createTopic(topic: string): Promise<void> {
+  async function createTopic(name: string): Promise<void> {
+    const topic = prefix + name
     const existing = await admin.listTopics()
     if (existing.includes(topic)) return
     const { brokers } = await admin.describeCluster()
@@ -87,7 +90,7 @@ export function createKafkaBus({ brokers, clientId, tls, sasl, log }: KafkaOptio
   async function append(records: readonly (LogRecord & { topic: string })[]): Promise<void> {
     const byTopic = Map.groupBy(records, ({ topic }) => topic)
     await ensureTopics([...byTopic.keys()])
-    const topicMessages = [...byTopic].map(([topic, messages]) => ({ topic, messages }))
+    const topicMessages = [...byTopic].map(([topic, messages]) => ({ topic: prefix + topic, messages }))
     await producer.sendBatch({ acks: -1, topicMessages })
   }
 
@@ -99,7 +102,7 @@ export function createKafkaBus({ brokers, clientId, tls, sasl, log }: KafkaOptio
       const deadLetter = (record: LogRecord, { topic }: Position) =>
         append([{ topic: deadLetterTopic(topic, options.group), ...record }])
       const deliver = createDelivery({ ...options, deadLetter, log })
-      const subscription = join({ kafka, ensureTopics, deliver, log, ...options })
+      const subscription = join({ kafka, prefix, ensureTopics, deliver, log, ...options })
       subscriptions.add(subscription)
       return subscription
     },
@@ -116,12 +119,13 @@ export function createKafkaBus({ brokers, clientId, tls, sasl, log }: KafkaOptio
 
 type JoinOptions = SubscribeOptions & {
   kafka: Kafka
+  prefix: string
   ensureTopics: (topics: readonly string[]) => Promise<void>
   deliver: ReturnType<typeof createDelivery>
   log: Log
 }
 
-function join({ kafka, ensureTopics, deliver, log, group, handlers }: JoinOptions): Subscription {
+function join({ kafka, prefix, ensureTopics, deliver, log, group, handlers }: JoinOptions): Subscription {
   const topics = [...new Set(handlers.map(({ topic }) => topic))]
   const { promise: joined, resolve: resolveJoined } = Promise.withResolvers<void>()
   const pauses = new Set<NodeJS.Timeout>()
@@ -132,7 +136,7 @@ function join({ kafka, ensureTopics, deliver, log, group, handlers }: JoinOption
     await ensureTopics(topics)
     if (stopping) return
     consumer = kafka.consumer({
-      groupId: group,
+      groupId: prefix + group,
       sessionTimeout,
       heartbeatInterval,
       allowAutoTopicCreation: false,
@@ -144,7 +148,7 @@ function join({ kafka, ensureTopics, deliver, log, group, handlers }: JoinOption
       log.warn('event consumer restarts', { group, error: payload.error }),
     )
     await consumer.connect()
-    await consumer.subscribe({ topics, fromBeginning: true })
+    await consumer.subscribe({ topics: topics.map((topic) => prefix + topic), fromBeginning: true })
     await consumer.run({ eachBatch, eachBatchAutoResolve: false, partitionsConsumedConcurrently: 4 })
   }
 
@@ -158,7 +162,7 @@ function join({ kafka, ensureTopics, deliver, log, group, handlers }: JoinOption
   }: EachBatchPayload): Promise<void> {
     for (const message of batch.messages) {
       if (!isRunning() || isStale()) return
-      const position = { topic: batch.topic, partition: batch.partition, offset: message.offset }
+      const position = { topic: batch.topic.slice(prefix.length), partition: batch.partition, offset: message.offset }
       const wait = await deliver(toLogRecord(message), position)
       if (wait > 0) {
         // The offsets resolved so far are committed; the partition goes on with this record after the pause.

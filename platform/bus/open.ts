@@ -9,7 +9,12 @@ import type { Bus } from './bus.ts'
 export const busSettings = {
   /** Kafka brokers, `host:port` separated by commas. Required in production. */
   KAFKA_BROKERS: list.optional(),
-  /** `true` to speak TLS with the brokers. */
+  /** Begins the names of all topics and groups, where a cluster is shared. Default: nothing. */
+  KAFKA_PREFIX: z
+    .string()
+    .regex(/^[\w.-]*$/, 'has letters, digits, dots, dashes and underscores')
+    .default(''),
+  /** `true` to speak TLS with the brokers. Default false. */
   KAFKA_TLS: z.stringbool().default(false),
   /** How to sign in at the brokers. Default: not at all. */
   KAFKA_SASL_MECHANISM: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).optional(),
@@ -45,7 +50,14 @@ export async function openBus({
 }): Promise<Bus> {
   if (config.KAFKA_BROKERS) {
     const { createKafkaBus } = await import('./kafka.ts')
-    return createKafkaBus({ brokers: config.KAFKA_BROKERS, clientId, tls: config.KAFKA_TLS, sasl: sasl(config), log })
+    return createKafkaBus({
+      brokers: config.KAFKA_BROKERS,
+      clientId,
+      prefix: config.KAFKA_PREFIX,
+      tls: config.KAFKA_TLS,
+      sasl: sasl(config),
+      log,
+    })
   }
   const { createPostgresBus } = await import('./postgres.ts')
   return createPostgresBus({ url: config.EVENTS_DATABASE_URL ?? '', log })

@@ -1,6 +1,6 @@
 import { busRules, busSettings } from '#platform/bus/open.ts'
 import { databaseSettings, databaseUrl } from '#platform/database/open.ts'
-import { list, port, processSettings, readEnv } from '#platform/env.ts'
+import { integer, list, port, processSettings, readEnv } from '#platform/env.ts'
 import { identitySettings } from '#platform/principal.ts'
 
 export const settings = {
@@ -11,6 +11,8 @@ export const settings = {
   /** Default 4003. */
   PORT: port.default(4003),
   ORDERS_DATABASE_URL: databaseUrl,
+  /** Seconds that one attempt to place an order may take before a repeat takes over. Default 15. */
+  ORDER_CLAIM_LEASE: integer(1, 300).default(15),
   /** `host:port` of each instance of users. Default `127.0.0.1:50051`. */
   USERS_GRPC_URLS: list.default(['127.0.0.1:50051']),
   /** `host:port` of each instance of products. Default `127.0.0.1:50053`. */

@@ -71,6 +71,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     now: () => new Date(),
     newId: randomUUID,
     newNumber: () => orderNumber(randomBytes(8)),
+    leaseTime: config.ORDER_CLAIM_LEASE * 1000,
     timeLeft: () => timeLeft(requestLimit),
     sleep,
     onUnreleased: (orderId, error) => log.warn('stock stays held until its hold ends', { orderId, error }),

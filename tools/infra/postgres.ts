@@ -21,7 +21,7 @@ export type PostgresOptions = {
   port: number
   /** The superuser's password; the one the folder was made with. */
   password: string
-  /** False trades safety against power loss for speed. For tests. Default true. */
+  /** False trades safety against power loss for speed, and keeps the times of commits. For tests. Default true. */
   durable?: boolean
 }
 
@@ -69,7 +69,9 @@ export async function startPostgres({ folder, port, password, durable = true }: 
   }
 
   function settings(): string {
-    const safety = durable ? [] : ['fsync = off', 'full_page_writes = off', 'synchronous_commit = off']
+    const safety = durable
+      ? []
+      : ['fsync = off', 'full_page_writes = off', 'synchronous_commit = off', 'track_commit_timestamp = on']
     return [
       `port = ${port}`,
       "listen_addresses = '127.0.0.1'",

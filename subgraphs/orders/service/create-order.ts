@@ -13,6 +13,8 @@ export type CreateOrderDependencies = {
   now: () => Date
   newId: () => string
   newNumber: () => string
+  /** Milliseconds that one attempt may work on a claim before another one takes over. */
+  leaseTime: number
   /** Milliseconds until the caller stops waiting. */
   timeLeft: () => number
   sleep: (milliseconds: number) => Promise<unknown>
@@ -20,8 +22,6 @@ export type CreateOrderDependencies = {
   onUnreleased: (orderId: string, error: unknown) => void
 }
 
-/** Milliseconds that one attempt may work on a claim before another one takes over. */
-const leaseTime = 15_000
 /** Milliseconds between looks at a claim that another request works on, and kept for the answer to arrive. */
 const firstLook = 20
 const longestLook = 200
@@ -38,7 +38,7 @@ const mostRenewals = 3
  * the hold's end.
  */
 export function createCreateOrder(dependencies: CreateOrderDependencies) {
-  const { store, users, products, now, newId, newNumber, timeLeft, sleep, onUnreleased } = dependencies
+  const { store, users, products, now, newId, newNumber, leaseTime, timeLeft, sleep, onUnreleased } = dependencies
 
   /**
    * Throws UNAUTHENTICATED, BAD_USER_INPUT, NOT_FOUND, INSUFFICIENT_STOCK, IDEMPOTENCY_KEY_REUSED; IN_PROGRESS when the

@@ -1,0 +1,167 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import pg from 'pg'
+import { Agent, request } from 'undici'
+import { openDatabase } from '#platform/database/open.ts'
+import { silentLog as log } from '#platform/log.ts'
+import { createProductsStore } from '../../subgraphs/products/store.ts'
+import { freePorts } from '../../tools/infra/ports.ts'
+import { ensureSecrets } from '../../tools/infra/secrets.ts'
+import { type ServiceName, serviceNames } from '../../tools/services.ts'
+import { createStack, type Ports, processNames, type StackOptions } from '../../tools/stack.ts'
+import { createTestDatabase, kafkaBrokers } from './parts.ts'
+
+export type GraphQLResult = {
+  status: number
+  // biome-ignore lint/suspicious/noExplicitAny: the answer to any query.
+  data: any
+  errors: { message: string; path?: (string | number)[]; extensions: Record<string, unknown> & { code: string } }[]
+}
+
+export type TestStackOptions = { events?: 'PostgreSQL' | 'Kafka'; extra?: StackOptions['extra'] }
+
+/** The whole shop on free ports, with databases of its own. */
+export async function startTestStack({ events = 'PostgreSQL', extra = {} }: TestStackOptions = {}) {
+  const folder = mkdtempSync(join(tmpdir(), 'commerce-stack-'))
+  const secrets = await ensureSecrets(folder, [], processNames)
+  const urls = await Promise.all(serviceNames.map(async (name) => [name, await createTestDatabase(name)] as const))
+  const databases = Object.fromEntries(urls) as Record<ServiceName, string>
+  const ports = await portsOf()
+  const output: string[] = []
+  const stack = createStack({
+    ports,
+    secrets,
+    databases,
+    events:
+      events === 'Kafka'
+        ? { KAFKA_BROKERS: kafkaBrokers() ?? '', KAFKA_PREFIX: `${randomUUID()}.` }
+        : { EVENTS_DATABASE_URL: await createTestDatabase() },
+    mailFolder: join(folder, 'mail'),
+    extra,
+    onLine: (name, line) => {
+      output.push(`${name} ${line}`)
+      if (process.env.TEST_OUTPUT) console.log(name, line)
+    },
+    onCrash: (name, how) => output.push(`${name} ended: ${how}`),
+  })
+  const agent = new Agent({ connections: 256, headersTimeout: 30_000 })
+
+  /** Sends a body to a process as it is. */
+  async function post(url: string, body: string, headers: Record<string, string> = {}): Promise<GraphQLResult> {
+    const response = await request(url, {
+      dispatcher: agent,
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body,
+    })
+    const { data, errors = [] } = (await response.body.json()) as Partial<GraphQLResult>
+    return { status: response.statusCode, data, errors }
+  }
+
+  const graphql = (query: string, variables: object = {}, token?: string) =>
+    post(stack.url, JSON.stringify({ query, variables }), token ? { authorization: `Bearer ${token}` } : {})
+
+  const clients = new Map<string, Promise<pg.Client>>()
+  /** Looks into a service's database. */
+  async function sql(service: ServiceName, query: string, values: unknown[] = []) {
+    const client = clients.get(service) ?? connect(databases[service])
+    clients.set(service, client)
+    return (await (await client).query(query, values)).rows
+  }
+
+  await stack.start()
+  return {
+    ...stack,
+    ports,
+    secrets,
+    databases,
+    output,
+    mailFolder: join(folder, 'mail'),
+    post,
+    graphql,
+    sql,
+
+    /** Creates an account. */
+    async signUp(): Promise<{ id: string; email: string; token: string }> {
+      const email = `${randomUUID()}@example.com`
+      const { data } = await graphql(
+        'mutation ($input: RegisterInput!) { register(input: $input) { accessToken user { id } } }',
+        { input: { name: 'Eve Example', email, password: 'correct horse battery' } },
+      )
+      return { id: data.register.user.id, email, token: data.register.accessToken }
+    },
+
+    /** Adds products with this much stock each and returns their ids. */
+    async addProducts(...stocks: number[]): Promise<string[]> {
+      const database = openDatabase({ name: 'test', url: databases.products, poolSize: 1, log })
+      const store = createProductsStore(database.adapter)
+      const at = new Date()
+      const category = { id: randomUUID(), name: randomUUID(), parentId: null }
+      const products = stocks.map((available, index) => ({
+        id: randomUUID(),
+        sku: randomUUID(),
+        name: `Thing ${index}`,
+        description: 'A thing.',
+        price: { amount: 1_000 + index, currency: 'EUR' },
+        categoryId: category.id,
+        available,
+        version: 1,
+        createdAt: at,
+        updatedAt: at,
+      }))
+      await store.addCatalogue([category], products)
+      await store.close()
+      await database.close()
+      return products.map(({ id }) => id)
+    },
+
+    /** Sends `createOrder`. */
+    createOrder(
+      token: string | undefined,
+      items: object[],
+      idempotencyKey: string = randomUUID(),
+      address: object = {},
+    ) {
+      const shippingAddress = {
+        name: 'Eve',
+        line1: 'Street 1',
+        city: 'Berlin',
+        postalCode: '10115',
+        country: 'DE',
+        ...address,
+      }
+      return graphql(createOrderMutation, { input: { items, shippingAddress, idempotencyKey } }, token)
+    },
+
+    async stop(): Promise<void> {
+      await Promise.all([...clients.values()].map(async (client) => (await client).end()))
+      await stack.stop()
+      await agent.close()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+export type TestStack = Awaited<ReturnType<typeof startTestStack>>
+
+const createOrderMutation = `
+  mutation ($input: CreateOrderInput!) {
+    createOrder(input: $input) {
+      order { id number status total { amount currency } items { sku name quantity unitPrice { amount } lineTotal { amount } } }
+    }
+  }`
+
+async function portsOf(): Promise<Ports> {
+  const ports = await freePorts(processNames.length * 2)
+  return Object.fromEntries(
+    processNames.map((name, index) => [name, { http: ports[2 * index] ?? 0, grpc: ports[2 * index + 1] ?? 0 }]),
+  ) as Ports
+}
+
+async function connect(connectionString: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString })
+  await client.connect()
+  return client
+}
