@@ -34,6 +34,8 @@ export type StackOptions = {
   env?: NodeJS.ProcessEnv
   /** More variables for one process, and options of its Node. */
   extra?: Partial<Record<ProcessName, { env?: Record<string, string>; nodeOptions?: string[] }>>
+  /** Milliseconds that the pause before a crashed process starts again may grow to. Default 10000. */
+  longestPause?: number
   onLine: (process: ProcessName, line: string) => void
   onCrash: (process: ProcessName, how: string, pause: number) => void
 }
@@ -47,6 +49,7 @@ export function createStack({
   mailFolder,
   env = {},
   extra = {},
+  longestPause,
   onLine,
   onCrash,
 }: StackOptions) {
@@ -81,6 +84,7 @@ export function createStack({
         entry: join(root, name === 'gateway' ? 'gateway/main.ts' : `subgraphs/${name}/main.ts`),
         env: { ...system(), ...Object.fromEntries(read), ...extra[name]?.env },
         nodeOptions: ['--disable-warning=TimeoutNegativeWarning', ...(extra[name]?.nodeOptions ?? [])],
+        ...(longestPause && { longestPause }),
         onLine: (line) => onLine(name, line),
         onCrash: (how, pause) => onCrash(name, how, pause),
       })

@@ -40,6 +40,7 @@ export async function startTestStack({ events = 'PostgreSQL', extra = {} }: Test
         : { EVENTS_DATABASE_URL: await createTestDatabase() },
     mailFolder: join(folder, 'mail'),
     extra,
+    longestPause: 200,
     onLine: (name, line) => {
       output.push(`${name} ${line}`)
       if (process.env.TEST_OUTPUT) console.log(name, line)

@@ -9,6 +9,8 @@ export type SupervisedOptions = {
   env: Record<string, string>
   /** Options of Node itself. */
   nodeOptions?: readonly string[]
+  /** Milliseconds that the pause before a new start may grow to. Default 10000. */
+  longestPause?: number
   /** Each line that the process writes. */
   onLine: (line: string) => void
   /** Told when the process ended by itself and will be started again. */
@@ -31,13 +33,13 @@ export type Supervised = {
 }
 
 const firstPause = 200
-const longestPause = 10_000
 /** Milliseconds up after which an end counts as the first again. */
 const stableAfter = 10_000
 /** Milliseconds that a process has to stop. */
 const stopLimit = 35_000
 
-export function supervise({ name, entry, env, nodeOptions = [], onLine, onCrash }: SupervisedOptions): Supervised {
+export function supervise(options: SupervisedOptions): Supervised {
+  const { name, entry, env, nodeOptions = [], longestPause = 10_000, onLine, onCrash } = options
   let child: ChildProcess | undefined
   let wanted = false
   let everReady = false

@@ -1,0 +1,13 @@
+import type { Drill } from './drill.ts'
+import { latency } from './latency.ts'
+import { orderCrash } from './order-crash.ts'
+import { productsDown } from './products-down.ts'
+import { stock } from './stock.ts'
+
+/** Every drill, by the name it is run under. */
+export const drills: Record<string, Drill> = {
+  stock,
+  'order-crash': orderCrash,
+  'products-down': productsDown,
+  latency,
+}

@@ -1,0 +1,23 @@
+/** `npm run drill -- <name>`: runs one drill at full size and prints its figures; without a name lists them. */
+import { drills } from '../test/drills/drills.ts'
+import { globalSetup, globalTeardown } from '../test/infra/global-setup.ts'
+
+const [name = ''] = process.argv.slice(2)
+const drill = drills[name]
+if (!drill) {
+  console.log(`Usage: npm run drill -- <name>\n`)
+  for (const [known, { summary }] of Object.entries(drills)) console.log(`  ${known.padEnd(16)} ${summary}`)
+  process.exit(name === '' ? 0 : 1)
+}
+
+await globalSetup()
+let failure: unknown
+try {
+  await drill.run({ short: false, print: console.log })
+  console.log(`The drill ${name} passed.`)
+} catch (error) {
+  failure = error
+  console.error(error)
+}
+await globalTeardown()
+process.exit(failure ? 1 : 0)
