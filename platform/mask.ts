@@ -5,7 +5,7 @@ import type { Log } from './log.ts'
 
 /**
  * What of an error may leave the process. A refusal leaves as it is. A database that is busy or away becomes OVERLOADED
- * or SUBGRAPH_UNAVAILABLE. Anything else is logged and leaves as INTERNAL_SERVER_ERROR with the id of its log line.
+ * or SUBGRAPH_UNAVAILABLE, text that it cannot keep BAD_USER_INPUT. Anything else is logged and leaves as INTERNAL_SERVER_ERROR with the id of its log line.
  */
 export function createMask({ service, log }: { service: string; log: Log }) {
   return function mask(error: unknown): ServiceError {
@@ -19,6 +19,8 @@ export function createMask({ service, log }: { service: string; log: Log }) {
       log.error('database unavailable', { error })
       return unavailable(service)
     }
+    if (failure === 'unstorable')
+      return new ServiceError('BAD_USER_INPUT', 'The input holds characters that cannot be kept.')
     const errorId = randomUUID()
     log.error('internal error', { errorId, error })
     return new ServiceError('INTERNAL_SERVER_ERROR', 'Something went wrong on our side.', { errorId })

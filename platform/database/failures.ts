@@ -3,8 +3,11 @@
  * PostgreSQL's: https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
 
-/** `overloaded`: no connection was free in time. `unavailable`: the server cannot be reached or is going down. */
-export function databaseFailure(error: unknown): 'overloaded' | 'unavailable' | undefined {
+/**
+ * `overloaded`: no connection was free in time. `unavailable`: the server cannot be reached or is going down.
+ * `unstorable`: text that holds what the database has no place for, such as NUL.
+ */
+export function databaseFailure(error: unknown): 'overloaded' | 'unavailable' | 'unstorable' | undefined {
   const { code, message } = shape(error)
   const state = sqlState(error) ?? ''
   if (code === 'P2024' || state === '53300') return 'overloaded'
@@ -14,6 +17,7 @@ export function databaseFailure(error: unknown): 'overloaded' | 'unavailable' | 
     return 'unavailable'
   if (state.startsWith('08') || /^57P0[123]$/.test(state) || message.startsWith('Connection terminated'))
     return 'unavailable'
+  if (state === '22021' || state === '22P05') return 'unstorable'
   return undefined
 }
 
@@ -21,8 +25,10 @@ export function databaseFailure(error: unknown): 'overloaded' | 'unavailable' | 
 export function isTransientDatabaseError(error: unknown): boolean {
   const { code } = shape(error)
   const state = sqlState(error) ?? ''
+  const failure = databaseFailure(error)
   return (
-    databaseFailure(error) !== undefined ||
+    failure === 'overloaded' ||
+    failure === 'unavailable' ||
     ['P2028', 'P2034', 'P1011'].includes(code) ||
     // Serialization failure and deadlock, insufficient resources, lock timeout, statement timeout.
     /^(40|53|55P03|57014)/.test(state)

@@ -229,6 +229,24 @@ describe('refusals', () => {
       const wrong = await refused(login({ email, password: 'wrong' }), 'INVALID_CREDENTIALS')
       const unknown = await refused(login({ email: 'nobody@example.com', password: 'wrong' }), 'INVALID_CREDENTIALS')
       assert.deepEqual(wrong.errors, unknown.errors)
+      await refused(login({ email: 'a\u0000@example.com', password: 'wrong' }), 'BAD_USER_INPUT')
+    })
+  })
+
+  describe('queries', () => {
+    test('what is not there, cannot be, or is asked for in pages that are none', async () => {
+      await refused(() => stack.graphql('{ product(id: "x") { id } }'), 'NOT_FOUND')
+      await refused(() => stack.graphql(`{ product(id: "${randomUUID()}") { id } }`), 'NOT_FOUND')
+      await refused(() => stack.graphql('{ productBySku(sku: "none") { id } }'), 'NOT_FOUND')
+      await refused(() => stack.graphql('{ productBySku(sku: "\\u0000") { id } }'), 'BAD_USER_INPUT')
+      for (const first of [0, -1, 101]) {
+        await refused(
+          () => stack.graphql(`{ products(first: ${first}) { edges { cursor } } }`),
+          'BAD_USER_INPUT',
+          'first',
+        )
+      }
+      await refused(() => stack.graphql('{ products(after: "x") { edges { cursor } } }'), 'BAD_USER_INPUT', 'after')
     })
   })
 

@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { composeServices } from '@apollo/composition'
+import { ApolloServer } from '@apollo/server'
+import { startStandaloneServer } from '@apollo/server/standalone'
+import { buildSubgraphSchema } from '@apollo/subgraph'
+import { parse } from 'graphql'
+import { request } from 'undici'
+import { freePorts } from '../../tools/infra/ports.ts'
+import { root } from '../../tools/services.ts'
+
+const link = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.3", import: ["@key"])'
+
+/** Two subgraphs that know nothing of this shop. */
+const foreign = {
+  planets: {
+    typeDefs: parse(`${link}
+      type Query { planets: [Planet!]! fails: Int }
+      type Planet @key(fields: "id") { id: ID! name: String! }`),
+    resolvers: {
+      Query: {
+        planets: () => [
+          { id: '3', name: 'Earth' },
+          { id: '4', name: 'Mars' },
+        ],
+        fails: () => {
+          throw new Error('at db.internal')
+        },
+      },
+    },
+  },
+  moons: {
+    typeDefs: parse(`${link} type Planet @key(fields: "id") { id: ID! moons: [String!]! }`),
+    resolvers: {
+      Planet: { moons: ({ id }: { id: string }) => (id === '4' ? ['Phobos', 'Deimos'] : ['Moon']) },
+    },
+  },
+}
+
+describe('the gateway alone, on a foreign supergraph', () => {
+  let folder: string
+  const servers: ApolloServer[] = []
+  const services: { name: string; url: string; typeDefs: ReturnType<typeof parse> }[] = []
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'foreign-'))
+    for (const [name, { typeDefs, resolvers }] of Object.entries(foreign)) {
+      const server = new ApolloServer({ schema: buildSubgraphSchema([{ typeDefs, resolvers }]) })
+      const { url } = await startStandaloneServer(server, { listen: { port: 0, host: '127.0.0.1' } })
+      servers.push(server)
+      services.push({ name, url, typeDefs })
+    }
+  })
+  after(async () => {
+    await Promise.all(servers.map((server) => server.stop()))
+    await rm(folder, { recursive: true })
+  })
+
+  async function supergraph(change = (sdl: string) => sdl): Promise<string> {
+    const { supergraphSdl = '' } = composeServices(services)
+    const file = join(folder, 'supergraph.graphql')
+    await writeFile(file, change(supergraphSdl))
+    return file
+  }
+
+  /** Runs the gateway until it is ready or ends, whichever comes first. */
+  async function runGateway(env: Record<string, string>) {
+    const [port = 0] = await freePorts(1)
+    const child = spawn(process.execPath, [join(root, 'gateway/main.ts')], {
+      env: { PATH: process.env.PATH ?? '', PORT: String(port), ...env },
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    })
+    let output = ''
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (output += chunk))
+    const exited = new Promise<number | null>((resolve) => child.once('exit', resolve))
+    const code = await Promise.race([
+      exited,
+      new Promise<'ready'>((resolve) => child.once('message', () => resolve('ready'))),
+    ])
+    return {
+      code,
+      output: () => output,
+      async query(query: string) {
+        const { body } = await request(`http://127.0.0.1:${port}/graphql`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ query }),
+        })
+        return body.json()
+      },
+      async stop() {
+        child.kill('SIGTERM')
+        return exited
+      },
+    }
+  }
+
+  test('it answers over the subgraphs of the file, with SUPERGRAPH_FILE and PORT alone', async () => {
+    const gateway = await runGateway({ SUPERGRAPH_FILE: await supergraph() })
+    assert.equal(gateway.code, 'ready', gateway.output())
+    assert.deepEqual(await gateway.query('{ planets { name moons } }'), {
+      data: {
+        planets: [
+          { name: 'Earth', moons: ['Moon'] },
+          { name: 'Mars', moons: ['Phobos', 'Deimos'] },
+        ],
+      },
+    })
+    const failed = await gateway.query('{ fails planets { name } }')
+    assert.doesNotMatch(JSON.stringify(failed), /db\.internal/)
+    assert.equal(await gateway.stop(), 0)
+  })
+
+  test('it does not start on a supergraph whose security it would not enforce', async () => {
+    const secured = await supergraph((sdl) =>
+      sdl.replace(
+        '@link(url: "https://specs.apollo.dev/link/v1.0")',
+        '$& @link(url: "https://specs.apollo.dev/authenticated/v0.1", for: SECURITY)',
+      ),
+    )
+    const gateway = await runGateway({ SUPERGRAPH_FILE: secured })
+    assert.equal(gateway.code, 1)
+    assert.match(gateway.output(), /security features that this gateway does not enforce: .*authenticated/)
+  })
+
+  test('in production it starts only when authentication is set up, or said not to be meant', async () => {
+    const SUPERGRAPH_FILE = await supergraph()
+    const refused = await runGateway({ SUPERGRAPH_FILE, NODE_ENV: 'production', BODY_LIMIT: 'x' })
+    assert.equal(refused.code, 1)
+    assert.match(refused.output(), /BODY_LIMIT: [^\n]+\n {2}JWKS_URL: is not set/)
+    const gateway = await runGateway({ SUPERGRAPH_FILE, NODE_ENV: 'production', AUTH: 'none' })
+    assert.equal(gateway.code, 'ready', gateway.output())
+    const introspection = (await gateway.query('{ __schema { queryType { name } } }')) as { errors: unknown[] }
+    assert.equal(introspection.errors.length, 1)
+    await gateway.stop()
+  })
+})
