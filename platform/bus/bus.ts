@@ -1,5 +1,3 @@
-import type { EventHandler } from './handlers.ts'
-
 /** A CloudEvents 1.0 event on its way. https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md */
 export type BusEvent = {
   /** Identifies the event for good: a repeat has the same id. */
@@ -34,6 +32,14 @@ export type Bus = {
   check(): Promise<unknown>
   /** Stops every subscription and publishes no more. */
   close(): Promise<void>
+}
+
+/** What a service does with one kind of event. */
+export type EventHandler = {
+  readonly type: string
+  readonly topic: string
+  /** Parses and handles. Throws PoisonError when the body does not parse. */
+  handle(event: BusEvent): Promise<void>
 }
 
 export type SubscribeOptions = {

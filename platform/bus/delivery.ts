@@ -2,8 +2,9 @@ import { continueTrace, runWithContext } from '../context.ts'
 import { isDataRefusal, isTransientDatabaseError } from '../database/failures.ts'
 import { ServiceError } from '../errors.ts'
 import type { Log } from '../log.ts'
+import type { EventHandler } from './bus.ts'
 import { fromRecord, type LogRecord } from './cloudevents.ts'
-import { type EventHandler, PoisonError } from './handlers.ts'
+import { PoisonError } from './handlers.ts'
 
 /** Milliseconds before the first repeat of an event that met a transient failure; doubled for each next one. */
 const firstPause = 100

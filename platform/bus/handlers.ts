@@ -1,16 +1,8 @@
 import type { z } from 'zod'
-import type { BusEvent } from './bus.ts'
+import type { BusEvent, EventHandler } from './bus.ts'
 
 /** What `contracts/events.ts` says of a kind of event. */
 type Definition<Data extends z.ZodType> = { readonly type: string; readonly topic: string; readonly data: Data }
-
-/** What a service does with one kind of event. */
-export type EventHandler = {
-  readonly type: string
-  readonly topic: string
-  /** Parses and handles. Throws PoisonError when the body does not parse. */
-  handle(event: BusEvent): Promise<void>
-}
 
 /** An event that no repeat will ever make sense of. */
 export class PoisonError extends Error {

@@ -19,13 +19,16 @@ import {
 import { type LogRecord, toRecord } from './cloudevents.ts'
 import { createDelivery, type Position } from './delivery.ts'
 
+export type KafkaSasl = { mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; username: string; password: string }
+
 export type KafkaOptions = {
   brokers: string[]
   clientId: string
   /** Begins the names of all topics and groups, where a cluster is shared. */
   prefix?: string
   tls: boolean
-  sasl?: SASLOptions | undefined
+  /** How to sign in at the brokers. Default: not at all. */
+  sasl?: KafkaSasl | undefined
   log: Log
 }
 
@@ -43,7 +46,7 @@ export function createKafkaBus({ brokers, clientId, prefix = '', tls, sasl, log 
     brokers,
     clientId,
     ssl: tls,
-    ...(sasl && { sasl }),
+    ...(sasl && { sasl: sasl as SASLOptions }),
     connectionTimeout: 3_000,
     requestTimeout: 10_000,
     retry: { initialRetryTime: 100, maxRetryTime: 5_000, retries: 5 },

@@ -1,9 +1,9 @@
-import type { SASLOptions } from 'kafkajs'
 import { z } from 'zod'
 import { databaseUrl } from '../database/open.ts'
 import { list, type Parsed, type processSettings } from '../env.ts'
 import type { Log } from '../log.ts'
 import type { Bus } from './bus.ts'
+import type { KafkaSasl } from './kafka.ts'
 
 /** Which event log: Kafka where brokers are named, else tables of a PostgreSQL database. */
 export const busSettings = {
@@ -67,7 +67,7 @@ function sasl({
   KAFKA_SASL_MECHANISM: mechanism,
   KAFKA_SASL_USERNAME,
   KAFKA_SASL_PASSWORD,
-}: BusConfig): SASLOptions | undefined {
+}: BusConfig): KafkaSasl | undefined {
   if (!mechanism) return undefined
-  return { mechanism, username: KAFKA_SASL_USERNAME ?? '', password: KAFKA_SASL_PASSWORD ?? '' } as SASLOptions
+  return { mechanism, username: KAFKA_SASL_USERNAME ?? '', password: KAFKA_SASL_PASSWORD ?? '' }
 }

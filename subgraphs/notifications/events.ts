@@ -1,5 +1,6 @@
 import { orderCreated, userRegistered } from '#contracts/events.ts'
-import { type EventHandler, on } from '#platform/bus/handlers.ts'
+import type { EventHandler } from '#platform/bus/bus.ts'
+import { on } from '#platform/bus/handlers.ts'
 import type { NotificationsService } from './service.ts'
 
 /** `onRecorded` is told when there is something new to deliver. */

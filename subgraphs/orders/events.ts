@@ -1,5 +1,6 @@
 import { reservationExpired } from '#contracts/events.ts'
-import { type EventHandler, on } from '#platform/bus/handlers.ts'
+import type { EventHandler } from '#platform/bus/bus.ts'
+import { on } from '#platform/bus/handlers.ts'
 import type { OrdersService } from './service.ts'
 
 export function createEventHandlers(service: OrdersService): EventHandler[] {
