@@ -2,10 +2,10 @@ import { type Prisma, PrismaClient } from '#generated/prisma/orders/client.ts'
 import { isUniqueViolation } from '#platform/database/failures.ts'
 import type { Database } from '#platform/database/open.ts'
 import { recordInInbox } from '#platform/inbox.ts'
-import { appendToOutbox, type OutboxEvent } from '#platform/outbox.ts'
+import { appendToOutbox } from '#platform/outbox.ts'
 import type { Order, OrderStatus } from './domain/order.ts'
+import { type NewEvent, numbered, toOrder, toRow, whole } from './store/rows.ts'
 
-type NewEvent = Omit<OutboxEvent, 'sequence'>
 type Transaction = Prisma.TransactionClient
 
 /** A claim on an idempotency key, to be taken or found. */
@@ -30,12 +30,6 @@ export type ClaimState =
 
 /** What a change makes of an order. */
 export type Change = { order: Order; events: readonly NewEvent[] }
-
-const whole = {
-  items: { orderBy: { position: 'asc' } },
-  history: { orderBy: { position: 'asc' } },
-} as const satisfies Prisma.OrderInclude
-type OrderRow = Prisma.OrderGetPayload<{ include: typeof whole }>
 
 /** A lease that someone else holds by now. Ends a transaction without effect. */
 class LeaseLost extends Error {}
@@ -192,69 +186,4 @@ function byKey({ customerId, idempotencyKey }: Lease) {
 
 function mine({ customerId, idempotencyKey, token, orderId }: Lease) {
   return { customerId, idempotencyKey, orderId, leaseToken: token, completedAt: null }
-}
-
-function numbered(events: readonly NewEvent[], before: number): OutboxEvent[] {
-  return events.map((event, index) => ({ ...event, sequence: before + index + 1 }))
-}
-
-function toRow(
-  { id, number, customerId, status, lines, total, shippingAddress, history, ...rest }: Order,
-  sequence: number,
-) {
-  const { name, line1, line2, city, region, postalCode, country } = shippingAddress
-  return {
-    ...rest,
-    id,
-    number,
-    customerId,
-    status,
-    sequence,
-    totalAmount: total.amount,
-    currency: total.currency,
-    shipName: name,
-    shipLine1: line1,
-    shipLine2: line2,
-    shipCity: city,
-    shipRegion: region,
-    shipPostalCode: postalCode,
-    shipCountry: country,
-    items: {
-      createMany: {
-        data: lines.map(({ unitPrice, ...line }, position) => ({ ...line, position, unitAmount: unitPrice.amount })),
-      },
-    },
-    history: { createMany: { data: history.map((entry, position) => ({ ...entry, position })) } },
-  }
-}
-
-function toOrder(row: OrderRow): Order {
-  const { id, number, customerId, status, currency, cancelReason, createdAt, updatedAt } = row
-  return {
-    id,
-    number,
-    customerId,
-    status,
-    lines: row.items.map(({ productId, sku, name, quantity, unitAmount }) => ({
-      productId,
-      sku,
-      name,
-      quantity,
-      unitPrice: { amount: unitAmount, currency },
-    })),
-    total: { amount: row.totalAmount, currency },
-    shippingAddress: {
-      name: row.shipName,
-      line1: row.shipLine1,
-      line2: row.shipLine2,
-      city: row.shipCity,
-      region: row.shipRegion,
-      postalCode: row.shipPostalCode,
-      country: row.shipCountry,
-    },
-    history: row.history.map(({ from, to, at, reason }) => ({ from, to, at, reason })),
-    cancelReason,
-    createdAt,
-    updatedAt,
-  }
 }

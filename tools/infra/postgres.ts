@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import pg from 'pg'
+import { isFree } from './ports.ts'
 
 /** A PostgreSQL server of our own, from the binaries that come with the install. */
 export type Postgres = {
@@ -37,6 +38,8 @@ export async function startPostgres({ folder, port, password, durable = true }: 
 
   if (!existsSync(join(data, 'PG_VERSION'))) createCluster()
   if (run(pgCtl, ['status', '-D', data]).status === 0) run(pgCtl, ['stop', '-D', data, '-m', 'fast'])
+  if (!(await isFree(port)))
+    throw new Error(`The port ${port}, which is needed for PostgreSQL, is taken. Set POSTGRES_PORT to another.`)
   writeFileSync(join(data, 'postgresql.auto.conf'), settings())
   const log = join(data, 'server.log')
   const started = run(pgCtl, ['start', '-w', '-D', data, '-l', log])
