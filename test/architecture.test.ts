@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { parseSync } from 'oxc-parser'
 import { root } from '../tools/services.ts'
 
-/** Who may import whom. `types` may be imported as types alone. Names are those of the table in CONTRIBUTING.md. */
+/** Who may import whom. `types` may be imported as types alone. `own` is any file of the same service. */
 const rules: Record<string, { may: string[]; types?: string[] }> = {
   main: { may: ['own', 'platform', 'contracts'], types: ['generated'] },
   config: { may: ['platform'] },
@@ -93,7 +93,7 @@ function serviceOf(file: string): string | undefined {
   return service
 }
 
-test('every import goes where the table of CONTRIBUTING.md allows', () => {
+test('every import goes where the table above allows', () => {
   const faults = imports.flatMap(({ from, to, typeOnly }) => {
     const [kind, target] = [kindOf(from), kindOf(to)]
     const rule = rules[kind ?? '']

@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict'
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { test } from 'node:test'
+import { errorCodes } from '#platform/errors.ts'
+import { root } from '../tools/services.ts'
+import { settingsOf } from '../tools/stack.ts'
+
+/** Documents are proven in both directions. */
+
+const read = (file: string) => readFileSync(join(root, file), 'utf8')
+const documents = globSync(['*.md', 'docs/**/*.md'], { cwd: root })
+const scripts: Record<string, string> = JSON.parse(read('package.json')).scripts
+
+test('docs/errors.md explains every error code, and no other', () => {
+  const headings = [...read('docs/errors.md').matchAll(/^### (\w+)$/gm)].map(([, code]) => code)
+  assert.deepEqual(headings, [...errorCodes])
+})
+
+test('docs/settings.md lists the settings of every process, and no other', () => {
+  const sections = new Map(
+    read('docs/settings.md')
+      .split(/^## /m)
+      .slice(1)
+      .map((section) => [section.split('\n')[0] ?? '', variablesOf(section)]),
+  )
+  const everyProcess = sections.get('Every process') ?? []
+  for (const [name, settings] of Object.entries(settingsOf)) {
+    const shared = name === 'gateway' ? [] : (sections.get('Every service') ?? [])
+    const documented = [...everyProcess, ...shared, ...(sections.get(name) ?? [])]
+    assert.deepEqual(documented.sort(), Object.keys(settings).sort(), name)
+  }
+  const tools = globSync(['tools/**/*.ts', 'test/infra/*.ts'], { cwd: root }).map(read).join('\n')
+  for (const variable of sections.get('npm scripts') ?? [])
+    assert.match(tools, new RegExp(`process\\.env\\.${variable}\\b`))
+})
+
+test('every variable that the README names exists', () => {
+  const known = new Set([...Object.values(settingsOf).flatMap(Object.keys), ...variablesOf(read('docs/settings.md'))])
+  const named = [...read('README.md').matchAll(/`?\b([A-Z]+(?:_[A-Z]+)+)\b`?/g)].map(([, variable]) => variable ?? '')
+  assert.deepEqual(
+    named.filter((variable) => !known.has(variable)),
+    [],
+  )
+})
+
+test('the README lists the scripts that people run, and every script that a document names exists', () => {
+  const table = read('README.md').slice(read('README.md').indexOf('## Scripts'))
+  const listed = [...table.matchAll(/^\| `npm (?:run )?([\w-]+)/gm)].map(([, name]) => name)
+  assert.deepEqual(
+    [...listed].sort(),
+    Object.keys(scripts)
+      .filter((name) => !name.startsWith('pre'))
+      .sort(),
+  )
+  for (const document of documents) {
+    for (const [, name] of read(document).matchAll(/npm run ([\w:-]+)/g))
+      assert.ok(scripts[name ?? ''], `${document}: npm run ${name}`)
+  }
+})
+
+test('every link of a document and every file it names in backticks leads somewhere', () => {
+  for (const document of documents) {
+    const text = read(document)
+    for (const [, target = ''] of text.matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)) {
+      if (!/^https?:/.test(target))
+        assert.ok(existsSync(join(root, dirname(document), target)), `${document}: ${target}`)
+    }
+    for (const [, file = ''] of text.matchAll(
+      /`((?:platform|gateway|tools|test|schema|contracts|docs|deploy)\/[\w./-]+\.\w+)`/g,
+    )) {
+      assert.ok(existsSync(join(root, file)), `${document}: ${file}`)
+    }
+  }
+})
+
+test('decisions are numbered without a gap, and each has its context, decision and consequences', () => {
+  const files = globSync('docs/adr/*.md', { cwd: root }).sort()
+  for (const [index, file] of files.entries()) {
+    const text = read(file)
+    assert.match(file, new RegExp(`/${String(index + 1).padStart(4, '0')}-`))
+    assert.match(text, new RegExp(`^# ${index + 1}\\. `))
+    assert.deepEqual(
+      [...text.matchAll(/^## (.+)$/gm)].map(([, heading]) => heading),
+      ['Context', 'Decision', 'Consequences'],
+      file,
+    )
+  }
+})
+
+test('what runs under every start is written down once: the CI runs the commands of the README', () => {
+  const ci = read('.ci/run')
+  for (const command of ['npm run check', 'npm test'])
+    assert.ok(ci.includes(command) && read('README.md').includes(command))
+})
+
+/** The variables in the first column of a document's tables. */
+function variablesOf(text: string): string[] {
+  return [...text.matchAll(/^\| `([A-Z_]+)` \|/gm)].map(([, variable]) => variable ?? '')
+}
