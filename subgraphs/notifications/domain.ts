@@ -37,7 +37,7 @@ export type TakenDelivery = {
   readonly createdAt: Date
   readonly title: string
   readonly body: string
-  /** Undefined until the users service has told of the account. */
+  /** Undefined when the users service has not told of the account for as long as we wait. */
   readonly contact: Contact | undefined
 }
 
@@ -55,7 +55,7 @@ export function maySeeNotificationsOf(viewer: { sub: string | null }, userId: st
 const firstPause = 1_000
 const longestPause = 3_600_000
 /** Milliseconds after which a delivery is given up. */
-const patience = 86_400_000
+export const patience = 86_400_000
 
 /** When to try again after a failed attempt: pauses double, up to an hour. Undefined when a day has gone by. */
 export function nextAttempt(delivery: Pick<TakenDelivery, 'attempt' | 'createdAt'>, now: Date): Date | undefined {

@@ -8,6 +8,7 @@ import {
   type Notification,
   type NotificationType,
   nextAttempt,
+  patience,
   type TakenDelivery,
   type Text,
 } from './domain.ts'
@@ -48,7 +49,7 @@ export function createNotificationsService(dependencies: NotificationsDependenci
 
   async function deliver(delivery: TakenDelivery): Promise<void> {
     try {
-      if (!delivery.contact) throw new Error('The account is not known yet.')
+      if (!delivery.contact) throw new Error('The account is not known.')
       await channels[delivery.channel].send(delivery, delivery.contact)
       await store.markSent(delivery.id, now())
     } catch (error) {
@@ -89,7 +90,12 @@ export function createNotificationsService(dependencies: NotificationsDependenci
      */
     async deliverDue(): Promise<boolean> {
       const at = now()
-      const taken = await store.takeDue(takenAtOnce, at, new Date(at.getTime() + leaseTime))
+      const taken = await store.takeDue({
+        limit: takenAtOnce,
+        at,
+        leaseUntil: new Date(at.getTime() + leaseTime),
+        giveUp: patience,
+      })
       await Promise.all(taken.map(deliver))
       return taken.length === takenAtOnce
     },

@@ -5,6 +5,9 @@ import type { Contact, Notification, TakenDelivery } from './domain.ts'
 
 const whole = { deliveries: { orderBy: { channel: 'asc' } } } as const satisfies Prisma.NotificationInclude
 
+/** `giveUp` is in milliseconds. */
+type TakeDue = { limit: number; at: Date; leaseUntil: Date; giveUp: number }
+
 export function createNotificationsStore(adapter: Database['adapter']) {
   const prisma = new PrismaClient({ adapter, errorFormat: 'minimal' })
 
@@ -53,12 +56,18 @@ export function createNotificationsStore(adapter: Database['adapter']) {
       })
     },
 
-    /** Takes deliveries that are due, so that until `leaseUntil` no other worker does. */
-    async takeDue(limit: number, at: Date, leaseUntil: Date): Promise<TakenDelivery[]> {
+    /**
+     * Takes deliveries that are due, so that until `leaseUntil` no other worker does. A delivery to a person that the
+     * users service has not told of yet is not due, until `giveUp` has gone by since it was recorded.
+     */
+    async takeDue({ limit, at, leaseUntil, giveUp }: TakeDue): Promise<TakenDelivery[]> {
       const taken = await prisma.$queryRaw<{ id: string }[]>`
         UPDATE deliveries SET attempts = attempts + 1, next_attempt_at = ${leaseUntil} WHERE id IN (
-          SELECT id FROM deliveries WHERE status = 'QUEUED' AND next_attempt_at <= ${at}
-          ORDER BY next_attempt_at LIMIT ${limit} FOR UPDATE SKIP LOCKED
+          SELECT d.id FROM deliveries d JOIN notifications n ON n.id = d.notification_id
+          LEFT JOIN contacts c ON c.user_id = n.user_id
+          WHERE d.status = 'QUEUED' AND d.next_attempt_at <= ${at}
+            AND (c.user_id IS NOT NULL OR n.created_at <= ${new Date(at.getTime() - giveUp)})
+          ORDER BY d.next_attempt_at LIMIT ${limit} FOR UPDATE OF d SKIP LOCKED
         ) RETURNING id`
       if (taken.length === 0) return []
       const rows = await prisma.delivery.findMany({

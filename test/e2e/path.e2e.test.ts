@@ -57,7 +57,9 @@ for (const events of ['PostgreSQL', 'Kafka'] as const) {
           },
         },
       ])
-      const [about, welcome] = me.notifications.edges.map(({ node }: { node: unknown }) => node)
+      // Events of two services have no order between them.
+      const nodes: { type: string; body: string }[] = me.notifications.edges.map(({ node }: { node: unknown }) => node)
+      const [about, welcome] = nodes.sort((a, b) => a.type.localeCompare(b.type))
       const deliveries = [{ channel: 'EMAIL', status: 'SENT', attempts: 1 }]
       assert.deepEqual(welcome, {
         type: 'WELCOME',
@@ -66,10 +68,14 @@ for (const events of ['PostgreSQL', 'Kafka'] as const) {
         order: null,
         deliveries,
       })
-      assert.equal(about.type, 'ORDER_PLACED')
-      assert.deepEqual(about.order, { id: order.id, number: order.number })
-      assert.deepEqual(about.deliveries, deliveries)
-      assert.match(about.body, /2 x Thing 0, €20\.00\n {2}1 x Thing 1, €10\.01\n\nTotal: €30\.01/)
+      const { body, ...rest } = about ?? { body: '' }
+      assert.deepEqual(rest, {
+        type: 'ORDER_PLACED',
+        title: `Order ${order.number} placed`,
+        order: { id: order.id, number: order.number },
+        deliveries,
+      })
+      assert.match(body, /2 x Thing 0, €20\.00\n {2}1 x Thing 1, €10\.01\n\nTotal: €30\.01/)
 
       const [{ id }] = await stack.sql(
         'notifications',

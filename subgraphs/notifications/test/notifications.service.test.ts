@@ -94,7 +94,12 @@ test('a delivery is sent once by several workers', async () => {
 
 test('a delivery whose worker died is sent again after its lease, under the same id', async () => {
   await service().userRegistered(randomUUID(), contact)
-  const [taken] = await store.takeDue(10, clock, new Date(clock.getTime() + 30_000))
+  const [taken] = await store.takeDue({
+    limit: 10,
+    at: clock,
+    leaseUntil: new Date(clock.getTime() + 30_000),
+    giveUp: 1_000,
+  })
   await service().deliverDue()
   assert.equal(sent.length, 0, 'it is leased')
   clock = new Date(clock.getTime() + 30_000)
@@ -136,17 +141,26 @@ test('one delivery that fails does not keep the others from being sent', async (
   assert.equal(sent.length, 1)
 })
 
-test('an order that is heard of before its customer is delivered once the customer is known', async () => {
+test('an order that is heard of before its customer is delivered once the customer is known, at the first attempt', async () => {
   await service().orderPlaced(randomUUID(), order)
   await service().deliverDue()
   assert.equal(sent.length, 0)
   await service().userRegistered(randomUUID(), contact)
-  clock = new Date(clock.getTime() + 5_000)
   await service().deliverDue()
   assert.deepEqual(
-    sent.map(({ contact }) => contact?.email),
-    ['eve@example.com', 'eve@example.com'],
+    sent.map(({ attempt, contact }) => [attempt, contact?.email]),
+    [
+      [1, 'eve@example.com'],
+      [1, 'eve@example.com'],
+    ],
   )
+})
+
+test('a delivery to a customer who never becomes known is given up after a day', async () => {
+  await service().orderPlaced(randomUUID(), order)
+  clock = new Date(clock.getTime() + 86_400_000)
+  await service().deliverDue()
+  assert.equal((await deliveries())[0].status, 'FAILED')
 })
 
 test('mail in a folder: a repeat writes the same file with the same Message-ID, and headers cannot be smuggled in', async () => {
