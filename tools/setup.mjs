@@ -9,16 +9,21 @@ import { fileURLToPath } from 'node:url'
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const started = Date.now()
 
-requireNode(20)
+requireNode()
 if (!installed()) install()
 linkPostgresLibraries()
 const node = node24()
 generate(process.argv.includes('--generate'))
 
-function requireNode(major) {
-  if (Number(process.versions.node.split('.')[0]) < major) {
-    stop(`This project needs Node ${major} or newer; this is Node ${process.versions.node}.`)
+/** Node 24 runs TypeScript as it is. Where the machine's own is older, one comes with the install, on some platforms. */
+function requireNode() {
+  const major = Number(process.versions.node.split('.')[0])
+  const platform = `${process.platform}-${process.arch}`
+  if (major >= 24) return
+  if (!readJson('package.json').optionalDependencies[`node-${platform}`]) {
+    stop(`This project needs Node 24 on ${platform}; this is Node ${process.versions.node}.`)
   }
+  if (major < 20) stop(`This project needs Node 20 or newer; this is Node ${process.versions.node}.`)
 }
 
 /** True when every package of the lockfile that belongs on this platform is in node_modules, at its version. */
@@ -35,9 +40,8 @@ function installed() {
 function install() {
   console.log('Installing packages by the lockfile (less than a minute when they are cached) ...')
   // Install scripts are skipped: what two of them do here is done below, and the rest would download what is not used.
-  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'
   run(
-    npm,
+    'npm',
     ['ci', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'],
     'npm ci failed.',
   )
@@ -59,15 +63,14 @@ function linkPostgresLibraries() {
   }
 }
 
-/** Node 24 runs TypeScript as it is. Where the machine's own is older, one comes with the install. */
+/** The Node that runs TypeScript: this one, or the one that came with the install. */
 function node24() {
   if (Number(process.versions.node.split('.')[0]) >= 24) return process.execPath
   const packaged = join(root, 'node_modules/.bin/node')
-  if (existsSync(packaged)) return packaged
-  return stop(
-    `Node 24 is needed to run TypeScript; this is Node ${process.versions.node}, and no packaged Node 24 ` +
-      `exists for ${process.platform}-${process.arch}. Install Node 24 and try again.`,
-  )
+  // npm does not mind when an optional package cannot be had.
+  return existsSync(packaged)
+    ? packaged
+    : stop('The packaged Node 24 is not in node_modules. Run npm ci, or install Node 24.')
 }
 
 /** Prisma clients, GraphQL resolver types and gRPC types, when what they are made from changed. */
