@@ -4,6 +4,7 @@ import { settings as notificationsSettings } from '../subgraphs/notifications/co
 import { settings as ordersSettings } from '../subgraphs/orders/config.ts'
 import { settings as productsSettings } from '../subgraphs/products/config.ts'
 import { settings as usersSettings } from '../subgraphs/users/config.ts'
+import { everythingUp } from './infra/health.ts'
 import { publicKeys, type Secrets } from './infra/secrets.ts'
 import { type Supervised, supervise } from './infra/supervise.ts'
 import { databaseVariable, root, type ServiceName, serviceNames } from './services.ts'
@@ -30,7 +31,7 @@ export type StackOptions = {
   /** Which event log. */
   events: { EVENTS_DATABASE_URL: string } | { KAFKA_BROKERS: string; KAFKA_PREFIX?: string }
   mailFolder: string
-  /** The environment that is passed on, each process getting the variables it reads. */
+  /** The environment that is passed on, each process getting the settings it reads. The stack's own wiring goes before. */
   env?: NodeJS.ProcessEnv
   /** More variables for one process, and options of its Node. */
   extra?: Partial<Record<ProcessName, { env?: Record<string, string>; nodeOptions?: string[] }>>
@@ -41,48 +42,17 @@ export type StackOptions = {
 }
 
 /** The gateway and the services, each a process of its own, wired to each other. */
-export function createStack({
-  ports,
-  secrets,
-  databases,
-  events,
-  mailFolder,
-  env = {},
-  extra = {},
-  longestPause,
-  onLine,
-  onCrash,
-}: StackOptions) {
-  const keys = JSON.stringify(publicKeys(secrets))
-  const address = (port: number | undefined) => `127.0.0.1:${port}`
-  const graphqlUrl = (name: ProcessName) => `http://${address(ports[name].http)}/graphql`
-  const wiring: Record<string, string> = {
-    ...events,
-    SERVICE_JWKS: keys,
-    MAIL_DIR: mailFolder,
-    USERS_GRPC_URLS: address(ports.users.grpc),
-    PRODUCTS_GRPC_URLS: address(ports.products.grpc),
-    JWKS_URL: `http://${address(ports.users.http)}/.well-known/jwks.json`,
-    ...Object.fromEntries(serviceNames.map((name) => [`${name.toUpperCase()}_URLS`, graphqlUrl(name)])),
-    ...Object.fromEntries(serviceNames.map((name) => [databaseVariable(name), databases[name]])),
-  }
-
+export function createStack(options: StackOptions) {
+  const { ports, env = {}, extra = {}, longestPause, onLine, onCrash } = options
+  const host = reachable(env.HOST || '127.0.0.1')
+  const urlOf = (name: ProcessName) => `http://${host}:${ports[name].http}`
+  const graphqlUrl = (name: ProcessName) => `${urlOf(name)}/graphql`
   const processes = Object.fromEntries(
     processNames.map((name) => {
-      const own = {
-        PORT: String(ports[name].http),
-        ...(ports[name].grpc && { GRPC_PORT: String(ports[name].grpc) }),
-        SERVICE_PRIVATE_KEY: JSON.stringify(secrets.keys[name]),
-      }
-      const wanted: Record<string, string | undefined> = { ...wiring, ...env, ...own, ...extra[name]?.env }
-      const read = Object.keys(settingsOf[name]).flatMap((variable) => {
-        const value = wanted[variable]
-        return value === undefined ? [] : [[variable, value] as const]
-      })
       const supervised = supervise({
         name,
         entry: join(root, name === 'gateway' ? 'gateway/main.ts' : `subgraphs/${name}/main.ts`),
-        env: { ...system(), ...Object.fromEntries(read), ...extra[name]?.env },
+        env: { ...system(), ...settingsFor(name, options), ...extra[name]?.env },
         nodeOptions: ['--disable-warning=TimeoutNegativeWarning', ...(extra[name]?.nodeOptions ?? [])],
         ...(longestPause && { longestPause }),
         onLine: (line) => onLine(name, line),
@@ -92,24 +62,76 @@ export function createStack({
     }),
   ) as Record<ProcessName, Supervised>
 
+  /** The gateway first, so that nothing new comes in while the services finish. */
+  async function stop(): Promise<void> {
+    await processes.gateway.stop()
+    await Promise.all(serviceNames.map((name) => processes[name].stop()))
+  }
+
   return {
     processes,
     url: graphqlUrl('gateway'),
+    urlOf,
     graphqlUrl,
-    /** Starts everything and waits until all of it is ready. */
+    /** Starts everything and waits until all of it works, each process reaching what it needs. Stops it where it does not. */
     async start(): Promise<void> {
-      for (const process of Object.values(processes)) process.start()
-      await Promise.all(Object.values(processes).map(({ ready }) => ready))
+      try {
+        for (const process of Object.values(processes)) process.start()
+        await Promise.all(Object.values(processes).map(({ ready }) => ready))
+        await everythingUp(Object.fromEntries(processNames.map((name) => [name, `${urlOf(name)}/health`])))
+      } catch (error) {
+        await stop()
+        throw error
+      }
     },
-    /** The gateway first, so that nothing new comes in while the services finish. */
-    async stop(): Promise<void> {
-      await processes.gateway.stop()
-      await Promise.all(serviceNames.map((name) => processes[name].stop()))
-    },
+    stop,
   }
 }
 
 export type Stack = ReturnType<typeof createStack>
+
+/**
+ * The settings of one process: of those it reads, what the environment sets, and over it how the shop is wired, so that
+ * a variable meant for something else cannot part its processes. Empty variables count as absent, as they do when read.
+ */
+export function settingsFor(
+  name: ProcessName,
+  { ports, secrets, databases, events, mailFolder, env = {} }: StackOptions,
+): Record<string, string> {
+  const host = reachable(env.HOST || '127.0.0.1')
+  const address = (port: number | undefined) => `${host}:${port}`
+  const { http, grpc } = ports[name]
+  const wiring: Record<string, string> = {
+    ...events,
+    SERVICE_JWKS: JSON.stringify(publicKeys(secrets)),
+    SERVICE_PRIVATE_KEY: JSON.stringify(secrets.keys[name]),
+    PORT: String(http),
+    ...(grpc && { GRPC_PORT: String(grpc) }),
+    MAIL_DIR: mailFolder,
+    USERS_GRPC_URLS: address(ports.users.grpc),
+    PRODUCTS_GRPC_URLS: address(ports.products.grpc),
+    JWKS_URL: `http://${address(ports.users.http)}/.well-known/jwks.json`,
+    ...Object.fromEntries(
+      serviceNames.map((service) => [
+        `${service.toUpperCase()}_URLS`,
+        `http://${address(ports[service].http)}/graphql`,
+      ]),
+    ),
+    ...Object.fromEntries(serviceNames.map((service) => [databaseVariable(service), databases[service]])),
+  }
+  return Object.fromEntries(
+    Object.keys(settingsOf[name]).flatMap((variable) => {
+      const value = wiring[variable] ?? env[variable]
+      return value ? [[variable, value]] : []
+    }),
+  )
+}
+
+/** The address at which this machine reaches what listens on `host`. */
+function reachable(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1'
+  return host.includes(':') ? `[${host}]` : host
+}
 
 /** What every process gets of the machine's environment. */
 function system(): Record<string, string> {

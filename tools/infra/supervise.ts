@@ -23,7 +23,7 @@ export type Supervised = {
   readonly pid: number | undefined
   /** Resolves when the process first says that it is ready. Rejects when it ends before. */
   readonly ready: Promise<void>
-  /** Resolves when the process says so the next time, after it was killed. */
+  /** Resolves when the process says so the next time, after it was killed. Rejects when it does not within 30 s. */
   nextReady(): Promise<void>
   /** Ends the process, as a crash would; it is started again. */
   kill(signal: NodeJS.Signals): void
@@ -35,6 +35,8 @@ export type Supervised = {
 const firstPause = 200
 /** Milliseconds up after which an end counts as the first again. */
 const stableAfter = 10_000
+/** Milliseconds that a process that ended has to be ready again. */
+const readyLimit = 30_000
 /** Milliseconds that a process has to stop. */
 const stopLimit = 35_000
 
@@ -45,7 +47,7 @@ export function supervise(options: SupervisedOptions): Supervised {
   let everReady = false
   let failures = 0
   let timer: NodeJS.Timeout | undefined
-  let waiters: (() => void)[] = []
+  const waiters: PromiseWithResolvers<void>[] = []
   const { promise: ready, resolve, reject } = Promise.withResolvers<void>()
   ready.catch(() => {})
 
@@ -71,7 +73,7 @@ export function supervise(options: SupervisedOptions): Supervised {
     process_.on('message', () => {
       everReady = true
       resolve()
-      for (const waiter of waiters.splice(0)) waiter()
+      for (const waiter of waiters.splice(0)) waiter.resolve()
     })
     process_.on('exit', (code, signal) => {
       if (child === process_) child = undefined
@@ -89,19 +91,29 @@ export function supervise(options: SupervisedOptions): Supervised {
     })
   }
 
+  function nextReady(): Promise<void> {
+    const waiter = Promise.withResolvers<void>()
+    const late = () => waiter.reject(new Error(`${name} was not ready again within ${readyLimit / 1000} s.`))
+    const limit = setTimeout(late, readyLimit)
+    waiters.push(waiter)
+    const result = waiter.promise.finally(() => clearTimeout(limit))
+    result.catch(() => {})
+    return result
+  }
+
   return {
     name,
     get pid() {
       return child?.pid
     },
     ready,
-    nextReady: () => new Promise((next) => waiters.push(next)),
+    nextReady,
     kill: (signal) => void child?.kill(signal),
     start,
     async stop() {
       wanted = false
       clearTimeout(timer)
-      waiters = []
+      for (const waiter of waiters.splice(0)) waiter.reject(new Error(`${name} was stopped.`))
       const process_ = child
       if (!process_) return
       const exited = new Promise((done) => process_.once('exit', done))
