@@ -19,5 +19,5 @@ try {
   failure = error
   console.error(error)
 }
-await globalTeardown()
+globalTeardown()
 process.exit(failure ? 1 : 0)

@@ -17,38 +17,46 @@ let kafka: Kafka | undefined
 
 export async function globalSetup(): Promise<void> {
   process.env.NODE_COMPILE_CACHE ??= join(root, 'node_modules/.cache/node')
-  process.on('exit', () => postgres?.stop())
-  const [server, broker] = await Promise.all([startTemporaryPostgres(), startBroker()])
-  postgres = server
-  kafka = broker
-  const { rows } = await server.query('SHOW server_version')
-  for (const service of serviceNames) {
-    await server.query(`CREATE DATABASE ${templateOf(service)}`)
-    await migrate({ url: server.url(templateOf(service)), folder: migrationsFolder(service), log: silentLog })
-  }
-  process.env[variables.postgres] = server.url('postgres')
-  console.log(`Real parts: PostgreSQL ${rows[0]?.server_version}${kafka ? ', Kafka 4.1.0' : ''}`)
+  exitOnSignals()
+  const brokers = process.env.KAFKA_BROKERS
+  const ownBroker = !brokers && isKafkaThere()
+  if (brokers) process.env[variables.kafka] = brokers
+  await Promise.all([startPostgres(), ownBroker && startBroker()])
+  const rows = (await postgres?.query('SHOW server_version'))?.rows
+  console.log(`Real parts: PostgreSQL ${rows?.[0]?.server_version}${kafka ? ', Kafka 4.1.0' : ''}`)
 }
 
-export async function globalTeardown(): Promise<void> {
-  await kafka?.stop()
+export function globalTeardown(): void {
+  kafka?.stop()
   postgres?.stop()
-  postgres = undefined
 }
 
-/** The broker that KAFKA_BROKERS names, or one of our own. */
-async function startBroker(): Promise<Kafka | undefined> {
-  if (process.env.KAFKA_BROKERS) {
-    process.env[variables.kafka] = process.env.KAFKA_BROKERS
-    return undefined
+/** The servers end when this process exits, which a signal alone would not let it do. */
+function exitOnSignals(): void {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    if (process.listenerCount(signal) === 0) process.on(signal, () => process.exit(1))
   }
+}
+
+async function startPostgres(): Promise<void> {
+  postgres = await startTemporaryPostgres()
+  for (const service of serviceNames) {
+    await postgres.query(`CREATE DATABASE ${templateOf(service)}`)
+    await migrate({ url: postgres.url(templateOf(service)), folder: migrationsFolder(service), log: silentLog })
+  }
+  process.env[variables.postgres] = postgres.url('postgres')
+}
+
+async function startBroker(): Promise<void> {
+  kafka = await startKafka()
+  process.env[variables.kafka] = kafka.brokers
+}
+
+/** Whether a broker of our own can be started. Throws where it must be. */
+function isKafkaThere(): boolean {
   const missing = kafkaMissing()
-  if (!missing) {
-    const broker = await startKafka()
-    process.env[variables.kafka] = broker.brokers
-    return broker
-  }
+  if (!missing) return true
   if (process.env.REQUIRE_REAL === '1') throw new Error(`REQUIRE_REAL=1, and there is no Kafka: ${missing}.`)
   console.log(`Tests on Kafka are skipped: ${missing}.`)
-  return undefined
+  return false
 }

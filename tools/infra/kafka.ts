@@ -12,14 +12,14 @@ const jars = join(root, 'deploy/kafka/target/dependency')
 /** Milliseconds that a broker has to start. */
 const startLimit = 60_000
 
-/** A Kafka broker of our own, in a temporary folder that goes with it. */
+/** A Kafka broker of our own, in a temporary folder that goes with it. It ends with this process at the latest. */
 export type Kafka = {
   readonly brokers: string
   /** Ends the broker as a crash would. */
   kill(): Promise<void>
   /** Starts the broker again over the same data. */
   restart(): Promise<void>
-  stop(): Promise<void>
+  stop(): void
 }
 
 /** Why no broker can be started here, in words. Undefined when one can. */
@@ -31,28 +31,34 @@ export function kafkaMissing(): string | undefined {
 
 export async function startKafka(): Promise<Kafka> {
   const folder = mkdtempSync(join(tmpdir(), 'commerce-kafka-'))
+  let broker: ChildProcess | undefined
+  function stop(): void {
+    process.off('exit', stop)
+    broker?.kill('SIGKILL')
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
+  }
+  process.on('exit', stop)
+
   const [port = 0, controllerPort = 0] = await freePorts(2)
   const properties = join(folder, 'server.properties')
   writeFileSync(properties, serverProperties({ folder, port, controllerPort }))
   const id = randomBytes(16).toString('base64url')
   const formatted = java(['kafka.tools.StorageTool', 'format', '-t', id, '-c', properties])
   if (formatted.status !== 0) throw new Error(`Formatting Kafka's storage failed: ${formatted.stderr}`)
-  let broker = await launch(properties, port)
 
-  async function end(signal: NodeJS.Signals): Promise<void> {
-    const exited = new Promise((resolve) => broker.once('exit', resolve))
-    if (broker.kill(signal)) await exited
+  async function start(): Promise<void> {
+    broker = launch(properties)
+    await accepting(broker, port)
   }
+  await start()
   return {
     brokers: `127.0.0.1:${port}`,
-    kill: () => end('SIGKILL'),
-    async restart() {
-      broker = await launch(properties, port)
+    async kill() {
+      const exited = new Promise((resolve) => broker?.once('exit', resolve))
+      if (broker?.kill('SIGKILL')) await exited
     },
-    async stop() {
-      await end('SIGKILL')
-      rmSync(folder, { recursive: true, force: true })
-    },
+    restart: start,
+    stop,
   }
 }
 
@@ -88,18 +94,17 @@ function java(args: string[]) {
   return spawnSync('java', [...classPath, ...args], { encoding: 'utf8' })
 }
 
-async function launch(properties: string, port: number): Promise<ChildProcess> {
+function launch(properties: string): ChildProcess {
   const memory = ['-Xmx256m', '-XX:TieredStopAtLevel=1', '-Dorg.slf4j.simpleLogger.defaultLogLevel=error']
-  const broker = spawn('java', [...memory, ...classPath, 'kafka.Kafka', properties], {
-    stdio: 'ignore',
-    detached: true,
-  })
+  return spawn('java', [...memory, ...classPath, 'kafka.Kafka', properties], { stdio: 'ignore', detached: true })
+}
+
+async function accepting(broker: ChildProcess, port: number): Promise<void> {
   const deadline = Date.now() + startLimit
   while (!(await accepts(port))) {
     if (broker.exitCode !== null || Date.now() > deadline) throw new Error('The Kafka broker did not start.')
     await new Promise((resolve) => setTimeout(resolve, 100))
   }
-  return broker
 }
 
 function accepts(port: number): Promise<boolean> {
