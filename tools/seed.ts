@@ -2,22 +2,21 @@
  * Fills the shop for development: the catalogue, and an account for each role with a random password in
  * `.data/demo.json`. Adds what is missing and changes nothing that is there.
  */
-import { createHash, randomBytes, randomUUID } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { createHash, randomUUID } from 'node:crypto'
 import { userRegistered } from '#contracts/events.ts'
 import { migrate } from '#platform/database/migrate.ts'
 import { databaseUrl, openDatabase } from '#platform/database/open.ts'
 import { processSettings, readEnv } from '#platform/env.ts'
-import { hasCode } from '#platform/errors.ts'
 import { silentLog as log } from '#platform/log.ts'
 import { createProductsStore } from '../subgraphs/products/store.ts'
 import { createPasswords } from '../subgraphs/users/credentials/passwords.ts'
 import type { Role } from '../subgraphs/users/domain.ts'
 import { createUsersStore } from '../subgraphs/users/store.ts'
+import { dataFolder } from './infra/run-file.ts'
 import { writePrivately } from './infra/secrets.ts'
+import { type Account, accountsFile, knownAccounts, planAccounts } from './seed/accounts.ts'
 import { catalogue } from './seed/catalogue.ts'
-import { migrationsFolder, root } from './services.ts'
+import { migrationsFolder } from './services.ts'
 
 const settings = { ...processSettings, USERS_DATABASE_URL: databaseUrl, PRODUCTS_DATABASE_URL: databaseUrl }
 const config = readEnv(settings)
@@ -61,38 +60,29 @@ async function seedUsers(url: string): Promise<void> {
   const database = openDatabase({ name: 'seed', url, poolSize: 2, log })
   const store = createUsersStore(database.adapter)
   const passwords = createPasswords()
-  for (const [role, { name, email, password }] of Object.entries(demoAccounts())) {
+  const { accounts, missing, taken } = await planAccounts(knownAccounts(dataFolder), {
+    hashOf: async (email) => (await store.findByEmail(email))?.passwordHash,
+    verify: passwords.verify,
+  })
+  // Before the accounts are made, so that no password is ever lost.
+  writePrivately(accountsFile(dataFolder), accounts)
+  for (const role of missing) {
+    const { name, email, password } = accounts[role] as Account
     const now = new Date()
     const user = { id: randomUUID(), name, email, locale: 'en', roles: [role.toUpperCase() as Role], createdAt: now }
-    try {
-      await store.createUser({
-        user,
-        passwordHash: await passwords.hash(password),
-        events: [userRegistered.of({ userId: user.id, name, email, locale: 'en' })],
-      })
-    } catch (error) {
-      if (!hasCode(error, 'EMAIL_TAKEN')) throw error
-    }
+    await store.createUser({
+      user,
+      passwordHash: await passwords.hash(password),
+      events: [userRegistered.of({ userId: user.id, name, email, locale: 'en' })],
+    })
+  }
+  if (taken.length > 0) {
+    console.log(
+      `Made new demo accounts: ${taken.join(', ')} are in this database, with passwords that ${dataFolder} does not know.`,
+    )
   }
   await store.close()
   await database.close()
-}
-
-type Account = { name: string; email: string; password: string }
-
-/** The accounts of `demo.json`. Written before the accounts are made, so that no password is ever lost. */
-function demoAccounts(): Record<string, Account> {
-  const file = join(resolve(process.env.DATA_DIR || join(root, '.data')), 'demo.json')
-  if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8'))
-  const names = { customer: 'Carla Customer', support: 'Sven Support', manager: 'Mona Manager', admin: 'Ada Admin' }
-  const accounts = Object.fromEntries(
-    Object.entries(names).map(([role, name]) => [
-      role,
-      { name, email: `${role}@shop.example`, password: randomBytes(12).toString('base64url') },
-    ]),
-  )
-  writePrivately(file, accounts)
-  return accounts
 }
 
 /** The same id for the same name, so that a second run finds what the first one made. */
