@@ -1,17 +1,19 @@
 /** `npm run demo`: walks the whole path against a running shop and prints each step with its time. */
 import { randomUUID } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { request } from 'undici'
+import { dataFolder, readyShop } from './infra/run-file.ts'
 import { root } from './services.ts'
 
 type Result = { data: Record<string, never> | null; errors?: { message: string }[] }
 
-const url = process.env.GATEWAY_URL || runningGateway()
 const notificationLimit = 10_000
+let url = process.env.GATEWAY_URL || ''
 
 try {
+  url ||= readyShop(dataFolder).gateway
   await demo()
 } catch (error) {
   console.error(error instanceof Error ? error.message : error)
@@ -80,11 +82,6 @@ async function send(operation: string, variables: object, token?: string): Promi
   const { data, errors } = (await body.json()) as Result
   if (errors?.[0]) throw new Error(`${operation}: ${errors[0].message}`)
   return data
-}
-
-function runningGateway(): string {
-  const file = join(resolve(process.env.DATA_DIR || join(root, '.data')), 'run.json')
-  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).gateway : 'http://localhost:4000/graphql'
 }
 
 function print(name: string, started: number): void {

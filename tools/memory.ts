@@ -3,40 +3,42 @@
  * several processes share counts once. Linux only.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
-import { root } from './services.ts'
+import { join } from 'node:path'
+import { dataFolder, readyShop } from './infra/run-file.ts'
 
-const run = join(resolve(process.env.DATA_DIR || join(root, '.data')), 'run.json')
-if (!existsSync(run) || !existsSync('/proc/self/smaps_rollup')) {
-  console.error(existsSync(run) ? 'This needs /proc/<pid>/smaps_rollup, as Linux has it.' : 'The shop is not running.')
-  process.exit(1)
+try {
+  report()
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error)
+  process.exitCode = 1
 }
-const { supervisor, postgres } = JSON.parse(readFileSync(run, 'utf8')) as { supervisor: number; postgres?: string }
-const processes = readdirSync('/proc')
-  .filter((name) => /^\d+$/.test(name))
-  .map(Number)
-const parents = new Map(processes.map((pid) => [pid, parentOf(pid)]))
-const server = postgres ? Number(readFileSync(join(postgres, 'postmaster.pid'), 'utf8').split('\n')[0]) : undefined
 
-const sizes = new Map<string, number>()
-for (const pid of processes) {
-  const name = pid === server || ancestors(pid).includes(server) ? 'PostgreSQL' : ours(pid)
-  if (name) sizes.set(name, (sizes.get(name) ?? 0) + proportionalSize(pid))
+function report(): void {
+  if (!existsSync('/proc/self/smaps_rollup')) throw new Error('This needs /proc/<pid>/smaps_rollup, as Linux has it.')
+  const { supervisor, postgres } = readyShop(dataFolder)
+  const server = postgres && Number(readFileSync(join(postgres, 'postmaster.pid'), 'utf8').split('\n')[0])
+  const processes = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+  const parents = new Map(processes.map((pid) => [pid, parentOf(pid)]))
+  const withAncestors = (pid: number): number[] => (pid ? [pid, ...withAncestors(parents.get(pid) ?? 0)] : [])
+
+  const sizes = new Map<string, number>()
+  for (const pid of processes) {
+    const family = withAncestors(pid)
+    const name =
+      server && family.includes(server) ? 'PostgreSQL' : family.includes(supervisor) && nameOf(pid, supervisor)
+    if (name) sizes.set(name, (sizes.get(name) ?? 0) + proportionalSize(pid))
+  }
+  for (const [name, size] of sizes) console.log(`${name.padEnd(14)} ${megabytes(size)}`)
+  console.log(`${'all together'.padEnd(14)} ${megabytes([...sizes.values()].reduce((sum, size) => sum + size, 0))}`)
 }
-for (const [name, size] of sizes) console.log(`${name.padEnd(14)} ${megabytes(size)}`)
-console.log(`${'all together'.padEnd(14)} ${megabytes([...sizes.values()].reduce((sum, size) => sum + size, 0))}`)
 
-/** What a process of the shop is called. */
-function ours(pid: number): string | undefined {
+/** What a process that the supervisor started is called, or the supervisor itself. */
+function nameOf(pid: number, supervisor: number): string {
   if (pid === supervisor) return 'supervisor'
-  if (!ancestors(pid).includes(supervisor)) return undefined
   const [, name] = /(?:subgraphs\/)?(\w+)\/main\.ts/.exec(read(pid, 'cmdline')) ?? []
   return name ?? 'other'
-}
-
-function ancestors(pid: number): (number | undefined)[] {
-  const parent = parents.get(pid)
-  return parent ? [parent, ...ancestors(parent)] : []
 }
 
 function parentOf(pid: number): number {

@@ -1,26 +1,32 @@
 /** `npm run reset`: removes all data of the development shop, secrets and accounts included. */
-import { existsSync, readFileSync, rmSync } from 'node:fs'
-import { join, resolve } from 'node:path'
-import { root } from './services.ts'
+import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { stopLeftover } from './infra/postgres.ts'
+import { claimFolder, dataFolder } from './infra/run-file.ts'
 
-const folder = resolve(process.env.DATA_DIR || join(root, '.data'))
-const run = join(folder, 'run.json')
-if (existsSync(run) && isAlive(JSON.parse(readFileSync(run, 'utf8')).supervisor)) {
-  console.error('The shop is running. Stop it first.')
-  process.exit(1)
-}
-if (existsSync(folder) && !existsSync(join(folder, 'secrets.json'))) {
-  console.error(`${folder} is not a data folder of this shop; nothing was removed.`)
-  process.exit(1)
-}
-rmSync(folder, { recursive: true, force: true })
-console.log(`Removed ${folder}.`)
+/** All that a shop puts into its data folder. What else is there is somebody's own. */
+const ours = ['postgres', 'mail', 'demo.json', 'secrets.json']
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
+try {
+  await reset()
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error)
+  process.exitCode = 1
+}
+
+async function reset(): Promise<void> {
+  const found = ours.filter((name) => existsSync(join(dataFolder, name)))
+  if (found.length === 0) {
+    console.log(`There is no shop's data in ${dataFolder}.`)
+    return
   }
+  const claim = claimFolder(dataFolder)
+  try {
+    await stopLeftover(join(dataFolder, 'postgres'))
+    for (const name of found) rmSync(join(dataFolder, name), { recursive: true, force: true })
+  } finally {
+    claim.release()
+  }
+  if (readdirSync(dataFolder).length === 0) rmdirSync(dataFolder)
+  console.log(`Removed ${found.join(', ')} of ${dataFolder}.`)
 }

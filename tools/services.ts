@@ -15,9 +15,9 @@ export type ServiceName = keyof typeof services
 
 export const serviceNames = Object.keys(services) as ServiceName[]
 
-/** The variable that holds the URL of a service's database. */
-export function databaseVariable(service: ServiceName): string {
-  return `${service.toUpperCase()}_DATABASE_URL`
+/** The variable that holds the URL of a service's database, or of the embedded event log's. */
+export function databaseVariable(name: ServiceName | 'events'): string {
+  return `${name.toUpperCase()}_DATABASE_URL`
 }
 
 export function migrationsFolder(service: ServiceName): string {

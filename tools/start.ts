@@ -1,34 +1,54 @@
 /**
  * `npm start`: the whole shop on this machine. Embedded parts stand in for what no variable names; see the README.
  */
-import { accessSync, constants, existsSync, mkdirSync, readFileSync } from 'node:fs'
-import { join, relative, resolve } from 'node:path'
-import pg from 'pg'
+import { accessSync, constants, existsSync, mkdirSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { announcement } from './announcement.ts'
+import { developmentPorts, requireFreePorts } from './development-ports.ts'
 import { readable } from './infra/log-lines.ts'
-import { isFree } from './infra/ports.ts'
 import { type Postgres, startPostgres } from './infra/postgres.ts'
+import { type Claim, claimFolder, dataFolder } from './infra/run-file.ts'
 import { runScript } from './infra/scripts.ts'
-import { ensureSecrets, writePrivately } from './infra/secrets.ts'
-import { databaseVariable, root, type ServiceName, serviceNames, services } from './services.ts'
-import { createStack, type Ports, type ProcessName, processNames, type Stack } from './stack.ts'
+import { ensureSecrets, type Secrets } from './infra/secrets.ts'
+import { knownAccounts } from './seed/accounts.ts'
+import { isSeeded } from './seed/seeded.ts'
+import { databaseVariable, type ServiceName, serviceNames } from './services.ts'
+import { createStack, processNames, type Stack } from './stack.ts'
 
 const started = performance.now()
-const dataFolder = resolve(process.env.DATA_DIR || join(root, '.data'))
-const gatewayPort = Number(process.env.PORT || 4000)
-const postgresPort = Number(process.env.POSTGRES_PORT || 5433)
-
+let claim: Claim | undefined
 let postgres: Postgres | undefined
 let stack: Stack | undefined
-let stopping = false
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop(0))
+let stoppingSince: number | undefined
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    if (stoppingSince) process.exit(1)
+    void stop(0)
+  })
+}
+// The terminal was closed. Its shell and the kernel may both say so, and nothing can be written to it any more.
+process.on('SIGHUP', () => void stop(0))
+for (const output of [process.stdout, process.stderr]) output.on('error', () => {})
+// However the process ends, no server stays behind and the folder is free.
+process.on('exit', (code) => {
+  try {
+    postgres?.stop()
+  } catch (error) {
+    console.error(messageOf(error))
+  }
+  claim?.release()
+  if (code === 0 && stoppingSince) console.log(`Stopped after ${secondsSince(stoppingSince)} s.`)
+})
 
 try {
   await start()
 } catch (error) {
-  if (!stopping) {
-    console.error(`\n${error instanceof Error ? error.message : error}`)
-    await stop(1)
-  }
+  // Ctrl-C ends PostgreSQL's programs too, and their failure is seen before the signal.
+  await sleep(50)
+  if (!stoppingSince) console.error(`\n${messageOf(error)}`)
+  await stop(1)
 }
 
 async function start(): Promise<void> {
@@ -37,85 +57,89 @@ async function start(): Promise<void> {
       'npm start is for development. In production run each process by itself: node subgraphs/users/main.ts, ...',
     )
   }
+  const { PORT, KAFKA_BROKERS } = process.env
+  const ports = developmentPorts({ PORT, POSTGRES_PORT: process.env.POSTGRES_PORT })
   requireWritable(dataFolder)
-  const ports = developmentPorts()
-  await requireFreePorts(ports)
+  claim = claimFolder(dataFolder)
+  await requireFreePorts(ports.processes, process.env.HOST || '127.0.0.1')
 
-  const events = process.env.KAFKA_BROKERS ? undefined : 'events'
-  const embedded = [...serviceNames.filter((name) => !process.env[databaseVariable(name)]), ...(events ? [events] : [])]
   const secrets = await ensureSecrets(dataFolder, [...serviceNames, 'events'], processNames)
-  if (embedded.length > 0) {
-    step(
-      existsSync(join(dataFolder, 'postgres')) ? 'Starting PostgreSQL' : 'Preparing PostgreSQL (the first time only)',
-    )
-    postgres = await startPostgres({
-      folder: join(dataFolder, 'postgres'),
-      port: postgresPort,
-      password: secrets.postgres,
-    })
-    for (const name of embedded) await postgres.ensureDatabase({ name, password: secrets.databases[name] ?? '' })
-  }
-  const urlOf = (name: string) => postgres?.url(name, { name, password: secrets.databases[name] ?? '' }) ?? ''
-  const databases = Object.fromEntries(
-    serviceNames.map((name) => [name, process.env[databaseVariable(name)] || urlOf(name)]),
-  ) as Record<ServiceName, string>
+  const urls = await databaseUrls(
+    [...serviceNames, ...(KAFKA_BROKERS ? [] : (['events'] as const))],
+    secrets,
+    ports.postgres,
+  )
+  const databases = Object.fromEntries(serviceNames.map((name) => [name, urls[name]])) as Record<ServiceName, string>
+  const mail = resolve(process.env.MAIL_DIR || join(dataFolder, 'mail'))
 
   step('Starting the services and the gateway')
   stack = createStack({
-    ports,
+    ports: ports.processes,
     secrets,
     databases,
-    events: process.env.KAFKA_BROKERS
-      ? { KAFKA_BROKERS: process.env.KAFKA_BROKERS }
-      : { EVENTS_DATABASE_URL: urlOf('events') },
-    mailFolder: join(dataFolder, 'mail'),
+    events: KAFKA_BROKERS ? { KAFKA_BROKERS } : { EVENTS_DATABASE_URL: urls.events },
+    mailFolder: mail,
     env: process.env,
     onLine: (name, line) => print(name, readable(line)),
     onCrash: (name, how, pause) => print(name, `ended (${how}), starts again in ${pause} ms`),
   })
-  const seeded = seed(databases)
-  await Promise.all([stack.start(), seeded])
-  writePrivately(join(dataFolder, 'run.json'), {
-    supervisor: process.pid,
-    gateway: stack.url,
-    mail: join(dataFolder, 'mail'),
-    postgres: postgres && join(dataFolder, 'postgres'),
-  })
-  if (!stopping) announce(ports)
+  await Promise.all([stack.start(), seed(databases)])
+  claim.publish({ gateway: stack.url, mail, postgres: postgres && join(dataFolder, 'postgres') })
+  if (stoppingSince) return
+  console.log(
+    announcement({
+      stack,
+      ports: ports.processes,
+      postgresPort: postgres?.port,
+      mail,
+      accounts: knownAccounts(dataFolder),
+    }),
+  )
+  console.log(`\nReady after ${secondsSince(started)} s.`)
 }
 
-function developmentPorts(): Ports {
-  const ports = serviceNames.map((name) => {
-    const { port: http, grpcPort: grpc } = { grpcPort: undefined, ...services[name] }
-    return [name, { http, ...(grpc && { grpc }) }]
-  })
-  return { ...Object.fromEntries(ports), gateway: { http: gatewayPort } }
-}
-
-async function requireFreePorts(ports: Ports): Promise<void> {
-  const needed = Object.entries(ports).flatMap(([name, { http, grpc }]) => [
-    { name, port: http },
-    ...(grpc ? [{ name: `${name} (gRPC)`, port: grpc }] : []),
-  ])
-  const taken: string[] = []
-  for (const { name, port } of needed) if (!(await isFree(port))) taken.push(`${port} for ${name}`)
-  if (taken.length > 0) {
-    throw new Error(`Ports that are needed are taken: ${taken.join(', ')}. Is the shop running already?`)
+/** The URL of each database: the one that its variable names, else one on the embedded PostgreSQL, which is started for it. */
+async function databaseUrls<Name extends ServiceName | 'events'>(
+  names: readonly Name[],
+  secrets: Secrets,
+  port: number,
+): Promise<Record<Name, string>> {
+  const role = (name: Name) => ({ name, password: secrets.databases[name] ?? '' })
+  const named = (name: Name) => process.env[databaseVariable(name)]
+  const embedded = names.filter((name) => !named(name))
+  if (embedded.length > 0) {
+    const folder = join(dataFolder, 'postgres')
+    step(existsSync(folder) ? 'Starting PostgreSQL' : 'Preparing PostgreSQL (the first time only)')
+    postgres = await startPostgres({ folder, port, password: secrets.postgres })
+    for (const name of embedded) await postgres.ensureDatabase(role(name))
   }
+  const urls = names.map((name) => [name, named(name) || postgres?.url(name, role(name))])
+  return Object.fromEntries(urls)
 }
 
 function requireWritable(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true })
-    accessSync(folder, constants.W_OK)
+    makeFolder(folder)
+    accessSync(`${folder}/.`, constants.W_OK)
   } catch {
     throw new Error(`The data folder ${folder} cannot be written to. Set DATA_DIR to one that can.`)
   }
 }
 
+/** Node's own way of making a folder with its parents never returns where none can be made, as under /proc. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return
+  makeFolder(dirname(folder))
+  try {
+    mkdirSync(folder)
+  } catch (error) {
+    if (!existsSync(folder)) throw error
+  }
+}
+
 /** Fills an empty shop. */
 async function seed(databases: Record<ServiceName, string>): Promise<void> {
-  if (existsSync(join(dataFolder, 'demo.json')) && (await hasProducts(databases.products))) return
+  if (await isSeeded(databases, knownAccounts(dataFolder))) return
   step('Filling the shop with a catalogue and accounts (the first time only)')
   await runScript('tools/seed.ts', {
     ...process.env,
@@ -124,67 +148,25 @@ async function seed(databases: Record<ServiceName, string>): Promise<void> {
   })
 }
 
-async function hasProducts(url: string): Promise<boolean> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  try {
-    return (await client.query('SELECT FROM products LIMIT 1')).rows.length > 0
-  } catch {
-    return false
-  } finally {
-    await client.end()
-  }
-}
-
-function announce(ports: Ports): void {
-  const events = process.env.KAFKA_BROKERS ? `Kafka at ${process.env.KAFKA_BROKERS}` : 'in PostgreSQL'
-  const place = (name: ProcessName) => {
-    const { http, grpc } = ports[name]
-    return `http://localhost:${http}${grpc ? `, gRPC ${grpc}` : ''}`
-  }
-  const demo = JSON.parse(readFileSync(join(dataFolder, 'demo.json'), 'utf8')) as Record<
-    string,
-    { email: string; password: string }
-  >
-  const rows: [string, string][] = [
-    ...processNames.map((name): [string, string] => [name, place(name)]),
-    ['PostgreSQL', postgres ? `port ${postgresPort}` : 'as the variables say'],
-    ['event log', events],
-    ['e-mail', `${relative(process.cwd(), join(dataFolder, 'mail')) || dataFolder}/*.eml`],
-    ...Object.entries(demo).map(([role, { email, password }]): [string, string] => [role, `${email}  ${password}`]),
-  ]
-  console.log(
-    `
-${rows.map(([name, value]) => `  ${name.padEnd(14)} ${value}`).join('\n')}
-
-  Open http://localhost:${gatewayPort}/graphql in a browser for Apollo Sandbox, and try:
-
-    { products(first: 3) { edges { node { name price { amount currency } available } } } }
-
-  npm run demo walks the whole path. Ctrl-C stops everything.
-
-Ready after ${seconds()} s.`,
-  )
-}
-
 async function stop(code: number): Promise<void> {
-  if (stopping) process.exit(1)
-  stopping = true
-  const began = performance.now()
+  if (stoppingSince) return
+  stoppingSince = performance.now()
   await stack?.stop()
-  postgres?.stop()
-  if (code === 0) console.log(`Stopped after ${((performance.now() - began) / 1000).toFixed(1)} s.`)
   process.exit(code)
 }
 
 function step(what: string): void {
-  console.log(`${seconds().padStart(5)} s  ${what} ...`)
+  console.log(`${secondsSince(started).padStart(5)} s  ${what} ...`)
 }
 
 function print(name: string, text: string): void {
   for (const line of text.split('\n')) console.log(`${name.padEnd(13)} | ${line}`)
 }
 
-function seconds(): string {
-  return ((performance.now() - started) / 1000).toFixed(1)
+function secondsSince(time: number): string {
+  return ((performance.now() - time) / 1000).toFixed(1)
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

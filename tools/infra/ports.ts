@@ -11,21 +11,21 @@ export async function freePorts(count: number): Promise<number[]> {
   return ports
 }
 
-/** Whether nothing listens on the port of this machine. */
-export async function isFree(port: number): Promise<boolean> {
+/** Why a port cannot be listened on, as the system's code for it. Undefined when it can; any port where it is 0. */
+export async function listenFault(port: number, host = '127.0.0.1'): Promise<string | undefined> {
   try {
-    await close(await listen(port))
-    return true
-  } catch {
-    return false
+    await close(await listen(port, host))
+    return undefined
+  } catch (error) {
+    return String((error as { code?: unknown }).code)
   }
 }
 
-function listen(port: number): Promise<Server> {
+function listen(port: number, host = '127.0.0.1'): Promise<Server> {
   return new Promise((resolve, reject) => {
     const server = createServer()
     server.once('error', reject)
-    server.listen(port, '127.0.0.1', () => resolve(server))
+    server.listen(port, host, () => resolve(server))
   })
 }
 

