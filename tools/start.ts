@@ -31,8 +31,9 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 // The terminal was closed. Its shell and the kernel may both say so, and nothing can be written to it any more.
 process.on('SIGHUP', () => void stop(0))
 for (const output of [process.stdout, process.stderr]) output.on('error', () => {})
-// However the process ends, no server stays behind and the folder is free.
+// However the process ends, nothing stays behind and the folder is free.
 process.on('exit', (code) => {
+  for (const process of Object.values(stack?.processes ?? {})) process.kill('SIGKILL')
   try {
     postgres?.stop()
   } catch (error) {
