@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { databaseUrl } from '../database/open.ts'
-import { list, type Parsed, type processSettings } from '../env.ts'
+import { addresses, type Parsed, type processSettings } from '../env.ts'
 import type { Log } from '../log.ts'
 import type { Bus } from './bus.ts'
 import type { KafkaSasl } from './kafka.ts'
@@ -8,7 +8,7 @@ import type { KafkaSasl } from './kafka.ts'
 /** Which event log: Kafka where brokers are named, else tables of a PostgreSQL database. */
 export const busSettings = {
   /** Kafka brokers, `host:port` separated by commas. Required in production. */
-  KAFKA_BROKERS: list.optional(),
+  KAFKA_BROKERS: addresses.optional(),
   /** Begins the names of all topics and groups, where a cluster is shared. Default: nothing. */
   KAFKA_PREFIX: z
     .string()
@@ -24,7 +24,7 @@ export const busSettings = {
   EVENTS_DATABASE_URL: databaseUrl.optional(),
 }
 
-type BusConfig = Parsed<typeof busSettings>
+export type BusConfig = Parsed<typeof busSettings>
 
 /** What the settings must be together. */
 export function busRules(config: Partial<BusConfig & Parsed<typeof processSettings>>): string[] {

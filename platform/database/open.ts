@@ -1,8 +1,11 @@
+import { fileURLToPath } from 'node:url'
 import { PrismaPg } from '@prisma/adapter-pg'
 import pg from 'pg'
 import { z } from 'zod'
 import { integer } from '../env.ts'
+import type { Lifecycle } from '../lifecycle.ts'
 import type { Log } from '../log.ts'
+import { migrate } from './migrate.ts'
 
 /** A PostgreSQL connection URL. */
 export const databaseUrl = z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres:// URL' })
@@ -18,8 +21,10 @@ const poolWait = 2_000
 const statementLimit = 10_000
 const idleTransactionLimit = 15_000
 
+export type DatabaseOptions = { name: string; url: string; poolSize: number; log: Log }
+
 /** Opens a service's database. `adapter` goes to its Prisma client. */
-export function openDatabase({ name, url, poolSize, log }: { name: string; url: string; poolSize: number; log: Log }) {
+export function openDatabase({ name, url, poolSize, log }: DatabaseOptions) {
   const open = (options: pg.PoolConfig) =>
     new pg.Pool({
       connectionString: url,
@@ -42,3 +47,15 @@ export function openDatabase({ name, url, poolSize, log }: { name: string; url: 
 }
 
 export type Database = ReturnType<typeof openDatabase>
+
+/** Opens the database of a process: brought to the newest of `migrations`, closed when the process stops. */
+export async function openServiceDatabase({
+  migrations,
+  lifecycle,
+  ...options
+}: DatabaseOptions & { migrations: URL; lifecycle: Lifecycle }): Promise<Database> {
+  await migrate({ url: options.url, folder: fileURLToPath(migrations), log: options.log })
+  const database = openDatabase(options)
+  lifecycle.onStop('database', database.close)
+  return database
+}

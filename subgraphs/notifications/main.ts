@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { openBus } from '#platform/bus/open.ts'
-import { migrate } from '#platform/database/migrate.ts'
-import { openDatabase } from '#platform/database/open.ts'
+import { openServiceDatabase } from '#platform/database/open.ts'
+import { openEvents } from '#platform/events.ts'
 import { createHealth } from '#platform/health.ts'
 import { run } from '#platform/lifecycle.ts'
 import { createLoop } from '#platform/loop.ts'
@@ -22,12 +21,16 @@ const name = 'notifications'
 const deliveryInterval = 1_000
 
 await run(name, readConfig, async ({ config, log, lifecycle }) => {
-  const url = config.NOTIFICATIONS_DATABASE_URL
   const mask = createMask({ service: name, log })
 
-  await migrate({ url, folder: new URL('../../prisma/notifications/migrations', import.meta.url).pathname, log })
-  const database = openDatabase({ name, url, poolSize: config.DATABASE_POOL_SIZE, log })
-  lifecycle.onStop('database', database.close)
+  const database = await openServiceDatabase({
+    name,
+    url: config.NOTIFICATIONS_DATABASE_URL,
+    migrations: new URL('../../prisma/notifications/migrations', import.meta.url),
+    poolSize: config.DATABASE_POOL_SIZE,
+    log,
+    lifecycle,
+  })
   const store = createNotificationsStore(database.adapter)
   lifecycle.onStop('store', store.close)
 
@@ -43,12 +46,11 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const worker = createLoop({ name: 'deliveries', work: service.deliverDue, interval: deliveryInterval, log })
   lifecycle.onStop('deliveries', worker.stop)
 
-  const bus = await openBus({ config, clientId: name, log })
-  lifecycle.onStop('bus', bus.close)
+  const events = await openEvents({ name, config, log, lifecycle })
 
   const health = createHealth([
     { name: 'database', check: database.check, required: true },
-    { name: 'events', check: bus.check, required: false },
+    { name: 'events', check: events.check, required: false },
   ])
   await health.start()
   lifecycle.onStop('health', health.stop)
@@ -65,6 +67,6 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   await http.listen({ host: config.HOST, port: config.PORT })
   lifecycle.onStop('http', () => http.close())
 
-  bus.subscribe({ group: name, handlers: createEventHandlers(service, worker.wake) })
   worker.start()
+  events.start(createEventHandlers(service, worker.wake))
 })

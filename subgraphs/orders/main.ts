@@ -2,16 +2,14 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ProductServiceDefinition } from '#generated/grpc/products/v1/ProductService.ts'
 import type { UserServiceDefinition } from '#generated/grpc/users/v1/UserService.ts'
-import { openBus } from '#platform/bus/open.ts'
 import { timeLeft } from '#platform/context.ts'
-import { migrate } from '#platform/database/migrate.ts'
-import { openDatabase } from '#platform/database/open.ts'
+import { openServiceDatabase } from '#platform/database/open.ts'
+import { openEvents } from '#platform/events.ts'
 import { createPeer } from '#platform/grpc/client.ts'
 import { loadService } from '#platform/grpc/service.ts'
 import { createHealth } from '#platform/health.ts'
 import { run } from '#platform/lifecycle.ts'
 import { createMask } from '#platform/mask.ts'
-import { createOutboxRelay } from '#platform/outbox.ts'
 import { createPrincipalVerifier, createServiceTokens } from '#platform/principal.ts'
 import { createSubgraph } from '#platform/subgraph.ts'
 import { readConfig } from './config.ts'
@@ -31,16 +29,18 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const url = config.ORDERS_DATABASE_URL
   const mask = createMask({ service: name, log })
 
-  await migrate({ url, folder: new URL('../../prisma/orders/migrations', import.meta.url).pathname, log })
-  const database = openDatabase({ name, url, poolSize: config.DATABASE_POOL_SIZE, log })
-  lifecycle.onStop('database', database.close)
+  const database = await openServiceDatabase({
+    name,
+    url,
+    migrations: new URL('../../prisma/orders/migrations', import.meta.url),
+    poolSize: config.DATABASE_POOL_SIZE,
+    log,
+    lifecycle,
+  })
   const store = createOrdersStore(database.adapter)
   lifecycle.onStop('store', store.close)
 
-  const bus = await openBus({ config, clientId: name, log })
-  lifecycle.onStop('bus', bus.close)
-  const relay = createOutboxRelay({ url, source: name, publish: bus.publish, log })
-  lifecycle.onStop('outbox', relay.stop)
+  const events = await openEvents({ name, config, outbox: url, log, lifecycle })
 
   const serviceToken = createServiceTokens({ key: config.SERVICE_PRIVATE_KEY })
   const users = createPeer({
@@ -79,7 +79,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
 
   const health = createHealth([
     { name: 'database', check: database.check, required: true },
-    { name: 'events', check: bus.check, required: false },
+    { name: 'events', check: events.check, required: false },
     { name: 'users', check: users.check, required: false },
     { name: 'products', check: products.check, required: false },
   ])
@@ -98,6 +98,5 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   await http.listen({ host: config.HOST, port: config.PORT })
   lifecycle.onStop('http', () => http.close())
 
-  bus.subscribe({ group: name, handlers: createEventHandlers(service) })
-  relay.start()
+  events.start(createEventHandlers(service))
 })

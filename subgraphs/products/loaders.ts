@@ -1,4 +1,4 @@
-import DataLoader from 'dataloader'
+import { createLoader, type Loader } from '#platform/loader.ts'
 import type { Principal } from '#platform/principal.ts'
 import type { Category, Product } from './domain.ts'
 import type { ProductsStore } from './store.ts'
@@ -6,8 +6,8 @@ import type { ProductsStore } from './store.ts'
 /** What resolvers get, for one request: its caller, and loaders that hold what this caller's request read. */
 export type Context = {
   readonly principal: Principal
-  readonly products: DataLoader<string, Product | undefined>
-  readonly productsBySku: DataLoader<string, Product | undefined>
+  readonly products: Loader<Product>
+  readonly productsBySku: Loader<Product>
   /** All categories: they are few, and a tree is asked for from both ends. */
   categories(): Promise<Category[]>
 }
@@ -16,20 +16,11 @@ export function createContext(principal: Principal, store: ProductsStore): Conte
   let categories: Promise<Category[]> | undefined
   return {
     principal,
-    products: new DataLoader(async (ids) => pick(ids, await store.findProducts(ids), ({ id }) => id)),
-    productsBySku: new DataLoader(async (skus) => pick(skus, await store.findProductsBySku(skus), ({ sku }) => sku)),
+    products: createLoader(store.findProducts, ({ id }) => id),
+    productsBySku: createLoader(store.findProductsBySku, ({ sku }) => sku),
     categories() {
       categories ??= store.findCategories()
       return categories
     },
   }
-}
-
-function pick<Item>(
-  keys: readonly string[],
-  items: readonly Item[],
-  keyOf: (item: Item) => string,
-): (Item | undefined)[] {
-  const byKey = new Map(items.map((item) => [keyOf(item), item]))
-  return keys.map((key) => byKey.get(key))
 }

@@ -1,14 +1,12 @@
 import type { ProductServiceDefinition } from '#generated/grpc/products/v1/ProductService.ts'
-import { openBus } from '#platform/bus/open.ts'
-import { migrate } from '#platform/database/migrate.ts'
-import { openDatabase } from '#platform/database/open.ts'
+import { openServiceDatabase } from '#platform/database/open.ts'
+import { openEvents } from '#platform/events.ts'
 import { createGrpcServer } from '#platform/grpc/server.ts'
 import { loadService } from '#platform/grpc/service.ts'
 import { createHealth } from '#platform/health.ts'
 import { run } from '#platform/lifecycle.ts'
 import { createLoop } from '#platform/loop.ts'
 import { createMask } from '#platform/mask.ts'
-import { createOutboxRelay } from '#platform/outbox.ts'
 import { createPrincipalVerifier, createServiceTokenVerifier } from '#platform/principal.ts'
 import { createSubgraph } from '#platform/subgraph.ts'
 import { readConfig } from './config.ts'
@@ -24,16 +22,18 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const url = config.PRODUCTS_DATABASE_URL
   const mask = createMask({ service: name, log })
 
-  await migrate({ url, folder: new URL('../../prisma/products/migrations', import.meta.url).pathname, log })
-  const database = openDatabase({ name, url, poolSize: config.DATABASE_POOL_SIZE, log })
-  lifecycle.onStop('database', database.close)
+  const database = await openServiceDatabase({
+    name,
+    url,
+    migrations: new URL('../../prisma/products/migrations', import.meta.url),
+    poolSize: config.DATABASE_POOL_SIZE,
+    log,
+    lifecycle,
+  })
   const store = createProductsStore(database.adapter)
   lifecycle.onStop('store', store.close)
 
-  const bus = await openBus({ config, clientId: name, log })
-  lifecycle.onStop('bus', bus.close)
-  const relay = createOutboxRelay({ url, source: name, publish: bus.publish, log })
-  lifecycle.onStop('outbox', relay.stop)
+  const events = await openEvents({ name, config, outbox: url, log, lifecycle })
 
   const service = createProductsService({ store, holdTime: config.RESERVATION_HOLD * 1000, now: () => new Date() })
   const sweeper = createLoop({
@@ -46,7 +46,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
 
   const health = createHealth([
     { name: 'database', check: database.check, required: true },
-    { name: 'events', check: bus.check, required: false },
+    { name: 'events', check: events.check, required: false },
   ])
   await health.start()
   lifecycle.onStop('health', health.stop)
@@ -79,6 +79,6 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   await http.listen({ host: config.HOST, port: config.PORT })
   lifecycle.onStop('http', () => http.close())
 
-  relay.start()
+  events.start()
   sweeper.start()
 })
