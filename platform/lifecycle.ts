@@ -15,9 +15,9 @@ export type Running<Config> = { config: Config; log: Log; lifecycle: Lifecycle }
 const stopLimit = 30_000
 
 /**
- * Runs a process: reads its settings, starts it, and stops it on SIGTERM or SIGINT, or when the process that started it
- * with a channel to it is gone. A second signal exits at once. A start that fails undoes what it did and exits with 1,
- * after one message that says why.
+ * Runs a process: reads its settings, starts it, and stops it on SIGTERM, SIGINT or SIGHUP, or when the process that
+ * started it with a channel to it is gone. A second signal exits at once. A start that fails undoes what it did and exits
+ * with 1, after one message that says why.
  *
  * Guarantee: not ready before anything is undone, and everything is undone in the reverse order of its making.
  */
@@ -50,7 +50,7 @@ export async function run<Config extends { LOG_LEVEL: string }>(
     process.exit(exitCode)
   }
 
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     process.on(signal, () => {
       if (phase === 'stopping') process.exit(1)
       void stop(signal, 0)
