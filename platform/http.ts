@@ -1,4 +1,5 @@
-import Fastify, { type FastifyError, type FastifyInstance } from 'fastify'
+import type { Socket } from 'node:net'
+import Fastify, { type ConnectionError, type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
 import { type ErrorCode, ServiceError } from './errors.ts'
 import type { HealthMonitor } from './health.ts'
 import type { Lifecycle } from './lifecycle.ts'
@@ -41,23 +42,39 @@ export type HttpOptions = {
   mask: Mask
   /** Bytes of a request's body, at the most. */
   bodyLimit: number
+  /** Milliseconds that a client may take to send a request, headers and body. Default 15000. */
+  receiveTimeout?: number
 }
 
-/** Milliseconds that a client may take to send a request, headers and body. */
-const requestTimeout = 15_000
+/** Milliseconds between looks for clients that take too long. */
+const receiveCheckInterval = 1_000
 
 /**
- * An HTTP server with what every process serves: `/health/live`, `/health/ready` and `/health`, and errors in
- * GraphQL's response shape wherever they arise.
+ * An HTTP server with what every process serves: `/health/live`, `/health/ready` and `/health`. A request that is refused
+ * gets an error in GraphQL's response shape, also one that is not HTTP or does not arrive in time.
  */
-export function createHttpServer({ lifecycle, health, mask, bodyLimit }: HttpOptions): FastifyInstance {
-  const app = Fastify({ logger: false, bodyLimit, requestTimeout, forceCloseConnections: 'idle' })
-
-  app.setErrorHandler((error, _request, reply) => {
-    const { refusal, status } = refusalOf(error as FastifyError, mask)
+export function createHttpServer({
+  lifecycle,
+  health,
+  mask,
+  bodyLimit,
+  receiveTimeout = 15_000,
+}: HttpOptions): FastifyInstance {
+  const answerError = (error: FastifyError, reply: FastifyReply) => {
+    const { refusal, status } = refusalOf(error, mask)
     if (refusal.code === 'UNAUTHENTICATED') reply.header('www-authenticate', challenge(refusal))
     return reply.code(status).send({ errors: [graphqlError(refusal)] })
+  }
+  const app = Fastify({
+    logger: false,
+    bodyLimit,
+    requestTimeout: receiveTimeout,
+    http: { headersTimeout: receiveTimeout, connectionsCheckingInterval: receiveCheckInterval },
+    forceCloseConnections: 'idle',
+    frameworkErrors: (error, _request, reply) => void answerError(error, reply),
+    clientErrorHandler: refuseConnection,
   })
+  app.setErrorHandler<FastifyError>((error, _request, reply) => answerError(error, reply))
   app.setNotFoundHandler((_request, reply) => {
     return reply.code(404).send({ errors: [graphqlError(new ServiceError('NOT_FOUND', 'There is no such path.'))] })
   })
@@ -84,6 +101,21 @@ function refusalOf(error: FastifyError, mask: Mask): { refusal: ServiceError; st
   }
   const refusal = mask(error)
   return { refusal, status: httpStatus[refusal.code] }
+}
+
+/** Answers what is no request that a handler could answer, and closes the connection. */
+function refuseConnection({ code }: ConnectionError, socket: Socket): void {
+  if (code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
+  const [status, message] = connectionErrors[code] ?? ['400 Bad Request', 'This is not HTTP.']
+  const body = JSON.stringify({ errors: [graphqlError(new ServiceError('BAD_REQUEST', message))] })
+  const headers = `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close`
+  socket.end(`HTTP/1.1 ${status}\r\n${headers}\r\n\r\n${body}`)
+}
+
+/** Node's codes for a connection that it gives up. */
+const connectionErrors: Record<string, [status: string, message: string]> = {
+  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'The request did not arrive in time.'],
+  HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'The headers are too large.'],
 }
 
 /** RFC 6750, section 3. */

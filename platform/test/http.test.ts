@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict'
+import { type AddressInfo, connect } from 'node:net'
+import { after, before, describe, test } from 'node:test'
+import type { FastifyInstance } from 'fastify'
+import { createHealth } from '../health.ts'
+import { createHttpServer } from '../http.ts'
+import { silentLog as log } from '../log.ts'
+import { createMask } from '../mask.ts'
+
+let app: FastifyInstance
+before(async () => {
+  app = createHttpServer({
+    lifecycle: { ready: true, onStop() {} },
+    health: createHealth([]),
+    mask: createMask({ service: 'things', log }),
+    bodyLimit: 1_000,
+    receiveTimeout: 300,
+  })
+  app.post('/', (_request, reply) => reply.send({}))
+  app.get('/broken', () => Promise.reject(new Error('password=secret')))
+  await app.listen({ host: '127.0.0.1', port: 0 })
+})
+after(() => app.close())
+
+/** Sends bytes as they are and returns what comes back until the server closes the connection. */
+function exchange(bytes: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect((app.server.address() as AddressInfo).port, '127.0.0.1', () => socket.write(bytes))
+    let answer = ''
+    socket.setEncoding('utf8')
+    socket.on('data', (chunk) => {
+      answer += chunk
+    })
+    socket.on('close', () => resolve(answer))
+    socket.on('error', reject)
+  })
+}
+
+async function refusal(bytes: string): Promise<[status: number, code: string]> {
+  const answer = await exchange(bytes)
+  const body = JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')))
+  return [Number(answer.split(' ')[1]), body.errors[0].extensions.code]
+}
+
+describe('every refusal is an error in the shape of GraphQL', () => {
+  const close = 'host: a\r\nconnection: close\r\n'
+  const cases: Record<string, [bytes: string, status: number, code: string]> = {
+    'an unknown path': [`GET /nothing HTTP/1.1\r\n${close}\r\n`, 404, 'NOT_FOUND'],
+    'a path that is none': [`GET /% HTTP/1.1\r\n${close}\r\n`, 400, 'BAD_REQUEST'],
+    'a failing handler': [`GET /broken HTTP/1.1\r\n${close}\r\n`, 500, 'INTERNAL_SERVER_ERROR'],
+    'a body that is too large': [
+      `POST / HTTP/1.1\r\n${close}content-type: application/json\r\ncontent-length: 2000\r\n\r\n`,
+      413,
+      'PAYLOAD_TOO_LARGE',
+    ],
+    'headers that are too large': [`GET / HTTP/1.1\r\n${close}x: ${'x'.repeat(20_000)}\r\n\r\n`, 431, 'BAD_REQUEST'],
+    'what is not HTTP': ['nonsense\r\n\r\n', 400, 'BAD_REQUEST'],
+    'a body that does not arrive': [
+      `POST / HTTP/1.1\r\n${close}content-type: application/json\r\ncontent-length: 10\r\n\r\n{`,
+      408,
+      'BAD_REQUEST',
+    ],
+    'headers that do not arrive': ['GET / HTTP/1.1\r\nhost: a\r\n', 408, 'BAD_REQUEST'],
+  }
+  for (const [what, [bytes, status, code]] of Object.entries(cases)) {
+    test(what, { timeout: 5_000 }, async () => assert.deepEqual(await refusal(bytes), [status, code]))
+  }
+})
