@@ -23,11 +23,6 @@ export function runWithContext<T>(context: RequestContext, work: () => T): T {
   return storage.run(context, work)
 }
 
-/** For a framework whose handlers run after this returns: the rest of this request's work sees the context. */
-export function enterContext(context: RequestContext): void {
-  storage.enterWith(context)
-}
-
 /** Milliseconds until the caller stops waiting, but never more than `limit`. Can be negative. */
 export function timeLeft(limit: number, now = Date.now()): number {
   const deadline = currentContext()?.deadline

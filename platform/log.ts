@@ -1,4 +1,4 @@
-import { pino } from 'pino'
+import { type LoggerOptions, pino } from 'pino'
 import { currentContext, traceId } from './context.ts'
 import { ServiceError } from './errors.ts'
 
@@ -14,7 +14,7 @@ export type LogFields = Record<string, unknown> & { error?: unknown }
 
 /** A log of JSON lines on standard output, each with the service, and the trace and request it belongs to. */
 export function createLog({ service, level }: { service: string; level: string }): Log {
-  const logger = pino({
+  const options: LoggerOptions = {
     level,
     base: { service },
     formatters: { level: (label) => ({ level: label }) },
@@ -24,7 +24,9 @@ export function createLog({ service, level }: { service: string; level: string }
       return context ? { traceId: traceId(context.traceparent), requestId: context.requestId } : {}
     },
     serializers: { error: describe },
-  })
+  }
+  // Written at once: nothing is lost when the process dies, and a reader that is gone is an error and not an endless wait.
+  const logger = pino(options, pino.destination({ fd: 1, sync: true }))
   const write =
     (at: 'debug' | 'info' | 'warn' | 'error') =>
     (message: string, fields: LogFields = {}): void =>

@@ -72,5 +72,3 @@ export function createLoop({ name, work, interval, log }: LoopOptions) {
     },
   }
 }
-
-export type Loop = ReturnType<typeof createLoop>
