@@ -59,7 +59,7 @@ export function createAuthenticator({
       return payload
     } catch (error) {
       if (error instanceof errors.JWTExpired) throw refuse('The access token has expired.', error)
-      if (error instanceof errors.JWKSTimeout || !(error instanceof errors.JOSEError)) throw unavailable('users', error)
+      if (keysMissing(error)) throw unavailable('users', error)
       throw refuse('The access token is not valid.', error)
     }
   }
@@ -77,6 +77,13 @@ export function createAuthenticator({
       address,
     }
   }
+}
+
+/** True when the keys could not be had: no answer, or one that is no key set. The token may be good. */
+function keysMissing(error: unknown): boolean {
+  if (!(error instanceof errors.JOSEError)) return true
+  // The generic code is that of an answer with another status than 200, or without JSON.
+  return ['ERR_JWKS_TIMEOUT', 'ERR_JWKS_INVALID', 'ERR_JOSE_GENERIC'].includes(error.code)
 }
 
 function anonymous(address: string): Principal {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { after, before, test } from 'node:test'
+import { after, before, beforeEach, test } from 'node:test'
 import { base64url, exportJWK, generateKeyPair, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose'
 import { createAuthenticator } from '../auth.ts'
 
@@ -9,12 +9,21 @@ const now = new Date('2026-01-01T00:00:00Z')
 const seconds = now.getTime() / 1000
 const { publicKey, privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true })
 const publicJwk = { ...(await exportJWK(publicKey)), kid: 'k1', alg: 'EdDSA', use: 'sig' }
-const server = createServer((_request, response) => response.end(JSON.stringify({ keys: [publicJwk] })))
+/** What users answers when it is asked for its keys. */
+let answer: { status: number; body: string } | 'nothing'
+const good200 = { status: 200, body: JSON.stringify({ keys: [publicJwk] }) }
+const server = createServer((_request, response) => {
+  if (answer === 'nothing') response.destroy()
+  else response.writeHead(answer.status, { 'content-type': 'application/json' }).end(answer.body)
+})
 let jwksUrl: string
 
 before(async () => {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   jwksUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks.json`
+})
+beforeEach(() => {
+  answer = good200
 })
 after(() => server.close())
 
@@ -93,11 +102,18 @@ test('a token that was verified once is refused after it expired', async () => {
 })
 
 test('while the keys cannot be fetched, nobody is refused for it', async () => {
-  const authenticate = createAuthenticator({
-    jwksUrl: 'http://127.0.0.1:1/',
-    issuer: 'users',
-    audience: 'graph',
-    now: () => now,
-  })
-  await assert.rejects(authenticate(`Bearer ${await sign()}`, '::1'), { code: 'SUBGRAPH_UNAVAILABLE' })
+  const token = await sign()
+  const failures = [
+    'nothing' as const,
+    { status: 500, body: 'boom' },
+    { status: 503, body: good200.body },
+    { status: 200, body: '<html>' },
+    { status: 200, body: '{}' },
+    { status: 200, body: '{"keys":[1]}' },
+  ]
+  for (const failure of failures) {
+    answer = failure
+    const attempt = authenticator()(`Bearer ${token}`, '::1')
+    await assert.rejects(attempt, { code: 'SUBGRAPH_UNAVAILABLE' }, JSON.stringify(failure))
+  }
 })
