@@ -5,11 +5,12 @@ import type { Log } from './log.ts'
 
 /**
  * What of an error may leave the process. A refusal leaves as it is. A database that is busy or away becomes OVERLOADED
- * or SUBGRAPH_UNAVAILABLE, text that it cannot keep BAD_USER_INPUT. Anything else is logged and leaves as INTERNAL_SERVER_ERROR with the id of its log line.
+ * or SUBGRAPH_UNAVAILABLE, text that it cannot keep BAD_USER_INPUT. Anything else is logged and leaves as
+ * INTERNAL_SERVER_ERROR with the id of its log line.
  */
 export function createMask({ service, log }: { service: string; log: Log }) {
   return function mask(error: unknown): ServiceError {
-    if (error instanceof ServiceError) return error
+    if (error instanceof ServiceError && !isUnexplained(error)) return error
     const failure = databaseFailure(error)
     if (failure === 'overloaded') {
       log.warn('database pool exhausted', { error })
@@ -25,6 +26,11 @@ export function createMask({ service, log }: { service: string; log: Log }) {
     log.error('internal error', { errorId, error })
     return new ServiceError('INTERNAL_SERVER_ERROR', 'Something went wrong on our side.', { errorId })
   }
+}
+
+/** A peer that failed without a log line that tells why. */
+function isUnexplained({ code, details }: ServiceError): boolean {
+  return code === 'INTERNAL_SERVER_ERROR' && details.errorId === undefined
 }
 
 export type Mask = ReturnType<typeof createMask>

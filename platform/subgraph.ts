@@ -98,13 +98,15 @@ function header(request: FastifyRequest, name: string): string | undefined {
   return Array.isArray(value) ? value[0] : value
 }
 
-/** Errors of GraphQL itself keep their words and code; whatever a resolver threw goes through the mask. */
+/**
+ * GraphQL's refusals of a request keep their words and code. Whatever a resolver threw, or returned that its field cannot
+ * hold, goes through the mask.
+ */
 function discloseError(formatted: GraphQLFormattedError, error: unknown, mask: Mask): GraphQLFormattedError {
+  const { message, locations, path, extensions: { code } = {} } = formatted
   const thrown = unwrapResolverError(error)
-  if (thrown instanceof GraphQLError && isErrorCode(formatted.extensions?.code)) {
-    const { message, locations, path, extensions } = formatted
-    return { message, ...(locations && { locations }), ...(path && { path }), extensions: { code: extensions?.code } }
+  if (thrown instanceof GraphQLError && isErrorCode(code) && code !== 'INTERNAL_SERVER_ERROR') {
+    return { message, ...(locations && { locations }), ...(path && { path }), extensions: { code } }
   }
-  const { locations, path } = formatted
   return { ...graphqlError(mask(thrown)), ...(locations && { locations }), ...(path && { path }) }
 }

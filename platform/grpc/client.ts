@@ -13,6 +13,8 @@ import { fromRpcError } from './status.ts'
 
 /** Milliseconds that a call may take, unless the caller's own deadline is nearer. */
 const callLimit = 2_000
+/** Milliseconds between attempts to reach an instance that is away. Calls fail at once meanwhile. */
+const longestReconnect = 250
 
 /** A peer's RPCs as functions. They throw ServiceError: the peer's refusal, or SUBGRAPH_UNAVAILABLE or SUBGRAPH_TIMEOUT. */
 export type Peer<Definition> = {
@@ -40,7 +42,7 @@ export type PeerOptions<Definition> = {
 export function createPeer<Definition extends ServiceDefinition>(options: PeerOptions<Definition>) {
   const { name, service, addresses, serviceToken } = options
   const ClientOfService = makeGenericClientConstructor(service, name)
-  const channel = { 'grpc.initial_reconnect_backoff_ms': 100, 'grpc.max_reconnect_backoff_ms': 2_000 }
+  const channel = { 'grpc.initial_reconnect_backoff_ms': 100, 'grpc.max_reconnect_backoff_ms': longestReconnect }
   const clients = addresses.map((address) => new ClientOfService(address, credentials.createInsecure(), channel))
   let turn = 0
 
@@ -59,7 +61,9 @@ export function createPeer<Definition extends ServiceDefinition>(options: PeerOp
     if (time <= 0) throw timedOut(name)
     const client = clients[turn++ % clients.length] as Client & Record<string, UnaryCall>
     return new Promise((resolve, reject) => {
-      client[method]?.(input, metadata, { deadline: Date.now() + time }, (error, output) => {
+      const send = client[method]
+      if (!send) throw new Error(`${name} has no RPC ${method}.`)
+      send.call(client, input, metadata, { deadline: Date.now() + time }, (error, output) => {
         if (error) reject(fromRpcError(name, error))
         else resolve(output)
       })

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import { loadPackageDefinition, type ServiceDefinition } from '@grpc/grpc-js'
 import { loadSync, type MethodDefinition } from '@grpc/proto-loader'
 
@@ -21,9 +22,9 @@ export type Rpcs<Definition> = {
 export function loadService<Definition extends ServiceDefinition>(file: URL, name: string): Definition {
   // The same options as tools/generate.ts writes the types with.
   const options = { longs: String, enums: String, defaults: true, oneofs: true }
-  let found: unknown = loadPackageDefinition(loadSync(file.pathname, options))
+  let found: unknown = loadPackageDefinition(loadSync(fileURLToPath(file), options))
   for (const part of name.split('.')) found = (found as Record<string, unknown> | undefined)?.[part]
   const { service } = (found ?? {}) as { service?: Definition }
-  if (!service) throw new Error(`There is no service ${name} in ${file.pathname}.`)
+  if (!service) throw new Error(`There is no service ${name} in ${file.href}.`)
   return service
 }

@@ -31,12 +31,14 @@ export const grpcStatus: Record<ErrorCode, status> = {
 /** Trailers that carry a refusal whole, beside the status that every gRPC client understands. */
 const codeTrailer = 'error-code'
 const detailsTrailer = 'error-details-bin'
+/** Characters of a message. Trailers that are too large for a peer would end the call without any of them. */
+const longestMessage = 1_000
 
 export function toRpcError({ code, message, details }: ServiceError): Partial<RpcError> {
   const metadata = new Metadata()
   metadata.set(codeTrailer, code)
   metadata.set(detailsTrailer, Buffer.from(JSON.stringify(details)))
-  return { code: grpcStatus[code], details: message, metadata }
+  return { code: grpcStatus[code], details: message.slice(0, longestMessage), metadata }
 }
 
 /** A peer's failure as our own error: its refusal as it was, or what gRPC says of a peer that could not answer. */

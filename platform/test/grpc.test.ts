@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import {
   credentials,
@@ -121,6 +122,14 @@ test('a refusal arrives as it was made', async () => {
     message: 'Not enough: Größe 5',
     details: { items },
   })
+})
+
+test('the largest refusal arrives too', async () => {
+  const items = Array.from({ length: 100 }, () => ({ productId: randomUUID(), requested: 1_000, available: 999 }))
+  handle = async () => {
+    throw new ServiceError('INSUFFICIENT_STOCK', '尺'.repeat(100_000), { items })
+  }
+  await assert.rejects(getUser(privateKeys.orders), { code: 'INSUFFICIENT_STOCK', details: { items } })
 })
 
 test('an error that is no refusal stays inside', async () => {

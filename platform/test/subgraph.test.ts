@@ -8,7 +8,7 @@ import type { FastifyInstance } from 'fastify'
 import { currentContext, type RequestContext } from '../context.ts'
 import { ServiceError } from '../errors.ts'
 import { createHealth } from '../health.ts'
-import { silentLog as log } from '../log.ts'
+import { type Log, silentLog } from '../log.ts'
 import { createMask } from '../mask.ts'
 import { createPrincipalSigner, createPrincipalVerifier, type Principal } from '../principal.ts'
 import { createSubgraph } from '../subgraph.ts'
@@ -19,12 +19,14 @@ const principal: Principal = { sub: 'u1', sid: 's1', scopes: [], anonymous: fals
 const schema = `
   extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])
   scalar DateTime
-  type Query { who: String  refused: Int  broken: Int  busy: Int  away: Int  at: DateTime }
+  type Query { who: String  refused: Int  broken: Int  busy: Int  away: Int  at: DateTime wrong: Int peer: Int }
 `
 let folder: string
 let app: FastifyInstance
 let token: string
 let context: RequestContext | undefined
+const logged: unknown[] = []
+const log: Log = { ...silentLog, error: (_message, { errorId } = {}) => logged.push(errorId) }
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'subgraph-'))
@@ -56,6 +58,8 @@ before(async () => {
         busy: () => Promise.reject(new Error('timeout exceeded when trying to connect')),
         away: () => Promise.reject(Object.assign(new Error('at host secret'), { code: 'P1001' })),
         at: () => new Date(0),
+        wrong: () => 'secret',
+        peer: () => Promise.reject(new ServiceError('INTERNAL_SERVER_ERROR', 'The call to secret failed.')),
       },
     },
     createContext: (principal) => ({ principal }),
@@ -109,12 +113,15 @@ test('trace, request id, deadline and principal are there for what the resolver 
 })
 
 test('refusals keep their words, everything else is masked', async () => {
-  const { errors } = (await post({ query: '{ refused broken busy away }' })).json()
+  const { errors } = (await post({ query: '{ refused broken busy away wrong peer }' })).json()
   const byPath = Object.fromEntries(errors.map((error: { path: string[] }) => [error.path[0], error]))
   assert.deepEqual(byPath.refused.extensions, { code: 'NOT_FOUND', field: 'id' })
   assert.equal(byPath.refused.message, 'There is no such thing.')
-  assert.equal(byPath.broken.extensions.code, 'INTERNAL_SERVER_ERROR')
-  assert.match(byPath.broken.extensions.errorId, /^[0-9a-f-]{36}$/)
+  for (const { extensions } of [byPath.broken, byPath.wrong, byPath.peer]) {
+    assert.equal(extensions.code, 'INTERNAL_SERVER_ERROR')
+    assert.match(extensions.errorId, /^[0-9a-f-]{36}$/)
+    assert.ok(logged.includes(extensions.errorId), 'the id is that of a log line')
+  }
   assert.deepEqual(byPath.busy.extensions, { code: 'OVERLOADED', subgraph: 'things', retryAfter: 1 })
   assert.deepEqual(byPath.away.extensions, { code: 'SUBGRAPH_UNAVAILABLE', subgraph: 'things', retryAfter: 1 })
   assert.doesNotMatch(JSON.stringify(errors), /secret|stack/)

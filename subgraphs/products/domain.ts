@@ -41,6 +41,8 @@ export type Reservation = {
 
 const mostLines = 100
 const largestQuantity = 1000
+/** Names that one message holds; `items` has all. */
+const namesShown = 5
 
 /** The items of a reservation by the rules. Throws BAD_USER_INPUT. */
 export function parseItems(items: readonly ReservationItem[]): ReservationItem[] {
@@ -87,7 +89,7 @@ export function reserve(items: readonly ReservationItem[], products: readonly St
   })
   const short = lines.filter(({ quantity, available }) => available < quantity)
   if (short.length > 0) {
-    throw new ServiceError('INSUFFICIENT_STOCK', `Not enough in stock: ${short.map(({ name }) => name).join(', ')}.`, {
+    throw new ServiceError('INSUFFICIENT_STOCK', `Not enough in stock: ${listed(short.map(({ name }) => name))}.`, {
       items: short.map(({ productId, quantity, available }) => ({ productId, requested: quantity, available })),
     })
   }
@@ -107,6 +109,12 @@ export function repeatReservation(reservation: Reservation, items: readonly Rese
     (a, b) => (position.get(a.productId) ?? 0) - (position.get(b.productId) ?? 0),
   )
   return { ...reservation, lines }
+}
+
+/** The first few of many names. */
+function listed(names: readonly string[]): string {
+  const [more, first] = [names.length - namesShown, names.slice(0, namesShown).join(', ')]
+  return more > 0 ? `${first} and ${more} more` : first
 }
 
 function noSuchProduct(index: number): ServiceError {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { hashItems, parseItems } from '../domain.ts'
+import { hashItems, parseItems, reserve } from '../domain.ts'
 
 const a = '0b2f9a1c-1111-4222-8333-444455556666'
 const b = '0b2f9a1c-1111-4222-8333-444455557777'
@@ -40,4 +40,20 @@ test('the hash of items does not depend on the order of the lines', () => {
       { productId: b, quantity: 1 },
     ]),
   )
+})
+
+test('of many products that are short, the details hold all and the message the first few', () => {
+  const products = Array.from({ length: 7 }, (_, n) => ({
+    id: `p${n}`,
+    sku: `s${n}`,
+    name: `Thing ${n}`,
+    price: { amount: 100, currency: 'EUR' },
+    available: n,
+  }))
+  const items = products.map(({ id }) => ({ productId: id, quantity: 6 }))
+  assert.throws(() => reserve(items, products), {
+    code: 'INSUFFICIENT_STOCK',
+    message: 'Not enough in stock: Thing 0, Thing 1, Thing 2, Thing 3, Thing 4 and 1 more.',
+    details: { items: items.slice(0, 6).map(({ productId }, n) => ({ productId, requested: 6, available: n })) },
+  })
 })
