@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
-import { integer, list, type Parsed, port, processSettings, readEnv } from '#platform/env.ts'
-import { identitySettings } from '#platform/principal.ts'
+import { integer, list, type Parsed, port, processSettings, readEnv, urls } from '#platform/env.ts'
+import { identityRule, identitySettings } from '#platform/principal.ts'
 
 export const settings = {
   ...processSettings,
@@ -20,10 +20,10 @@ export const settings = {
   /** The key that signs principals for subgraphs. Without it they get none. */
   SERVICE_PRIVATE_KEY: identitySettings.SERVICE_PRIVATE_KEY.optional(),
   /** GraphQL URLs of the instances of a subgraph, in place of the one in the supergraph schema. */
-  USERS_URLS: list.optional(),
-  PRODUCTS_URLS: list.optional(),
-  ORDERS_URLS: list.optional(),
-  NOTIFICATIONS_URLS: list.optional(),
+  USERS_URLS: urls.optional(),
+  PRODUCTS_URLS: urls.optional(),
+  ORDERS_URLS: urls.optional(),
+  NOTIFICATIONS_URLS: urls.optional(),
   /** Origins whose pages may call the gateway. Default: Apollo Sandbox's in development, else none. */
   CORS_ORIGINS: list.optional(),
   /** Bytes of a request's body, at the most. Default 262144. */
@@ -41,4 +41,4 @@ function authenticationRule({ NODE_ENV, JWKS_URL, AUTH }: Partial<GatewayConfig>
   return ['JWKS_URL: is not set, and production needs it, or AUTH=none']
 }
 
-export const readConfig = () => readEnv(settings, [authenticationRule])
+export const readConfig = () => readEnv(settings, [authenticationRule, identityRule('gateway')])

@@ -43,13 +43,27 @@ export function integer(min: number, max = Number.MAX_SAFE_INTEGER) {
 
 export const port = integer(0, 65_535)
 
+/** One or more of a kind, separated by commas. */
+function listOf<T extends z.ZodType<unknown, string>>(kind: T) {
+  return z
+    .string()
+    .transform((text) =>
+      text
+        .split(',')
+        .map((entry) => entry.trim())
+        .filter((entry) => entry !== ''),
+    )
+    .pipe(z.array(kind).min(1, 'holds nothing'))
+}
+
 /** Text separated by commas. */
-export const list = z.string().transform((text) =>
-  text
-    .split(',')
-    .map((entry) => entry.trim())
-    .filter((entry) => entry !== ''),
-)
+export const list = listOf(z.string())
+
+/** `http://` or `https://` URLs, separated by commas. */
+export const urls = listOf(z.url({ protocol: /^https?$/, error: 'must be http:// or https:// URLs' }))
+
+/** `host:port`, separated by commas. An IPv6 address stands in brackets. */
+export const addresses = listOf(z.string().regex(/^([\w.-]+|\[[\da-f:]+\]):\d{1,5}$/i, 'must be host:port'))
 
 /** JSON of a given shape, in one variable. */
 export function json<T extends z.ZodType>(shape: T) {

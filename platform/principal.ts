@@ -16,7 +16,12 @@ export type Principal = {
   readonly address: string | null
 }
 
-const ed25519 = z.looseObject({ kty: z.literal('OKP'), crv: z.literal('Ed25519'), kid: z.string(), x: z.string() })
+const ed25519 = z.looseObject({
+  kty: z.literal('OKP'),
+  crv: z.literal('Ed25519'),
+  kid: z.string().regex(/^[a-z]+\.[\w-]+$/, "kid is the service's name, a dot and a name of the key"),
+  x: z.string(),
+})
 
 /**
  * Who the processes of the shop are to each other. A key belongs to the service that its `kid` begins with:
@@ -31,6 +36,19 @@ export const identitySettings = {
 
 export type PrivateKey = z.output<typeof identitySettings.SERVICE_PRIVATE_KEY>
 export type PublicKeys = z.output<typeof identitySettings.SERVICE_JWKS>
+
+type Identity = { SERVICE_PRIVATE_KEY?: PrivateKey | undefined; SERVICE_JWKS?: PublicKeys | undefined }
+
+/** A service's key is its own, and its peers have the public half. */
+export function identityRule(service: string) {
+  return ({ SERVICE_PRIVATE_KEY: own, SERVICE_JWKS: known }: Identity): string[] => {
+    const faults: string[] = []
+    if (own && serviceOf(own.kid) !== service) faults.push(`SERVICE_PRIVATE_KEY: is not a key of ${service}`)
+    if (own && known && !known.keys.some(({ kid, x }) => kid === own.kid && x === own.x))
+      faults.push('SERVICE_JWKS: does not hold the public half of SERVICE_PRIVATE_KEY')
+    return faults
+  }
+}
 
 const principalLifetime = 60
 const serviceTokenLifetime = 60

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { z } from 'zod'
-import { ConfigError, integer, json, list, port, readEnv } from '../env.ts'
+import { addresses, ConfigError, integer, json, list, port, readEnv, urls } from '../env.ts'
 
 test('settings are read from text', () => {
   const settings = {
@@ -19,6 +19,22 @@ test('settings are read from text', () => {
     SIZE: 5,
     ABSENT: undefined,
   })
+})
+
+test('a list holds at least one, and nothing but its kind', () => {
+  const good = { URLS: 'http://a:1/x,https://[::1]:2', ADDRESSES: 'a.b:1, [::1]:2', LIST: 'x' }
+  const settings = { URLS: urls, ADDRESSES: addresses, LIST: list }
+  assert.deepEqual(readEnv(settings, [], good), {
+    URLS: ['http://a:1/x', 'https://[::1]:2'],
+    ADDRESSES: ['a.b:1', '[::1]:2'],
+    LIST: ['x'],
+  })
+  const bad = { URLS: [',', 'a:1', 'http://a, ftp://b'], ADDRESSES: [',', 'a', 'http://a:1', 'a:1,b:'], LIST: [' , '] }
+  for (const [name, values] of Object.entries(bad)) {
+    for (const value of values) {
+      assert.throws(() => readEnv(settings, [], { ...good, [name]: value }), new RegExp(`${name}: `), value)
+    }
+  }
 })
 
 test('every fault is reported at once, the rules over several settings too', () => {

@@ -6,6 +6,8 @@ import {
   createPrincipalVerifier,
   createServiceTokens,
   createServiceTokenVerifier,
+  identityRule,
+  identitySettings,
   type Principal,
 } from '../principal.ts'
 import { testKeys } from './keys.ts'
@@ -95,6 +97,25 @@ test('a service token names its caller, to its audience alone', async () => {
   assert.equal(await verify('products'), 'orders')
   await assert.rejects(verify('users'), refused)
   await assert.rejects(verify('products', 70), refused)
+})
+
+test('a service starts with a key of its own, whose public half its peers have', () => {
+  const faults = (SERVICE_PRIVATE_KEY: object, SERVICE_JWKS: object) =>
+    identityRule('orders')({ SERVICE_PRIVATE_KEY, SERVICE_JWKS } as Parameters<ReturnType<typeof identityRule>>[0])
+  assert.deepEqual(faults(privateKeys.orders, keys), [])
+  assert.deepEqual(faults(privateKeys.gateway, keys), ['SERVICE_PRIVATE_KEY: is not a key of orders'])
+  for (const others of [[], keys.keys.map((key) => ({ ...key, x: privateKeys.gateway.x }))]) {
+    assert.match(String(faults(privateKeys.orders, { keys: others })), /^SERVICE_JWKS/)
+  }
+})
+
+test('a key says whose it is', () => {
+  const parse = (kid: string) =>
+    identitySettings.SERVICE_JWKS.safeParse(JSON.stringify({ keys: [{ ...keys.keys[0], kid }] })).success
+  assert.ok(parse('orders.3f9c'))
+  for (const kid of ['', 'gatewayX', 'gateway.', '.x', 'Gateway.x', 'gateway .x', 'gateway.x.y']) {
+    assert.equal(parse(kid), false, kid)
+  }
 })
 
 test('a principal is no service token, and a service token no principal', async () => {

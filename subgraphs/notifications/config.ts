@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { busRules, busSettings } from '#platform/bus/open.ts'
 import { databaseSettings, databaseUrl } from '#platform/database/open.ts'
 import { port, processSettings, readEnv } from '#platform/env.ts'
-import { identitySettings } from '#platform/principal.ts'
+import { identityRule, identitySettings } from '#platform/principal.ts'
 
 export const settings = {
   ...processSettings,
@@ -18,4 +18,4 @@ export const settings = {
   MAIL_FROM: z.string().includes('@').default('Shop <shop@localhost>'),
 }
 
-export const readConfig = () => readEnv(settings, [busRules])
+export const readConfig = () => readEnv(settings, [busRules, identityRule('notifications')])

@@ -1,7 +1,7 @@
 import { busRules, busSettings } from '#platform/bus/open.ts'
 import { databaseSettings, databaseUrl } from '#platform/database/open.ts'
-import { integer, list, port, processSettings, readEnv } from '#platform/env.ts'
-import { identitySettings } from '#platform/principal.ts'
+import { addresses, integer, port, processSettings, readEnv } from '#platform/env.ts'
+import { identityRule, identitySettings } from '#platform/principal.ts'
 
 export const settings = {
   ...processSettings,
@@ -14,9 +14,9 @@ export const settings = {
   /** Seconds that one attempt to place an order may take before a repeat takes over. Default 15. */
   ORDER_CLAIM_LEASE: integer(1, 300).default(15),
   /** `host:port` of each instance of users. Default `127.0.0.1:50051`. */
-  USERS_GRPC_URLS: list.default(['127.0.0.1:50051']),
+  USERS_GRPC_URLS: addresses.default(['127.0.0.1:50051']),
   /** `host:port` of each instance of products. Default `127.0.0.1:50053`. */
-  PRODUCTS_GRPC_URLS: list.default(['127.0.0.1:50053']),
+  PRODUCTS_GRPC_URLS: addresses.default(['127.0.0.1:50053']),
 }
 
-export const readConfig = () => readEnv(settings, [busRules])
+export const readConfig = () => readEnv(settings, [busRules, identityRule('orders')])

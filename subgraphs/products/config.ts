@@ -1,7 +1,7 @@
 import { busRules, busSettings } from '#platform/bus/open.ts'
 import { databaseSettings, databaseUrl } from '#platform/database/open.ts'
 import { integer, port, processSettings, readEnv } from '#platform/env.ts'
-import { identitySettings } from '#platform/principal.ts'
+import { identityRule, identitySettings } from '#platform/principal.ts'
 
 export const settings = {
   ...processSettings,
@@ -19,4 +19,4 @@ export const settings = {
   RESERVATION_SWEEP_INTERVAL: integer(1, 3_600).default(5),
 }
 
-export const readConfig = () => readEnv(settings, [busRules])
+export const readConfig = () => readEnv(settings, [busRules, identityRule('products')])

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { busRules, busSettings } from '#platform/bus/open.ts'
 import { databaseSettings, databaseUrl } from '#platform/database/open.ts'
 import { integer, port, processSettings, readEnv } from '#platform/env.ts'
-import { identitySettings } from '#platform/principal.ts'
+import { identityRule, identitySettings } from '#platform/principal.ts'
 
 export const settings = {
   ...processSettings,
@@ -22,4 +22,4 @@ export const settings = {
   ACCESS_TOKEN_LIFETIME: integer(1, 86_400).default(900),
 }
 
-export const readConfig = () => readEnv(settings, [busRules])
+export const readConfig = () => readEnv(settings, [busRules, identityRule('users')])
