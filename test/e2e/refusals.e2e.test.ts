@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { credentials, loadPackageDefinition, Metadata, status } from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader'
 import { importJWK, SignJWT } from 'jose'
 import { request } from 'undici'
-import { createServiceTokens, type PrivateKey } from '#platform/principal.ts'
-import { serviceNames } from '../../tools/services.ts'
+import { createPrincipalSigner, createServiceTokens, type PrivateKey } from '#platform/principal.ts'
+import { type ServiceName, serviceNames } from '../../tools/services.ts'
 import { type GraphQLResult, startTestStack, type TestStack } from '../infra/stack.ts'
+import { waitFor } from '../infra/wait.ts'
 
 /** What the shop refuses: each with a code, and nothing reserved or half created. */
 describe('refusals', () => {
@@ -162,13 +164,60 @@ describe('refusals', () => {
       }
     })
 
+    test("another's entity does not exist, whoever asks a subgraph for it", async () => {
+      const owner = await stack.signUp()
+      const { data } = await stack.createOrder(owner.token, [{ productId: product, quantity: 1 }])
+      const { id: notification } = await waitFor('a notification', async () => {
+        const query = 'SELECT id FROM notifications WHERE order_id = $1'
+        return (await stack.sql('notifications', query, [data.createOrder.order.id]))[0]
+      })
+      const entities = [
+        { service: 'users', __typename: 'User', id: owner.id, scope: 'users:read' },
+        { service: 'orders', __typename: 'Order', id: data.createOrder.order.id, scope: 'orders:read' },
+        { service: 'notifications', __typename: 'Notification', id: notification, scope: undefined },
+      ] as const
+      for (const { service, __typename, id, scope } of entities) {
+        const ask = (sub: string | null, scopes: readonly string[] = [], key = id) =>
+          askAs({ sub, scopes }, service, __typename, key)
+        const nobodys = await ask(randomUUID(), [], randomUUID())
+        assert.deepEqual(codes(nobodys), ['NOT_FOUND'], service)
+        assert.deepEqual(await ask(randomUUID()), nobodys, `a stranger asks ${service}`)
+        assert.deepEqual(await ask(null), nobodys, `nobody asks ${service}`)
+        assert.deepEqual((await ask(owner.id)).data, { _entities: [{ createdAt: await createdAt(service, id) }] })
+        const privileged = await ask(randomUUID(), ['users:read', 'orders:read', 'users:write', 'orders:fulfil'])
+        if (scope) assert.deepEqual(await ask(randomUUID(), [scope]), privileged)
+        assert.deepEqual(codes(privileged), scope ? [] : ['NOT_FOUND'], `support asks ${service}`)
+      }
+    })
+
+    async function createdAt(service: ServiceName, id: string): Promise<string> {
+      const [row] = await stack.sql(service, `SELECT created_at FROM ${service} WHERE id = $1`, [id])
+      return row.created_at.toISOString()
+    }
+
+    /** Asks a subgraph for an entity, with a principal that the gateway's key signed. */
+    async function askAs(
+      caller: { sub: string | null; scopes: readonly string[] },
+      service: ServiceName,
+      __typename: string,
+      id: string,
+    ): Promise<GraphQLResult> {
+      const sign = createPrincipalSigner({ key: stack.secrets.keys.gateway as PrivateKey })
+      const principal = await sign({ ...caller, sid: null, anonymous: caller.sub === null, address: null })
+      const query = `query ($representations: [_Any!]!) {
+        _entities(representations: $representations) { ... on ${__typename} { createdAt } }
+      }`
+      const body = JSON.stringify({ query, variables: { representations: [{ __typename, id }] } })
+      return stack.post(stack.graphqlUrl(service), body, { 'x-principal': principal })
+    }
+
     function grpcStatus(
       service: 'users' | 'products',
       name: string,
       method: string,
       token?: string,
     ): Promise<number | undefined> {
-      const file = new URL(`../../contracts/${service}.proto`, import.meta.url).pathname
+      const file = fileURLToPath(new URL(`../../contracts/${service}.proto`, import.meta.url))
       // biome-ignore lint/suspicious/noExplicitAny: a client as any outsider could make one.
       const loaded = loadPackageDefinition(loadSync(file)) as any
       const client = new loaded[service].v1[name](
