@@ -9,6 +9,8 @@ import { settingsOf } from '../tools/stack.ts'
 /** Documents are proven in both directions. */
 
 const read = (file: string) => readFileSync(join(root, file), 'utf8')
+/** Variables of the machine and of Node, which have their own documentation. */
+const systemVariables = ['PATH', 'NODE_COMPILE_CACHE']
 const documents = globSync(['*.md', 'docs/**/*.md'], { cwd: root })
 const scripts: Record<string, string> = JSON.parse(read('package.json')).scripts
 
@@ -31,8 +33,17 @@ test('docs/settings.md lists the settings of every process, and no other', () =>
     assert.deepEqual(documented.sort(), Object.keys(settings).sort(), name)
   }
   const tools = globSync(['tools/**/*.ts', 'test/infra/*.ts'], { cwd: root }).map(read).join('\n')
-  for (const variable of sections.get('npm scripts') ?? [])
-    assert.match(tools, new RegExp(`process\\.env\\.${variable}\\b`))
+  const used = new Set([...tools.matchAll(/process\.env\.([A-Z_]+)/g)].map(([, name = '']) => name))
+  const own = sections.get('npm scripts') ?? []
+  assert.deepEqual(
+    own.filter((name) => !used.has(name)),
+    [],
+  )
+  const known = new Set([...own, ...systemVariables, ...Object.values(settingsOf).flatMap(Object.keys)])
+  assert.deepEqual(
+    [...used].filter((name) => !known.has(name)),
+    [],
+  )
 })
 
 test('every variable that the README names exists', () => {
@@ -89,9 +100,9 @@ test('decisions are numbered without a gap, and each has its context, decision a
 })
 
 test('what runs under every start is written down once: the CI runs the commands of the README', () => {
-  const ci = read('.ci/run')
-  for (const command of ['npm run check', 'npm test'])
-    assert.ok(ci.includes(command) && read('README.md').includes(command))
+  const commands = read('.ci/run').match(/^(?:\w+=\S+ )*npm .*$/gm) ?? []
+  assert.deepEqual(commands, ['npm run check', 'REQUIRE_REAL=1 npm test'])
+  for (const command of ['npm run check', 'npm test']) assert.ok(read('README.md').includes(command))
 })
 
 /** The variables in the first column of a document's tables. */
