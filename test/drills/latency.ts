@@ -28,7 +28,7 @@ async function measure(events: 'PostgreSQL' | 'Kafka', count: number): Promise<n
   try {
     const { token } = await stack.signUp()
     const [product = ''] = await stack.addProducts(100_000)
-    const place = () => stack.createOrder(token, [{ productId: product, quantity: 1 }])
+    const place = () => stack.placeOrder(token, product)
     for (let n = 0; n < 20; n++) await place()
     await waitFor('the first notification', async () => {
       const rows = await stack.sql('notifications', 'SELECT FROM notifications WHERE order_id IS NOT NULL')

@@ -14,10 +14,7 @@ export const productsDown: Drill = {
     try {
       const { token } = await stack.signUp()
       const products = await stack.addProducts(5, 5)
-      await stack.createOrder(
-        token,
-        products.map((productId) => ({ productId, quantity: 1 })),
-      )
+      await stack.placeOrder(token, ...products)
       await stack.processes.products.stop()
 
       const started = performance.now()

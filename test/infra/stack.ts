@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -64,6 +65,18 @@ export async function startTestStack({ events = 'PostgreSQL', extra = {} }: Test
   const graphql = (query: string, variables: object = {}, token?: string) =>
     post(stack.url, JSON.stringify({ query, variables }), token ? { authorization: `Bearer ${token}` } : {})
 
+  /** Sends `createOrder`. */
+  function createOrder(
+    token: string | undefined,
+    items: object[],
+    idempotencyKey: string = randomUUID(),
+    address: object = {},
+  ) {
+    const street = { name: 'Eve', line1: 'Street 1', city: 'Berlin', postalCode: '10115', country: 'DE' }
+    const shippingAddress = { ...street, ...address }
+    return graphql(createOrderMutation, { input: { items, shippingAddress, idempotencyKey } }, token)
+  }
+
   const clients = new Map<string, Promise<pg.Client>>()
   /** Looks into a service's database. */
   async function sql(service: ServiceName, query: string, values: unknown[] = []) {
@@ -83,6 +96,7 @@ export async function startTestStack({ events = 'PostgreSQL', extra = {} }: Test
     post,
     graphql,
     sql,
+    createOrder,
 
     /** Creates an account. */
     async signUp(): Promise<{ id: string; email: string; token: string }> {
@@ -118,22 +132,12 @@ export async function startTestStack({ events = 'PostgreSQL', extra = {} }: Test
       return products.map(({ id }) => id)
     },
 
-    /** Sends `createOrder`. */
-    createOrder(
-      token: string | undefined,
-      items: object[],
-      idempotencyKey: string = randomUUID(),
-      address: object = {},
-    ) {
-      const shippingAddress = {
-        name: 'Eve',
-        line1: 'Street 1',
-        city: 'Berlin',
-        postalCode: '10115',
-        country: 'DE',
-        ...address,
-      }
-      return graphql(createOrderMutation, { input: { items, shippingAddress, idempotencyKey } }, token)
+    /** Places an order that must succeed, and returns its id. */
+    async placeOrder(token: string, ...productIds: string[]): Promise<string> {
+      const items = productIds.map((productId) => ({ productId, quantity: 1 }))
+      const { data, errors } = await createOrder(token, items)
+      assert.deepEqual(errors, [])
+      return data.createOrder.order.id
     },
 
     async stop(): Promise<void> {
