@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { after, before, describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { credentials, loadPackageDefinition, Metadata, status } from '@grpc/grpc-js'
+import { loadSync } from '@grpc/proto-loader'
+import { importJWK, SignJWT } from 'jose'
+import { createPrincipalSigner, createServiceTokens, type PrivateKey } from '#platform/principal.ts'
+import { type ServiceName, serviceNames } from '../../tools/services.ts'
+import { type GraphQLResult, startTestStack, type TestStack } from '../infra/stack.ts'
+import { waitFor } from '../infra/wait.ts'
+import { codesOf, refused } from './refused.ts'
+
+/** Who is answered, and who is not. */
+
+let stack: TestStack
+let token: string
+let product: string
+before(async () => {
+  stack = await startTestStack()
+  token = (await stack.signUp()).token
+  ;[product = ''] = await stack.addProducts(5)
+})
+after(() => stack.stop())
+
+describe('callers', () => {
+  test('no token', async () => {
+    await refused(stack, () => stack.createOrder(undefined, [{ productId: product, quantity: 1 }]), 'UNAUTHENTICATED')
+    await refused(stack, () => stack.graphql('{ me { name } }'), 'UNAUTHENTICATED')
+  })
+  test('a malformed and an expired token: 401', async () => {
+    for (const bad of ['nonsense', 'a.b.c', await expiredToken()]) {
+      const result = await refused(stack, () => stack.graphql('{ me { name } }', {}, bad), 'UNAUTHENTICATED')
+      assert.equal(result.status, 401)
+    }
+  })
+  test("another's order and one that never was: the same words", async () => {
+    const stranger = await stack.signUp()
+    const { data } = await stack.createOrder(token, [{ productId: product, quantity: 1 }])
+    const ask = (id: string) => stack.graphql('query ($id: ID!) { order(id: $id) { number } }', { id }, stranger.token)
+    const [theirs, nobodys] = [await ask(data.createOrder.order.id), await ask(randomUUID())]
+    assert.deepEqual(theirs, nobodys)
+    assert.deepEqual(codesOf(theirs), ['NOT_FOUND'])
+  })
+  test('headers that only the gateway may set have no effect', async () => {
+    const forged = { 'x-principal': 'e30.e30.x', 'x-user-id': 'admin', 'x-forwarded-user': 'admin' }
+    const result = await stack.post(stack.url, JSON.stringify({ query: '{ me { name } }' }), forged)
+    assert.deepEqual(codesOf(result), ['UNAUTHENTICATED'])
+  })
+
+  async function expiredToken(): Promise<string> {
+    const [{ kid, private_jwk }] = await stack.sql('users', 'SELECT kid, private_jwk FROM signing_keys')
+    const now = Math.floor(Date.now() / 1000)
+    return new SignJWT({ sid: 's', scope: '' })
+      .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid })
+      .setIssuer('commerce-users')
+      .setAudience('commerce-graph')
+      .setSubject(randomUUID())
+      .setJti('j')
+      .setIssuedAt(now - 1000)
+      .setExpirationTime(now - 100)
+      .sign(await importJWK(private_jwk, 'EdDSA'))
+  }
+})
+
+describe('direct calls', () => {
+  test('GraphQL of a subgraph without a principal: 401', async () => {
+    for (const service of serviceNames) {
+      const result = await stack.post(stack.graphqlUrl(service), JSON.stringify({ query: '{ __typename }' }))
+      assert.equal(result.status, 401)
+      assert.deepEqual(codesOf(result), ['UNAUTHENTICATED'])
+    }
+  })
+  test('gRPC without a service token: UNAUTHENTICATED; by a service that is not on the list: PERMISSION_DENIED', async () => {
+    const calls = [
+      { service: 'users', name: 'UserService', method: 'GetUser' },
+      { service: 'products', name: 'ProductService', method: 'GetProducts' },
+      { service: 'products', name: 'ProductService', method: 'ReserveStock' },
+      { service: 'products', name: 'ProductService', method: 'ReleaseReservation' },
+    ] as const
+    const notifications = createServiceTokens({ key: stack.secrets.keys.notifications as PrivateKey })
+    for (const { service, name, method } of calls) {
+      const call = (token?: string) => grpcStatus(service, name, method, token)
+      assert.equal(await call(), status.UNAUTHENTICATED)
+      assert.equal(await call('nonsense'), status.UNAUTHENTICATED)
+      assert.equal(await call(await notifications(service)), status.PERMISSION_DENIED)
+    }
+  })
+
+  test("another's entity does not exist, whoever asks a subgraph for it", async () => {
+    const owner = await stack.signUp()
+    const { data } = await stack.createOrder(owner.token, [{ productId: product, quantity: 1 }])
+    const { id: notification } = await waitFor('a notification', async () => {
+      const query = 'SELECT id FROM notifications WHERE order_id = $1'
+      return (await stack.sql('notifications', query, [data.createOrder.order.id]))[0]
+    })
+    const entities = [
+      { service: 'users', __typename: 'User', id: owner.id, scope: 'users:read' },
+      { service: 'orders', __typename: 'Order', id: data.createOrder.order.id, scope: 'orders:read' },
+      { service: 'notifications', __typename: 'Notification', id: notification, scope: undefined },
+    ] as const
+    for (const { service, __typename, id, scope } of entities) {
+      const ask = (sub: string | null, scopes: readonly string[] = [], key = id) =>
+        askAs({ sub, scopes }, service, __typename, key)
+      const nobodys = await ask(randomUUID(), [], randomUUID())
+      assert.deepEqual(codesOf(nobodys), ['NOT_FOUND'], service)
+      assert.deepEqual(await ask(randomUUID()), nobodys, `a stranger asks ${service}`)
+      assert.deepEqual(await ask(null), nobodys, `nobody asks ${service}`)
+      assert.deepEqual((await ask(owner.id)).data, { _entities: [{ createdAt: await createdAt(service, id) }] })
+      const privileged = await ask(randomUUID(), ['users:read', 'orders:read', 'users:write', 'orders:fulfil'])
+      if (scope) assert.deepEqual(await ask(randomUUID(), [scope]), privileged)
+      assert.deepEqual(codesOf(privileged), scope ? [] : ['NOT_FOUND'], `support asks ${service}`)
+    }
+  })
+
+  async function createdAt(service: ServiceName, id: string): Promise<string> {
+    const [row] = await stack.sql(service, `SELECT created_at FROM ${service} WHERE id = $1`, [id])
+    return row.created_at.toISOString()
+  }
+
+  /** Asks a subgraph for an entity, with a principal that the gateway's key signed. */
+  async function askAs(
+    caller: { sub: string | null; scopes: readonly string[] },
+    service: ServiceName,
+    __typename: string,
+    id: string,
+  ): Promise<GraphQLResult> {
+    const sign = createPrincipalSigner({ key: stack.secrets.keys.gateway as PrivateKey })
+    const principal = await sign({ ...caller, sid: null, anonymous: caller.sub === null, address: null })
+    const query = `query ($representations: [_Any!]!) {
+      _entities(representations: $representations) { ... on ${__typename} { createdAt } }
+    }`
+    const body = JSON.stringify({ query, variables: { representations: [{ __typename, id }] } })
+    return stack.post(stack.graphqlUrl(service), body, { 'x-principal': principal })
+  }
+
+  function grpcStatus(
+    service: 'users' | 'products',
+    name: string,
+    method: string,
+    token?: string,
+  ): Promise<number | undefined> {
+    const file = fileURLToPath(new URL(`../../contracts/${service}.proto`, import.meta.url))
+    // biome-ignore lint/suspicious/noExplicitAny: a client as any outsider could make one.
+    const loaded = loadPackageDefinition(loadSync(file)) as any
+    const client = new loaded[service].v1[name](`127.0.0.1:${stack.ports[service].grpc}`, credentials.createInsecure())
+    const metadata = new Metadata()
+    if (token) metadata.set('authorization', `Bearer ${token}`)
+    return new Promise((resolve) => {
+      client[method]({}, metadata, (error: { code: number } | null) => {
+        client.close()
+        resolve(error?.code)
+      })
+    })
+  }
+})
