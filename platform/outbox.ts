@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import pg from 'pg'
 import type { Bus, BusEvent } from './bus/bus.ts'
 import { currentContext } from './context.ts'
+import { openSession, type Session } from './database/session.ts'
 import type { Log } from './log.ts'
 import { createLoop } from './loop.ts'
 
@@ -30,6 +30,9 @@ export async function appendToOutbox(
   time: Date,
 ): Promise<void> {
   if (events.length === 0) return
+  // One that the event log could never take would hold up all that follow.
+  const tooLarge = events.find(({ data }) => sizeOf(data) > largestEvent)
+  if (tooLarge) throw new Error(`${tooLarge.type} is larger than ${largestEvent} bytes.`)
   const rows = events.map((event) => ({ ...event, event_id: randomUUID() }))
   const traceparent = currentContext()?.traceparent ?? null
   await transaction.$executeRaw`
@@ -41,6 +44,13 @@ export async function appendToOutbox(
       RETURNING 1
     )
     SELECT pg_notify('outbox', '') FROM added LIMIT 1`
+}
+
+/** Bytes of an event's data, and of the events that are sent at once: event logs take about 1,000,000. */
+const largestEvent = 500_000
+
+function sizeOf(data: unknown): number {
+  return Buffer.byteLength(JSON.stringify(data))
 }
 
 export type OutboxRelayOptions = {
@@ -58,6 +68,8 @@ export type OutboxRelayOptions = {
 const interval = 1_000
 /** The advisory lock of the one active relay of a database. Any number, the same for all. */
 const relayLock = 6_181_934
+/** Milliseconds that a stop spends on what is left. The next relay has the rest. */
+const flushLimit = 5_000
 
 /**
  * Sends what is in the outbox, in order, and marks it. One relay per database is active, the holder of an advisory
@@ -68,52 +80,52 @@ const relayLock = 6_181_934
  */
 export function createOutboxRelay({ url, source, publish, log, batchSize = 200 }: OutboxRelayOptions) {
   const loop = createLoop({ name: 'outbox relay', work, interval, log })
-  let client: pg.Client | undefined
+  let session: Session | undefined
   let active = false
 
   async function work(): Promise<boolean> {
-    client ??= await connect()
+    session ??= await openSession({
+      url,
+      name: `${source}-outbox`,
+      channel: 'outbox',
+      onNotification: loop.wake,
+      onLost: () => void disconnect().then(loop.wake),
+    })
     try {
-      active ||= await lock(client)
-      return active && (await sendBatch(client)) === batchSize
+      active ||= await lock(session)
+      return active && (await sendBatch(session))
     } catch (error) {
       await disconnect()
       throw error
     }
   }
 
-  async function connect(): Promise<pg.Client> {
-    const session = new pg.Client({ connectionString: url, application_name: `${source}-outbox`, keepAlive: true })
-    session.on('notification', () => loop.wake())
-    session.on('error', () => void disconnect().then(() => loop.wake()))
-    await session.connect()
-    await session.query('LISTEN outbox')
-    return session
-  }
-
   /** Ending the session gives the lock to the next relay. */
   async function disconnect(): Promise<void> {
-    const session = client
-    client = undefined
+    const ended = session
+    session = undefined
     active = false
-    await session?.end().catch(() => {})
+    await ended?.close()
   }
 
-  async function sendBatch(session: pg.Client): Promise<number> {
+  /** Sends the oldest of what is unsent. True when there is more. */
+  async function sendBatch(session: Session): Promise<boolean> {
     const { rows } = await session.query<OutboxRow>(unsentStatement, [batchSize])
-    if (rows.length === 0) return 0
-    await publish(rows.map((row) => toEvent(row, source)))
-    await session.query('UPDATE outbox SET sent_at = now() WHERE id = ANY($1)', [rows.map(({ id }) => id)])
-    return rows.length
+    const batch = fitting(rows)
+    if (batch.length === 0) return false
+    await publish(batch.map((row) => toEvent(row, source)))
+    await session.query('UPDATE outbox SET sent_at = now() WHERE id = ANY($1)', [batch.map(({ id }) => id)])
+    return batch.length < rows.length || rows.length === batchSize
   }
 
   return {
     start: loop.start,
-    /** Sends what is left, as far as the event log takes it. */
+    /** Sends what is left, as far as the event log takes it and time allows. */
     async stop(): Promise<void> {
       await loop.stop()
+      const deadline = Date.now() + flushLimit
       try {
-        while (client && active && (await sendBatch(client)) > 0);
+        while (session && active && Date.now() < deadline && (await sendBatch(session)));
       } catch (error) {
         log.warn('outbox not flushed', { error })
       }
@@ -145,7 +157,17 @@ function toEvent(
   return { id: event_id, type, topic, key, source, time, sequence, ...(traceparent && { traceparent }), data }
 }
 
-async function lock(client: pg.Client): Promise<boolean> {
-  const { rows } = await client.query<{ locked: boolean }>('SELECT pg_try_advisory_lock($1) AS locked', [relayLock])
+/** The first of the rows that can be sent at once: at least one. */
+function fitting(rows: readonly OutboxRow[]): readonly OutboxRow[] {
+  let size = 0
+  const end = rows.findIndex(({ data }, index) => {
+    size += sizeOf(data)
+    return index > 0 && size > largestEvent
+  })
+  return end < 0 ? rows : rows.slice(0, end)
+}
+
+async function lock(session: Session): Promise<boolean> {
+  const { rows } = await session.query<{ locked: boolean }>('SELECT pg_try_advisory_lock($1) AS locked', [relayLock])
   return rows[0]?.locked ?? false
 }

@@ -57,7 +57,7 @@ const pure = ['platform/errors', 'platform/input', 'platform/paging']
 
 /** Packages that a part of the platform wraps, and where alone they are imported. */
 const wrapped: Record<string, string> = {
-  kafkajs: 'platform/bus/kafka.ts',
+  kafkajs: 'platform/bus/kafka',
   pg: 'platform/',
   '@prisma/adapter-pg': 'platform/database/',
   '@prisma/client': 'generated/',

@@ -59,7 +59,14 @@ export type Subscription = {
 /** Partitions of every topic. */
 export const partitionCount = 12
 
+/** Days that records are kept. */
+export const keptDays = { topics: 7, deadLetters: 30 } as const
+
 /** Where a group's poison goes. */
 export function deadLetterTopic(topic: string, group: string): string {
   return `${topic}.${group}.dlq`
+}
+
+export function isDeadLetterTopic(topic: string): boolean {
+  return topic.endsWith('.dlq')
 }

@@ -9,6 +9,10 @@ import { PoisonError } from './handlers.ts'
 /** Milliseconds before the first repeat of an event that met a transient failure; doubled for each next one. */
 const firstPause = 100
 const longestPause = 10_000
+/** Attempts at an event that fails for an unknown reason, before that counts as a bug. Takes about a minute. */
+const mostAttempts = 12
+/** Characters of a reason that a dead letter keeps. */
+const longestReason = 1_000
 
 export type Position = { topic: string; partition: number; offset: string }
 
@@ -23,7 +27,8 @@ export type DeliveryOptions = {
 /**
  * Delivers one record at a time of each partition, and decides what a failure means:
  * - transient (a database or a peer is away or busy): the same record comes again, after a pause that grows;
- * - poison (it does not parse, means nothing legal, or meets a bug): it goes to the dead letters with the reason.
+ * - poison (it does not parse, means nothing legal, or meets a bug): it goes to the dead letters with the reason;
+ * - unknown: as transient for a while, then as poison.
  *
  * Returns 0 when the partition may go on, else the milliseconds after which the record is to be delivered again.
  */
@@ -44,8 +49,9 @@ export function createDelivery({ group, handlers, deadLetter, log }: DeliveryOpt
       try {
         await attempt(record, position)
       } catch (error) {
-        if (!isPoison(error)) throw error
-        log.error('event is poison', { group, ...position, error })
+        const failure = failureOf(error)
+        if (failure === 'transient' || (failure === 'unknown' && attempts < mostAttempts)) throw error
+        log.error('event is poison', { group, ...position, attempts, reason: reasonOf(error) })
         await deadLetter(withReason(record, error, position, attempts), position)
       }
       failures.delete(partition)
@@ -59,13 +65,30 @@ export function createDelivery({ group, handlers, deadLetter, log }: DeliveryOpt
   }
 }
 
-/** A repeat cannot help: the event is at fault, or our code is. */
-function isPoison(error: unknown): boolean {
-  if (error instanceof PoisonError) return true
-  if (error instanceof ServiceError) return !error.retryable && error.code !== 'INTERNAL_SERVER_ERROR'
-  if (isTransientDatabaseError(error)) return false
-  if (isDataRefusal(error)) return true
-  return [TypeError, RangeError, ReferenceError, SyntaxError].some((bug) => error instanceof bug)
+/** Whether a repeat may help. It does not where the event is at fault, or our code. */
+function failureOf(error: unknown): 'transient' | 'poison' | 'unknown' {
+  if (error instanceof PoisonError) return 'poison'
+  if (error instanceof ServiceError) {
+    if (error.code === 'INTERNAL_SERVER_ERROR') return 'unknown'
+    return error.retryable ? 'transient' : 'poison'
+  }
+  if (isTransientDatabaseError(error) || isSystemError(error)) return 'transient'
+  if (isDataRefusal(error)) return 'poison'
+  return bugs.has((error as Error | undefined)?.name ?? '') ? 'poison' : 'unknown'
+}
+
+const bugs = new Set(['TypeError', 'RangeError', 'ReferenceError', 'SyntaxError', 'PrismaClientValidationError'])
+
+/** What the machine or the network refused. `fetch` throws a TypeError that has it as its cause. */
+function isSystemError(error: unknown): boolean {
+  const { code, cause } = (error ?? {}) as { code?: unknown; cause?: unknown }
+  if (typeof code === 'string' && /^(E[A-Z]{3,}|UND_ERR_\w+)$/.test(code)) return true
+  return cause instanceof Error && isSystemError(cause)
+}
+
+function reasonOf(error: unknown): string {
+  const reason = error instanceof ServiceError ? `${error.code}: ${error.message}` : String(error)
+  return reason.slice(0, longestReason)
 }
 
 function withReason(
@@ -74,10 +97,9 @@ function withReason(
   { topic, partition, offset }: Position,
   attempts: number,
 ): LogRecord {
-  const reason = error instanceof ServiceError ? `${error.code}: ${error.message}` : String(error)
   const headers = {
     ...record.headers,
-    'dlq-error': reason,
+    'dlq-error': reasonOf(error),
     'dlq-topic': topic,
     'dlq-partition': String(partition),
     'dlq-offset': offset,

@@ -1,23 +1,18 @@
-import {
-  type Consumer,
-  type EachBatchPayload,
-  Kafka,
-  type KafkaMessage,
-  logLevel,
-  Partitioners,
-  type SASLOptions,
-} from 'kafkajs'
+import { Kafka, logLevel, type SASLOptions } from 'kafkajs'
 import type { Log } from '../log.ts'
 import {
   type Bus,
   type BusEvent,
   deadLetterTopic,
+  isDeadLetterTopic,
+  keptDays,
   partitionCount,
-  type SubscribeOptions,
   type Subscription,
 } from './bus.ts'
 import { type LogRecord, toRecord } from './cloudevents.ts'
 import { createDelivery, type Position } from './delivery.ts'
+import { joinKafkaGroup } from './kafka-member.ts'
+import { createKafkaSender } from './kafka-sender.ts'
 
 export type KafkaSasl = { mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; username: string; password: string }
 
@@ -32,15 +27,13 @@ export type KafkaOptions = {
   log: Log
 }
 
-/** Copies of each partition; one where there is one broker. */
+/** Copies of each partition, as far as there are brokers; and how many of them must have a record before it counts. */
 const replication = 3
-/** Milliseconds after which a member that says nothing loses its partitions to the others. */
-const sessionTimeout = 10_000
-const heartbeatInterval = 2_000
-/** Milliseconds between attempts to reach the brokers. */
-const retryInterval = 2_000
+const replicasInSync = 2
+/** Bytes of a batch of records. A dead letter is larger than its record by the reason. */
+const largestBatch = { topics: 1_048_588, deadLetters: 2_097_152 }
 
-/** The event log on Kafka, by kafkajs. Written by an idempotent producer with acknowledgement by all replicas. */
+/** The event log on Kafka, by kafkajs. */
 export function createKafkaBus({ brokers, clientId, prefix = '', tls, sasl, log }: KafkaOptions): Bus {
   const kafka = new Kafka({
     brokers,
@@ -58,14 +51,9 @@ export function createKafkaBus({ brokers, clientId, prefix = '', tls, sasl, log 
         log.debug('kafka', { detail: message, error }),
   })
   const admin = kafka.admin()
-  const producer = kafka.producer({
-    idempotent: true,
-    maxInFlightRequests: 1,
-    allowAutoTopicCreation: false,
-    createPartitioner: Partitioners.DefaultPartitioner,
-  })
+  const sender = createKafkaSender(kafka)
   const subscriptions = new Set<Subscription>()
-  const connect = once(() => Promise.all([admin.connect(), producer.connect()]))
+  const connect = once(() => admin.connect())
   const known = new Map<string, () => Promise<unknown>>()
 
   async function ensureTopics(topics: readonly string[]): Promise<void> {
@@ -84,17 +72,22 @@ export function createKafkaBus({ brokers, clientId, prefix = '', tls, sasl, log 
     if (existing.includes(topic)) return
     const { brokers } = await admin.describeCluster()
     const replicationFactor = Math.min(replication, brokers.length)
+    const kind = isDeadLetterTopic(name) ? 'deadLetters' : 'topics'
+    const configEntries = [
+      { name: 'retention.ms', value: String(keptDays[kind] * 86_400_000) },
+      { name: 'max.message.bytes', value: String(largestBatch[kind]) },
+      { name: 'min.insync.replicas', value: String(Math.min(replicasInSync, replicationFactor)) },
+    ]
     await admin.createTopics({
       waitForLeaders: true,
-      topics: [{ topic, numPartitions: partitionCount, replicationFactor }],
+      topics: [{ topic, numPartitions: partitionCount, replicationFactor, configEntries }],
     })
   }
 
   async function append(records: readonly (LogRecord & { topic: string })[]): Promise<void> {
     const byTopic = Map.groupBy(records, ({ topic }) => topic)
     await ensureTopics([...byTopic.keys()])
-    const topicMessages = [...byTopic].map(([topic, messages]) => ({ topic: prefix + topic, messages }))
-    await producer.sendBatch({ acks: -1, topicMessages })
+    await sender.send([...byTopic].map(([topic, messages]) => ({ topic: prefix + topic, messages })))
   }
 
   return {
@@ -105,7 +98,7 @@ export function createKafkaBus({ brokers, clientId, prefix = '', tls, sasl, log 
       const deadLetter = (record: LogRecord, { topic }: Position) =>
         append([{ topic: deadLetterTopic(topic, options.group), ...record }])
       const deliver = createDelivery({ ...options, deadLetter, log })
-      const subscription = join({ kafka, prefix, ensureTopics, deliver, log, ...options })
+      const subscription = joinKafkaGroup({ kafka, prefix, ensureTopics, deliver, log, ...options })
       subscriptions.add(subscription)
       return subscription
     },
@@ -115,98 +108,9 @@ export function createKafkaBus({ brokers, clientId, prefix = '', tls, sasl, log 
     },
     async close() {
       await Promise.all([...subscriptions].map((subscription) => subscription.stop()))
-      await Promise.allSettled([producer.disconnect(), admin.disconnect()])
+      await Promise.allSettled([sender.close(), admin.disconnect()])
     },
   }
-}
-
-type JoinOptions = SubscribeOptions & {
-  kafka: Kafka
-  prefix: string
-  ensureTopics: (topics: readonly string[]) => Promise<void>
-  deliver: ReturnType<typeof createDelivery>
-  log: Log
-}
-
-function join({ kafka, prefix, ensureTopics, deliver, log, group, handlers }: JoinOptions): Subscription {
-  const topics = [...new Set(handlers.map(({ topic }) => topic))]
-  const { promise: joined, resolve: resolveJoined } = Promise.withResolvers<void>()
-  const pauses = new Set<NodeJS.Timeout>()
-  let consumer: Consumer | undefined
-  let stopping = false
-
-  async function start(): Promise<void> {
-    await ensureTopics(topics)
-    if (stopping) return
-    consumer = kafka.consumer({
-      groupId: prefix + group,
-      sessionTimeout,
-      heartbeatInterval,
-      allowAutoTopicCreation: false,
-      maxWaitTimeInMs: 1_000,
-      retry: { restartOnFailure: async () => !stopping },
-    })
-    consumer.on(consumer.events.GROUP_JOIN, () => resolveJoined())
-    consumer.on(consumer.events.CRASH, ({ payload }) =>
-      log.warn('event consumer restarts', { group, error: payload.error }),
-    )
-    await consumer.connect()
-    await consumer.subscribe({ topics: topics.map((topic) => prefix + topic), fromBeginning: true })
-    await consumer.run({ eachBatch, eachBatchAutoResolve: false, partitionsConsumedConcurrently: 4 })
-  }
-
-  async function eachBatch({
-    batch,
-    resolveOffset,
-    heartbeat,
-    pause,
-    isRunning,
-    isStale,
-  }: EachBatchPayload): Promise<void> {
-    for (const message of batch.messages) {
-      if (!isRunning() || isStale()) return
-      const position = { topic: batch.topic.slice(prefix.length), partition: batch.partition, offset: message.offset }
-      const wait = await deliver(toLogRecord(message), position)
-      if (wait > 0) {
-        // The offsets resolved so far are committed; the partition goes on with this record after the pause.
-        const resume = pause()
-        const timer = setTimeout(() => {
-          pauses.delete(timer)
-          resume()
-        }, wait)
-        pauses.add(timer)
-        return
-      }
-      resolveOffset(message.offset)
-      await heartbeat()
-    }
-  }
-
-  void (async () => {
-    while (!stopping) {
-      try {
-        return await start()
-      } catch (error) {
-        log.warn('event log unreachable', { group, error })
-        await consumer?.disconnect().catch(() => {})
-        await new Promise((resolve) => setTimeout(resolve, retryInterval).unref())
-      }
-    }
-  })()
-
-  return {
-    joined,
-    async stop() {
-      stopping = true
-      for (const timer of pauses) clearTimeout(timer)
-      await consumer?.disconnect()
-    },
-  }
-}
-
-function toLogRecord({ key, headers = {}, value }: KafkaMessage): LogRecord {
-  const text = Object.entries(headers).map(([name, header]) => [name, String(header)])
-  return { key: key?.toString() ?? '', headers: Object.fromEntries(text), value: value ?? Buffer.alloc(0) }
 }
 
 /** Runs the work once and remembers its success; a failure is forgotten, so that the next call tries again. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import pg from 'pg'
+import { openSession, type Session } from '../database/session.ts'
 import type { Log } from '../log.ts'
 import { createLoop } from '../loop.ts'
 import { partitionCount, type SubscribeOptions, type Subscription } from './bus.ts'
@@ -26,7 +26,7 @@ export function joinGroup({ url, prepare, deliver, log, group, handlers }: JoinO
     .sort()
   const loop = createLoop({ name: `events for ${group}`, work: turn, interval, log })
   const { promise: joined, resolve: resolveJoined } = Promise.withResolvers<void>()
-  let session: pg.Client | undefined
+  let session: Session | undefined
   const held = new Set<string>()
   /** Partitions that wait for a repeat, with what ends the wait. */
   const paused = new Map<string, NodeJS.Timeout>()
@@ -44,27 +44,34 @@ export function joinGroup({ url, prepare, deliver, log, group, handlers }: JoinO
     }
   }
 
-  async function enter(): Promise<pg.Client> {
-    const client = new pg.Client({ connectionString: url, application_name: `bus-${group}`, keepAlive: true })
-    client.on('notification', () => loop.wake())
-    client.on('error', () => void leave().then(() => loop.wake()))
-    await client.connect()
-    await client.query('LISTEN bus')
-    await client.query(enterStatement, [group])
-    return client
+  async function enter(): Promise<Session> {
+    const entered = await openSession({
+      url,
+      name: `bus-${group}`,
+      channel: 'bus',
+      onNotification: loop.wake,
+      onLost: () => void leave().then(loop.wake),
+    })
+    try {
+      await entered.query(enterStatement, [group])
+      return entered
+    } catch (error) {
+      await entered.close()
+      throw error
+    }
   }
 
   /** Ending the session gives the partitions back; the entry goes so that the others learn of it at once. */
   async function leave(): Promise<void> {
-    const client = session
+    const left = session
     session = undefined
     held.clear()
-    await client?.query(leaveStatement).catch(() => {})
-    await client?.end().catch(() => {})
+    await left?.query(leaveStatement).catch(() => {})
+    await left?.close()
   }
 
   /** Takes and gives back partitions so that the members of the group have equal shares. */
-  async function balance(session: pg.Client): Promise<void> {
+  async function balance(session: Session): Promise<void> {
     const { rows } = await session.query<{ pid: number; own: boolean }>(membersStatement, [group])
     const rank = rows.findIndex(({ own }) => own)
     if (rank < 0) throw new Error('The member is gone from its group.')
@@ -86,9 +93,9 @@ export function joinGroup({ url, prepare, deliver, log, group, handlers }: JoinO
   }
 
   /** Delivers what the partitions at hand hold, each in order, and commits how far each came. True when any did. */
-  async function round(client: pg.Client): Promise<boolean> {
+  async function round(session: Session): Promise<boolean> {
     const ready = [...held].filter((name) => !paused.has(name)).map(parse)
-    const { rows } = await client.query<Row>(readStatement, [
+    const { rows } = await session.query<Row>(readStatement, [
       group,
       ready.map(({ topic }) => topic),
       ready.map(({ partition }) => partition),
@@ -98,7 +105,7 @@ export function joinGroup({ url, prepare, deliver, log, group, handlers }: JoinO
     const progress = await Promise.all([...byPartition].map(([name, records]) => work(name, records)))
     const moved = progress.filter((position) => position !== undefined)
     if (moved.length === 0) return false
-    await client.query(commitStatement, [
+    await session.query(commitStatement, [
       group,
       moved.map(({ topic }) => topic),
       moved.map(({ partition }) => partition),

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto'
-import pg from 'pg'
+import type pg from 'pg'
+import { openPool } from '../database/open.ts'
 import type { Log } from '../log.ts'
-import { type Bus, type BusEvent, deadLetterTopic, partitionCount, type Subscription } from './bus.ts'
+import { type Bus, type BusEvent, deadLetterTopic, keptDays, partitionCount, type Subscription } from './bus.ts'
 import { type LogRecord, toRecord } from './cloudevents.ts'
 import { createDelivery, type Position } from './delivery.ts'
 import { joinGroup } from './postgres-member.ts'
 
-/** Days that records are kept. */
-const keptDays = { topics: 7, deadLetters: 30 }
+/** Milliseconds between looks for records that are kept no longer. */
 const pruneInterval = 3_600_000
 
 /**
@@ -18,8 +18,7 @@ const pruneInterval = 3_600_000
  * earlier one; a partition has one reader in a group, the holder of an advisory lock that a dead member's session drops.
  */
 export function createPostgresBus({ url, log }: { url: string; log: Log }): Bus {
-  const pool = new pg.Pool({ connectionString: url, max: 4, connectionTimeoutMillis: 5_000, application_name: 'bus' })
-  pool.on('error', (error) => log.warn('event log connection lost', { error }))
+  const pool = openPool({ url, name: 'bus', size: 4, wait: 5_000, log })
   const subscriptions = new Set<Subscription>()
   let prepared: Promise<void> | undefined
 
@@ -78,12 +77,10 @@ function partitionOf(key: string): number {
 const tablesLock = 4_917_310
 
 async function createTables(pool: pg.Pool): Promise<void> {
-  const client = await pool.connect()
-  try {
-    // Two processes that create the same table at once can fail, IF NOT EXISTS or not.
-    await client.query('BEGIN')
-    await client.query('SELECT pg_advisory_xact_lock($1)', [tablesLock])
-    await client.query(`
+  // One transaction, as statements that are sent together are. Without the lock two processes that create the same table
+  // at once can fail, IF NOT EXISTS or not.
+  await pool.query(`
+      SELECT pg_advisory_xact_lock(${tablesLock});
       CREATE TABLE IF NOT EXISTS bus_partitions (
         topic TEXT NOT NULL, partition INT NOT NULL, next_offset BIGINT NOT NULL,
         PRIMARY KEY (topic, partition)
@@ -102,10 +99,6 @@ async function createTables(pool: pg.Pool): Promise<void> {
         group_name TEXT NOT NULL, pid INT NOT NULL, backend_start TIMESTAMPTZ NOT NULL,
         PRIMARY KEY (group_name, pid)
       )`)
-    await client.query('COMMIT')
-  } finally {
-    client.release()
-  }
 }
 
 /** Locks the partitions in order, so that two publishers cannot wait for each other, and gives out dense offsets. */

@@ -15,8 +15,8 @@ export function databaseFailure(error: unknown): 'overloaded' | 'unavailable' | 
   if (message === 'timeout exceeded when trying to connect') return 'overloaded'
   if (['P1001', 'P1002', 'P1008', 'P1017', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT'].includes(code))
     return 'unavailable'
-  if (state.startsWith('08') || /^57P0[123]$/.test(state) || message.startsWith('Connection terminated'))
-    return 'unavailable'
+  if (state.startsWith('08') || /^57P0[1235]$/.test(state)) return 'unavailable'
+  if (lostConnection.test(message)) return 'unavailable'
   if (state === '22021' || state === '22P05') return 'unstorable'
   return undefined
 }
@@ -45,6 +45,9 @@ export function isUniqueViolation(error: unknown, index: string): boolean {
   return cause?.originalCode === '23505' && cause.constraint?.index === index
 }
 
+/** What `pg` says of a connection that it lost or gave up. It has no codes for it. */
+const lostConnection = /^(Connection terminated|Client has encountered a connection error|Query read timeout)/
+
 type DriverCause = { originalCode?: string; constraint?: { index?: string } }
 
 function sqlState(error: unknown): string | undefined {
@@ -54,11 +57,15 @@ function sqlState(error: unknown): string | undefined {
 
 /** Prisma keeps what PostgreSQL said here. */
 function driverCause(error: unknown): DriverCause | undefined {
-  const { meta } = error as { meta?: { driverAdapterError?: { cause?: DriverCause } } }
-  return meta?.driverAdapterError?.cause
+  const { meta, name, cause } = (error ?? {}) as {
+    meta?: { driverAdapterError?: { cause?: DriverCause } }
+    name?: string
+    cause?: DriverCause
+  }
+  return meta?.driverAdapterError?.cause ?? (name === 'DriverAdapterError' ? cause : undefined)
 }
 
 function shape(error: unknown): { code: string; message: string } {
-  const { code, message } = error as { code?: unknown; message?: unknown }
+  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown }
   return { code: typeof code === 'string' ? code : '', message: typeof message === 'string' ? message : '' }
 }

@@ -20,25 +20,37 @@ const poolWait = 2_000
 /** Milliseconds after which the server ends a statement, and a transaction that nobody continues. */
 const statementLimit = 10_000
 const idleTransactionLimit = 15_000
+/** Milliseconds after which a connection whose server says nothing is given up: more than the server needs to refuse. */
+const silenceLimit = 12_000
+
+/** Connections to a database that are lent out and come back. `wait`: milliseconds until a caller is refused. */
+export function openPool({ url, name, size, wait, log }: PoolOptions): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    application_name: name,
+    max: size,
+    connectionTimeoutMillis: wait,
+    statement_timeout: statementLimit,
+    query_timeout: silenceLimit,
+    idle_in_transaction_session_timeout: idleTransactionLimit,
+    keepAlive: true,
+  })
+  // A connection that breaks is replaced on the next use. Without a listener the break would end the process: while the
+  // connection is idle, and between its loan and the borrower's own listener.
+  pool.on('error', (error) => log.warn('database connection lost', { error }))
+  pool.on('connect', (client) => void client.on('error', () => {}))
+  return pool
+}
+
+type PoolOptions = { url: string; name: string; size: number; wait: number; log: Log }
 
 export type DatabaseOptions = { name: string; url: string; poolSize: number; log: Log }
 
 /** Opens a service's database. `adapter` goes to its Prisma client. */
 export function openDatabase({ name, url, poolSize, log }: DatabaseOptions) {
-  const open = (options: pg.PoolConfig) =>
-    new pg.Pool({
-      connectionString: url,
-      application_name: name,
-      connectionTimeoutMillis: poolWait,
-      statement_timeout: statementLimit,
-      idle_in_transaction_session_timeout: idleTransactionLimit,
-      keepAlive: true,
-      ...options,
-      // An idle connection that breaks is replaced on the next use; without a listener it would end the process.
-    }).on('error', (error) => log.warn('database connection lost', { error }))
-  const pool = open({ max: poolSize })
+  const pool = openPool({ url, name, size: poolSize, wait: poolWait, log })
   // Apart, so that a busy pool does not look like a dead database.
-  const probe = open({ max: 1, application_name: `${name}-health` })
+  const probe = openPool({ url, name: `${name}-health`, size: 1, wait: poolWait, log })
   return {
     adapter: new PrismaPg(pool),
     check: () => probe.query('SELECT 1'),

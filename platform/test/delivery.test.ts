@@ -36,6 +36,7 @@ test('what a repeat may mend is repeated', async () => {
     Object.assign(new Error('away'), { code: 'P1001' }),
     Object.assign(new Error('deadlock'), { code: '40P01' }),
     new Error('timeout exceeded when trying to connect'),
+    new TypeError('fetch failed', { cause: Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }) }),
     new Error('of an unknown kind'),
     ...(
       ['OVERLOADED', 'IN_PROGRESS', 'SUBGRAPH_UNAVAILABLE', 'SUBGRAPH_TIMEOUT', 'INTERNAL_SERVER_ERROR'] as ErrorCode[]
@@ -49,12 +50,31 @@ test('what no repeat mends is poison', async () => {
     new PoisonError('means nothing'),
     new TypeError('a bug'),
     new RangeError('a bug'),
+    Object.assign(new Error('a bug'), { name: 'PrismaClientValidationError' }),
     Object.assign(new Error('check violated'), { code: '23514' }),
     ...(['NOT_FOUND', 'ILLEGAL_TRANSITION', 'BAD_USER_INPUT'] as ErrorCode[]).map(
       (code) => new ServiceError(code, 'never'),
     ),
   ]
   for (const error of poison) assert.equal(await outcomeOf(error), 'dead letter', String(error))
+})
+
+test('a failure of an unknown kind is repeated for a while, then it counts as a bug', async () => {
+  for (const error of [new Error('?'), new ServiceError('INTERNAL_SERVER_ERROR', '?'), undefined]) {
+    const dead: LogRecord[] = []
+    const fail = on({ type: 'thing.happened', topic: 'things', data: z.unknown() }, () => Promise.reject(error))
+    const deadLetter = async (record: LogRecord) => void dead.push(record)
+    const deliver = createDelivery({ group: 'g', handlers: [fail], deadLetter, log })
+    for (let attempt = 1; attempt < 12; attempt++) assert.ok((await deliver(record, position)) > 0)
+    assert.equal(await deliver(record, position), 0)
+    assert.equal(dead[0]?.headers['dlq-attempts'], '12')
+  }
+})
+
+test('a reason of any length makes a dead letter that can be kept', async () => {
+  const dead: LogRecord[] = []
+  await outcomeOf(new PoisonError('x'.repeat(5_000_000)), dead)
+  assert.equal(dead[0]?.headers['dlq-error']?.length, 1_000)
 })
 
 test('a dead letter is the record as it came, with the reason and the origin', async () => {

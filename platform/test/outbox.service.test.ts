@@ -169,6 +169,42 @@ test('stopping sends what is left', async () => {
   assert.deepEqual(numbersOf(told), [1, 2])
 })
 
+test('stopping ends although others go on writing', async () => {
+  const relay_ = relay(async () => new Promise((resolve) => setTimeout(resolve, 20)))
+  let writing = true
+  const writers = Promise.all(
+    Array.from({ length: 4 }, async () => {
+      while (writing) await append(1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
+    }),
+  )
+  await waitFor('a backlog', async () => (await unsent()) > 0)
+  const started = performance.now()
+  await relay_.stop()
+  assert.ok(performance.now() - started < 8_000)
+  writing = false
+  await writers
+})
+
+test('a backlog of large events is sent in parts that the event log can take', async () => {
+  const large = (n: number) => ({ ...thing(n), data: { n, text: 'x'.repeat(200_000) } })
+  await prisma.$transaction((tx) => appendToOutbox(tx, [1, 2, 3, 4, 5].map(large), new Date()))
+  const parts: number[][] = []
+  relay(async (events) => {
+    if (JSON.stringify(events).length > 1_000_000) throw new Error('MESSAGE_TOO_LARGE')
+    parts.push(numbersOf(events))
+  })
+  await waitFor('all events', () => parts.flat().length === 5)
+  assert.deepEqual(parts, [[1, 2], [3, 4], [5]])
+})
+
+test('an event that the event log could never take is refused with its change', async () => {
+  const huge = { ...thing(1), data: { text: 'x'.repeat(600_000) } }
+  await assert.rejects(
+    prisma.$transaction((tx) => appendToOutbox(tx, [huge], new Date())),
+    /larger than/,
+  )
+})
+
 test('an event that arrives twice at the same time has its effect once', async () => {
   const eventId = crypto.randomUUID()
   let effects = 0

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict'
+import { connect, createServer, type Socket } from 'node:net'
+import { after, before, describe, test } from 'node:test'
+import pg from 'pg'
+import { PrismaClient } from '#generated/prisma/orders/client.ts'
+import { createTestDatabase } from '../../test/infra/parts.ts'
+import { waitFor } from '../../test/infra/wait.ts'
+import { databaseFailure } from '../database/failures.ts'
+import { openDatabase } from '../database/open.ts'
+import { openSession } from '../database/session.ts'
+import { silentLog as log } from '../log.ts'
+
+let url: string
+let observer: pg.Client
+before(async () => {
+  url = await createTestDatabase('orders')
+  observer = new pg.Client({ connectionString: url })
+  await observer.connect()
+})
+after(() => observer.end())
+
+test('connections that the server ends in the middle of work fail their callers and nothing else', async () => {
+  const database = openDatabase({ name: 'victim', url, poolSize: 10, log })
+  const prisma = new PrismaClient({ adapter: database.adapter })
+  const failures: unknown[] = []
+  let working = true
+  const workers = Promise.all(
+    Array.from({ length: 20 }, async (_, n) => {
+      while (working) {
+        const work = n % 2 ? prisma.order.count() : prisma.$transaction((tx) => tx.order.count())
+        await work.catch((error) => failures.push(error))
+      }
+    }),
+  )
+  for (let round = 0; round < 60; round++) {
+    await observer.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'victim'")
+  }
+  working = false
+  await workers
+  assert.ok(failures.length > 0)
+  const unexplained = failures.filter((error) => databaseFailure(error) === undefined)
+  assert.deepEqual(unexplained.map(String), [])
+  assert.equal(await prisma.order.count(), 0)
+  await prisma.$disconnect()
+  await database.close()
+})
+
+describe('a connection that has gone silent', () => {
+  const limits = { connect: 1_000, query: 300, close: 300, heartbeat: 100, silence: 600 }
+  const sockets = new Set<Socket>()
+  let silent = false
+  /** Passes bytes on until it is told to be silent, as a network does that drops what it is given. */
+  const proxy = createServer((down) => {
+    const { hostname, port } = new URL(url)
+    const up = connect(Number(port), hostname)
+    for (const [from, to] of [
+      [down, up],
+      [up, down],
+    ] as const) {
+      sockets.add(from)
+      from.on('data', (chunk) => silent || to.write(chunk)).on('error', () => {})
+    }
+  })
+  before(() => new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve)))
+  after(() => {
+    for (const socket of sockets) socket.destroy()
+    proxy.close()
+  })
+
+  test('is noticed at both ends, and its locks go to the next', async () => {
+    const through = new URL(url)
+    through.port = String((proxy.address() as { port: number }).port)
+    let lost = 0
+    const session = await openSession({
+      url: through.href,
+      name: 'silent',
+      channel: 'outbox',
+      onNotification: () => {},
+      onLost: () => {
+        lost += 1
+      },
+      limits,
+    })
+    await session.query('SELECT pg_advisory_lock(1)')
+    // Heartbeats keep a session that has nothing to say.
+    await new Promise((resolve) => setTimeout(resolve, 2 * limits.silence))
+    assert.equal(await free(), false)
+    assert.equal(lost, 0)
+
+    silent = true
+    await assert.rejects(session.query('SELECT 1'), (error) => databaseFailure(error) === 'unavailable')
+    await waitFor('the loss to be told', () => lost === 1)
+    await waitFor('the server to give the lock to another', free)
+    await session.close()
+    assert.equal(lost, 1)
+  })
+
+  async function free(): Promise<boolean> {
+    const { rows } = await observer.query('SELECT pg_try_advisory_lock(1) AS free, pg_advisory_unlock(1)')
+    return rows[0].free
+  }
+})
