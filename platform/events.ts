@@ -3,13 +3,14 @@ import { type BusConfig, openBus } from './bus/open.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { Log } from './log.ts'
 import { createOutboxRelay } from './outbox.ts'
+import { createRetention } from './retention.ts'
 
 export type EventsOptions = {
   /** The service: the source of what it emits, the group of what it consumes. */
   name: string
+  /** The service's database, which holds its outbox and its inbox. */
+  url: string
   config: BusConfig
-  /** The URL of the database whose outbox is sent. Absent for a service that emits nothing. */
-  outbox?: string
   log: Log
   lifecycle: Lifecycle
 }
@@ -18,21 +19,31 @@ export type EventsOptions = {
  * A service's end of the event log. It is open until the process stops: then the service consumes no more, and sends what
  * is left in its outbox after everything that could still add to it.
  */
-export async function openEvents({ name, config, outbox, log, lifecycle }: EventsOptions) {
+export async function openEvents({ name, url, config, log, lifecycle }: EventsOptions) {
   const bus = await openBus({ config, clientId: name, log })
   lifecycle.onStop('event log', bus.close)
-  const relay = outbox && createOutboxRelay({ url: outbox, source: name, publish: bus.publish, log })
-  if (relay) lifecycle.onStop('outbox', relay.stop)
+  const relay = createOutboxRelay({ url, source: name, publish: bus.publish, log })
+  lifecycle.onStop('outbox', relay.stop)
 
   return {
     /** Rejects when the event log cannot be reached. */
     check: bus.check,
-    /** Begins to send, and to consume what there are handlers for. Called when the service is complete. */
-    start(handlers: readonly EventHandler[] = []): void {
-      if (relay) relay.start()
-      if (handlers.length === 0) return
+    /** Begins to send what is in the outbox. Called when the service is complete, as the next is. */
+    emit(): void {
+      relay.start()
+      keep('outbox')
+    },
+    /** Begins to consume. */
+    consume(handlers: readonly EventHandler[]): void {
       const subscription = bus.subscribe({ group: name, handlers })
       lifecycle.onStop('event consumer', subscription.stop)
+      keep('inbox')
     },
+  }
+
+  function keep(table: 'outbox' | 'inbox'): void {
+    const retention = createRetention({ url, name, table, log })
+    retention.start()
+    lifecycle.onStop(`${table} retention`, retention.stop)
   }
 }

@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net'
 import {
   type Metadata,
   Server,
@@ -43,7 +44,10 @@ export type GrpcServerOptions = {
   mask: Mask
 }
 
-/** A gRPC server for peers: every call proves which service it comes from, and obeys its caller's deadline. */
+/**
+ * A gRPC server for peers: every call proves which service it comes from, and what it calls in turn ends at its caller's
+ * deadline.
+ */
 export function createGrpcServer({ verifyCaller, verifyPrincipal, mask }: GrpcServerOptions) {
   const server = new Server({ 'grpc.max_receive_message_length': 1024 * 1024 })
 
@@ -78,8 +82,9 @@ export function createGrpcServer({ verifyCaller, verifyPrincipal, mask }: GrpcSe
     },
     /** Listens and returns the port. */
     listen(host: string, port: number): Promise<number> {
+      const address = isIPv6(host) ? `[${host}]` : host
       return new Promise((resolve, reject) => {
-        server.bindAsync(`${host}:${port}`, ServerCredentials.createInsecure(), (error, bound) =>
+        server.bindAsync(`${address}:${port}`, ServerCredentials.createInsecure(), (error, bound) =>
           error ? reject(error) : resolve(bound),
         )
       })

@@ -1,11 +1,14 @@
-import { before } from 'node:test'
+import assert from 'node:assert/strict'
+import { before, test } from 'node:test'
 import { Kafka, logLevel } from 'kafkajs'
 import pg from 'pg'
+import type { BusEvent } from '#platform/bus/bus.ts'
 import { createKafkaBus } from '#platform/bus/kafka.ts'
 import { createPostgresBus } from '#platform/bus/postgres.ts'
 import { silentLog as log } from '#platform/log.ts'
 import { busContract } from '../../test/contract/bus.ts'
 import { createTestDatabase, kafkaBrokers } from '../../test/infra/parts.ts'
+import { waitFor } from '../../test/infra/wait.ts'
 
 let url = ''
 before(async () => {
@@ -24,6 +27,29 @@ busContract({
     return rows.map(({ headers }) => headers)
   },
 })
+
+test('a first use of the PostgreSQL log that fails does not keep the next from succeeding', async () => {
+  const own = await createTestDatabase()
+  const bus = createPostgresBus({ url: own, log })
+  const other = new pg.Client({ connectionString: own })
+  await other.connect()
+  // Another process that makes the tables.
+  await other.query('SELECT pg_advisory_lock(4917310)')
+  const first = bus.publish([happening()])
+  const cancelled = () =>
+    other.query(`SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'`)
+  await waitFor('the first to wait', async () => (await cancelled()).rowCount === 1)
+  await assert.rejects(first)
+  await other.query('SELECT pg_advisory_unlock(4917310)')
+  await bus.publish([happening()])
+  await bus.close()
+  await other.end()
+})
+
+function happening(): BusEvent {
+  const id = crypto.randomUUID()
+  return { id, type: 'x', topic: 't', key: 'k', source: 's', time: new Date(), sequence: 1, data: {} }
+}
 
 const brokers = kafkaBrokers()?.split(',') ?? []
 

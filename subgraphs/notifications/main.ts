@@ -21,11 +21,12 @@ const name = 'notifications'
 const deliveryInterval = 1_000
 
 await run(name, readConfig, async ({ config, log, lifecycle }) => {
+  const url = config.NOTIFICATIONS_DATABASE_URL
   const mask = createMask({ service: name, log })
 
   const database = await openServiceDatabase({
     name,
-    url: config.NOTIFICATIONS_DATABASE_URL,
+    url,
     migrations: new URL('../../prisma/notifications/migrations', import.meta.url),
     poolSize: config.DATABASE_POOL_SIZE,
     log,
@@ -46,7 +47,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const worker = createLoop({ name: 'deliveries', work: service.deliverDue, interval: deliveryInterval, log })
   lifecycle.onStop('deliveries', worker.stop)
 
-  const events = await openEvents({ name, config, log, lifecycle })
+  const events = await openEvents({ name, url, config, log, lifecycle })
 
   const health = createHealth([
     { name: 'database', check: database.check, required: true },
@@ -68,5 +69,5 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   lifecycle.onStop('http', () => http.close())
 
   worker.start()
-  events.start(createEventHandlers(service, worker.wake))
+  events.consume(createEventHandlers(service, worker.wake))
 })

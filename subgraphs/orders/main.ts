@@ -40,7 +40,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const store = createOrdersStore(database.adapter)
   lifecycle.onStop('store', store.close)
 
-  const events = await openEvents({ name, config, outbox: url, log, lifecycle })
+  const events = await openEvents({ name, url, config, log, lifecycle })
 
   const serviceToken = createServiceTokens({ key: config.SERVICE_PRIVATE_KEY })
   const users = createPeer({
@@ -98,5 +98,6 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   await http.listen({ host: config.HOST, port: config.PORT })
   lifecycle.onStop('http', () => http.close())
 
-  events.start(createEventHandlers(service))
+  events.emit()
+  events.consume(createEventHandlers(service))
 })

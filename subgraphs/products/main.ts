@@ -33,7 +33,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const store = createProductsStore(database.adapter)
   lifecycle.onStop('store', store.close)
 
-  const events = await openEvents({ name, config, outbox: url, log, lifecycle })
+  const events = await openEvents({ name, url, config, log, lifecycle })
 
   const service = createProductsService({ store, holdTime: config.RESERVATION_HOLD * 1000, now: () => new Date() })
   const sweeper = createLoop({
@@ -79,6 +79,6 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   await http.listen({ host: config.HOST, port: config.PORT })
   lifecycle.onStop('http', () => http.close())
 
-  events.start()
+  events.emit()
   sweeper.start()
 })

@@ -37,7 +37,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const store = createUsersStore(database.adapter)
   lifecycle.onStop('store', store.close)
 
-  const events = await openEvents({ name, config, outbox: url, log, lifecycle })
+  const events = await openEvents({ name, url, config, log, lifecycle })
 
   const tokens = await createTokens({
     keys: await store.signingKeys(() => generateSigningKey(now())),
@@ -82,5 +82,5 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   await http.listen({ host: config.HOST, port: config.PORT })
   lifecycle.onStop('http', () => http.close())
 
-  events.start()
+  events.emit()
 })
