@@ -39,18 +39,9 @@ describe('Kafka', { skip: brokers.length === 0 && 'there is no Kafka' }, () => {
     const kafka = new Kafka({ brokers, logLevel: logLevel.NOTHING })
     const topic = await newTopic(kafka)
     let calls = 0
-    const member = joinKafkaGroup({
-      kafka,
-      prefix: '',
-      group: randomUUID(),
-      handlers: [on({ type: 'x', topic, data: z.unknown() }, async () => {})],
-      ensureTopics: async () => {},
-      log,
-      async deliver() {
-        calls += 1
-        if (calls === 1) throw new kafkajs.KafkaJSNonRetriableError('Not authorized')
-        return 0
-      },
+    const member = join(kafka, topic, async () => {
+      calls += 1
+      if (calls === 1) throw new kafkajs.KafkaJSNonRetriableError('Not authorized')
     })
     const sender = createKafkaSender(kafka)
     await sender.send([{ topic, messages: [{ value: '{}' }] }])
@@ -62,18 +53,9 @@ describe('Kafka', { skip: brokers.length === 0 && 'there is no Kafka' }, () => {
     const kafka = new Kafka({ brokers, logLevel: logLevel.NOTHING })
     const topic = await newTopic(kafka)
     const seen: string[] = []
-    const member = joinKafkaGroup({
-      kafka,
-      prefix: '',
-      group: randomUUID(),
-      handlers: [on({ type: 'x', topic, data: z.unknown() }, async () => {})],
-      ensureTopics: async () => {},
-      log,
-      async deliver({ value }) {
-        seen.push(String(value))
-        if (seen.length === 1) await new Promise((resolve) => setTimeout(resolve, 11_000))
-        return 0
-      },
+    const member = join(kafka, topic, async (value) => {
+      seen.push(value)
+      if (seen.length === 1) await new Promise((resolve) => setTimeout(resolve, 11_000))
     })
     const sender = createKafkaSender(kafka)
     await sender.send([{ topic, messages: ['1', '2', '3'].map((value) => ({ key: 'k', value })) }])
@@ -131,6 +113,21 @@ function cutAfterProduce(socket: Socket, cut: () => boolean): Socket {
     return true
   }) as typeof socket.emit
   return socket
+}
+
+function join(kafka: Kafka, topic: string, handle: (value: string) => Promise<void>) {
+  return joinKafkaGroup({
+    kafka,
+    prefix: '',
+    group: randomUUID(),
+    handlers: [on({ type: 'x', topic, data: z.unknown() }, async () => {})],
+    ensureTopics: async () => {},
+    log,
+    async deliver({ value }) {
+      await handle(String(value))
+      return 0
+    },
+  })
 }
 
 async function newTopic(kafka: Kafka): Promise<string> {
