@@ -54,6 +54,34 @@ export const userRegistered = defineEvent('user.registered', {
   data: z.object({ userId: z.uuid(), name: z.string(), email: z.string(), locale: z.string() }),
 })
 
+/** What is needed to write to a person changed. Carries all of it as it is now. */
+export const userUpdated = defineEvent('user.updated', {
+  topic: 'users',
+  key: (data) => data.userId,
+  data: z.object({ userId: z.uuid(), name: z.string(), email: z.string(), locale: z.string() }),
+})
+
+/** A person signed in, by password. */
+export const userSignedIn = defineEvent('user.signed_in', {
+  topic: 'users',
+  key: (data) => data.userId,
+  data: z.object({ userId: z.uuid() }),
+})
+
+/** A password was changed or reset. */
+export const userPasswordChanged = defineEvent('user.password_changed', {
+  topic: 'users',
+  key: (data) => data.userId,
+  data: z.object({ userId: z.uuid() }),
+})
+
+/** An account is gone. Whoever keeps anything personal of it forgets it. */
+export const userErased = defineEvent('user.erased', {
+  topic: 'users',
+  key: (data) => data.userId,
+  data: z.object({ userId: z.uuid() }),
+})
+
 /** The hold of an order's items ended before the order was paid; the items are for sale again. */
 export const reservationExpired = defineEvent('reservation.expired', {
   topic: 'products',
@@ -82,4 +110,13 @@ export const orderCancelled = defineEvent('order.cancelled', {
 })
 
 /** Every event there is. */
-export const events = [userRegistered, reservationExpired, orderCreated, orderCancelled] as const
+export const events = [
+  userRegistered,
+  userUpdated,
+  userSignedIn,
+  userPasswordChanged,
+  userErased,
+  reservationExpired,
+  orderCreated,
+  orderCancelled,
+] as const
