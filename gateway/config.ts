@@ -1,10 +1,12 @@
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
+import { auditSettings } from '#platform/audit.ts'
 import { integer, list, type Parsed, port, processSettings, readEnv, urls } from '#platform/env.ts'
 import { identityRule, identitySettings } from '#platform/principal.ts'
 
 export const settings = {
   ...processSettings,
+  ...auditSettings,
   /** Default 4000. */
   PORT: port.default(4000),
   /** The supergraph schema. Default `schema/supergraph.graphql`. */

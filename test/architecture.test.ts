@@ -13,7 +13,9 @@ import { root } from '../tools/services.ts'
  */
 const rules: Record<string, { may: string[]; types?: string[] }> = {
   main: { may: ['own', 'platform', 'contracts', 'node'], types: ['generated'] },
-  config: { may: ['platform/env', 'platform/principal', 'platform/database/open', 'platform/bus/open', 'zod'] },
+  config: {
+    may: ['platform/env', 'platform/audit', 'platform/principal', 'platform/database/open', 'platform/bus/open', 'zod'],
+  },
   resolvers: {
     may: ['domain', 'contracts', 'pure'],
     types: ['service', 'store', 'loaders', 'generated', 'platform/principal'],
@@ -32,7 +34,7 @@ const rules: Record<string, { may: string[]; types?: string[] }> = {
   },
   service: {
     may: ['service', 'domain', 'contracts', 'pure'],
-    types: ['store', 'grpc', 'adapter', 'platform/principal'],
+    types: ['store', 'grpc', 'adapter', 'platform/principal', 'platform/audit'],
   },
   store: {
     may: [
@@ -64,7 +66,7 @@ const wrapped: Record<string, string> = {
   '@grpc/grpc-js': 'platform/grpc/',
   '@grpc/proto-loader': 'platform/grpc/',
   dataloader: 'platform/loader.ts',
-  pino: 'platform/log.ts',
+  pino: 'platform/',
 }
 
 /** The files of a service, each of a kind of its own. What else it needs, an adapter, stands in a folder. */

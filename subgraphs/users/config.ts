@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { auditSettings } from '#platform/audit.ts'
 import { busRules, busSettings } from '#platform/bus/open.ts'
 import { databaseSettings, databaseUrl } from '#platform/database/open.ts'
 import { integer, port, processSettings, readEnv } from '#platform/env.ts'
@@ -9,6 +10,7 @@ export const settings = {
   ...identitySettings,
   ...databaseSettings,
   ...busSettings,
+  ...auditSettings,
   /** Default 4001. */
   PORT: port.default(4001),
   /** Default 50051. */
