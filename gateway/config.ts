@@ -15,6 +15,8 @@ export const settings = {
   JWKS_URL: z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' }).optional(),
   /** `none` says that no authentication is meant, where production would refuse to start without JWKS_URL. */
   AUTH: z.literal('none', 'must be none or absent').optional(),
+  /** What becomes of an operation with fields that its caller may not see: `null` answers the rest. Default null. */
+  UNAUTHORIZED_FIELDS: z.enum(['null', 'reject']).default('null'),
   /** `iss` of access tokens. Default `commerce-users`. */
   TOKEN_ISSUER: z.string().default('commerce-users'),
   /** `aud` of access tokens. Default `commerce-graph`. */

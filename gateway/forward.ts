@@ -14,7 +14,7 @@ import type { Log } from '#platform/log.ts'
 import { timedOut, unavailable } from '#platform/mask.ts'
 
 /** What a fetch needs to know of the request it is made for. */
-export type GatewayContext = {
+export type FetchContext = {
   readonly requestId: string
   readonly traceparent: string
   /** When the client's request is answered with what there is, in milliseconds since the epoch. */
@@ -58,7 +58,7 @@ export function createForwarder({ name, urls, timeout, log }: ForwarderOptions) 
   })
   let turn = 0
 
-  async function send(fetch: Fetch, context: GatewayContext): Promise<Response> {
+  async function send(fetch: Fetch, context: FetchContext): Promise<Response> {
     const target = targets[turn++ % targets.length]
     if (!target) throw unavailable(name)
     const time = Math.min(timeout, context.deadline - Date.now())
@@ -95,7 +95,7 @@ export function createForwarder({ name, urls, timeout, log }: ForwarderOptions) 
       const { query = '', variables = {}, operationName } = request
       const fetch = { query, variables, ...(operationName && { operationName }) }
       try {
-        return await send(fetch, context as GatewayContext)
+        return await send(fetch, context as FetchContext)
       } catch (error) {
         log.warn('fetch failed', { subgraph: name, error })
         return missing(fetch, error as ServiceError)
@@ -106,14 +106,14 @@ export function createForwarder({ name, urls, timeout, log }: ForwarderOptions) 
     name,
     dataSource,
     /** Rejects when the subgraph does not answer the simplest query. */
-    check: (context: GatewayContext) => send({ query: '{__typename}', variables: {} }, context),
+    check: (context: FetchContext) => send({ query: '{__typename}', variables: {} }, context),
     close: () => Promise.all(targets.map(({ pool }) => pool.close())),
   }
 }
 
 export type Forwarder = ReturnType<typeof createForwarder>
 
-function headersOf({ requestId, traceparent, principalToken }: GatewayContext, time: number): Record<string, string> {
+function headersOf({ requestId, traceparent, principalToken }: FetchContext, time: number): Record<string, string> {
   return {
     'content-type': 'application/json',
     accept: 'application/json',

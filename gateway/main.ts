@@ -1,8 +1,11 @@
+import { createAudit } from '#platform/audit.ts'
 import { run } from '#platform/lifecycle.ts'
 import { createMask } from '#platform/mask.ts'
 import { createPrincipalSigner } from '#platform/principal.ts'
 import { createAuthenticator } from './auth.ts'
+import { createAuthorization } from './authorization.ts'
 import { readConfig } from './config.ts'
+import { policies } from './policies.ts'
 import { createGateway } from './server.ts'
 import { loadSupergraph } from './supergraph.ts'
 
@@ -18,6 +21,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     notifications: config.NOTIFICATIONS_URLS,
   }
 
+  const audit = createAudit({ service: name, file: config.AUDIT_LOG })
   const http = await createGateway({
     supergraphSdl: await loadSupergraph(config.SUPERGRAPH_FILE),
     authenticate: createAuthenticator({
@@ -26,6 +30,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
       audience: config.TOKEN_AUDIENCE,
     }),
     signPrincipal: config.SERVICE_PRIVATE_KEY && createPrincipalSigner({ key: config.SERVICE_PRIVATE_KEY }),
+    authorize: createAuthorization({ policies, unauthorized: config.UNAUTHORIZED_FIELDS, audit }),
     urlsOf: (subgraph) => urls[subgraph],
     sandbox: development,
     origins: config.CORS_ORIGINS ?? (development ? [sandboxOrigin] : []),

@@ -11,21 +11,27 @@ import { ApolloServerPluginLandingPageLocalDefault } from '@apollo/server/plugin
 import { fastifyApolloHandler } from '@as-integrations/fastify'
 import cors from '@fastify/cors'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { GraphQLError } from 'graphql'
+import { GraphQLError, type GraphQLSchema } from 'graphql'
 import { continueTrace, runWithContext } from '#platform/context.ts'
 import { createHealth } from '#platform/health.ts'
 import { createHttpServer, type HttpOptions } from '#platform/http.ts'
 import type { Log } from '#platform/log.ts'
 import type { Principal } from '#platform/principal.ts'
 import type { Authenticator } from './auth.ts'
+import type { createAuthorization, Executor } from './authorization.ts'
 import { createErrorFormatter } from './errors.ts'
-import { createForwarder, type Forwarder, type GatewayContext } from './forward.ts'
+import { createForwarder, type FetchContext, type Forwarder } from './forward.ts'
+
+/** What goes along with a request. */
+type GatewayContext = FetchContext & { readonly principal: Principal }
 
 export type GatewayOptions = Omit<HttpOptions, 'health'> & {
   supergraphSdl: string
   authenticate: Authenticator
   /** Absent: subgraphs get no principal. */
   signPrincipal: ((principal: Principal) => Promise<string>) | undefined
+  /** Makes an executor that enforces the supergraph schema's access rules. */
+  authorize: ReturnType<typeof createAuthorization>
   /** URLs of a subgraph's instances, where they are not the one in the supergraph schema. */
   urlsOf: (subgraph: string) => readonly string[] | undefined
   /** Apollo Sandbox at the GraphQL path, and introspection. */
@@ -44,6 +50,7 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
     supergraphSdl,
     authenticate,
     signPrincipal,
+    authorize,
     urlsOf,
     sandbox,
     origins,
@@ -62,7 +69,7 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
     },
   })
   const apollo = new ApolloServer<GatewayContext>({
-    gateway,
+    gateway: withAuthorization(gateway, (schema, execute) => authorize(supergraphSdl, schema, execute)),
     introspection: sandbox,
     includeStacktraceInErrorResponses: false,
     formatError: createErrorFormatter({ log }),
@@ -74,6 +81,7 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
   async function newContext(principal: Principal, requestId: string, traceparent?: string): Promise<GatewayContext> {
     const principalToken = await signPrincipal?.(principal)
     return {
+      principal,
       requestId,
       traceparent: continueTrace(traceparent),
       deadline: Date.now() + requestTimeout,
@@ -126,6 +134,21 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
     await Promise.all(forwarders.map(({ close }) => close()))
   })
   return app
+}
+
+/** The gateway with an executor that enforces the access rules of its supergraph schema. */
+export function withAuthorization(
+  gateway: ApolloGateway,
+  authorize: (schema: GraphQLSchema, execute: Executor) => Executor,
+): Pick<ApolloGateway, 'load' | 'stop' | 'onSchemaLoadOrUpdate'> {
+  return {
+    onSchemaLoadOrUpdate: (callback) => gateway.onSchemaLoadOrUpdate(callback),
+    stop: () => gateway.stop(),
+    async load(options) {
+      const { schema, executor } = await gateway.load(options)
+      return { schema, executor: authorize(schema, executor) }
+    },
+  }
 }
 
 const nobody: Principal = { sub: null, sid: null, scopes: [], anonymous: true, address: null }

@@ -1,27 +1,75 @@
 import { readFile } from 'node:fs/promises'
-import { type DocumentNode, type EnumValueNode, Kind, parse, type StringValueNode } from 'graphql'
+import { type ConstDirectiveNode, type DocumentNode, Kind, parse, print, valueFromASTUntyped, visit } from 'graphql'
 
-/**
- * Reads a supergraph schema. Throws for one that asks for security features: they would be loaded and not enforced.
- * https://specs.apollo.dev/link/v1.0/#Purpose
- */
-export async function loadSupergraph(file: string): Promise<string> {
-  const sdl = await readFile(file, 'utf8')
-  const features = securityFeatures(parse(sdl, { noLocation: true }))
-  if (features.length > 0) {
-    throw new Error(
-      `The supergraph ${file} asks for security features that this gateway does not enforce: ${features.join(', ')}`,
-    )
-  }
-  return sdl
+/** A specification that a supergraph schema links to. https://specs.apollo.dev/link/v1.0 */
+export type LinkedFeature = {
+  /** The specification's own name, `requiresScopes`. */
+  readonly name: string
+  readonly version: string
+  readonly purpose: string | undefined
+  /** What its directive of the same name is called in this schema, without the `@`. */
+  readonly directive: string
 }
 
-function securityFeatures(document: DocumentNode): string[] {
-  const links = document.definitions
+/** What this gateway enforces of what supergraphs ask for security (gateway/authorization.ts). */
+const enforced = new Set(['authenticated v0.1', 'requiresScopes v0.1', 'policy v0.1'])
+
+/** Reads a supergraph schema that @apollo/gateway loads. */
+export async function loadSupergraph(file: string): Promise<string> {
+  return withoutSecurity(await readFile(file, 'utf8'), file)
+}
+
+/**
+ * Takes `for: SECURITY` off the features that we enforce, since @apollo/gateway enforces none and refuses to load any.
+ * Throws for a supergraph schema that asks for another one.
+ */
+export function withoutSecurity(sdl: string, file: string): string {
+  const document = parse(sdl, { noLocation: true })
+  const missing = linkedFeatures(document)
+    .filter(({ purpose, name, version }) => purpose === 'SECURITY' && !enforced.has(`${name} ${version}`))
+    .map(({ name, version }) => `${name} ${version}`)
+  if (missing.length > 0) {
+    throw new Error(
+      `The supergraph ${file} asks for security features that this gateway does not enforce: ${missing.join(', ')}`,
+    )
+  }
+  return print(
+    visit(document, {
+      Directive(node) {
+        if (!linkOf(node as ConstDirectiveNode) || argumentOf(node as ConstDirectiveNode, 'for') !== 'SECURITY')
+          return undefined
+        return { ...node, arguments: node.arguments?.filter(({ name }) => name.value !== 'for') }
+      },
+    }),
+  )
+}
+
+export function linkedFeatures(document: DocumentNode): LinkedFeature[] {
+  return document.definitions
     .filter((node) => node.kind === Kind.SCHEMA_DEFINITION || node.kind === Kind.SCHEMA_EXTENSION)
     .flatMap((node) => node.directives ?? [])
-    .map((directive) => Object.fromEntries(directive.arguments?.map(({ name, value }) => [name.value, value]) ?? []))
-  return links
-    .filter(({ for: purpose }) => (purpose as EnumValueNode | undefined)?.value === 'SECURITY')
-    .map(({ url }) => (url as StringValueNode | undefined)?.value ?? 'unnamed')
+    .flatMap((directive) => linkOf(directive) ?? [])
+}
+
+type Import = string | { name: string; as?: string }
+
+function linkOf(node: ConstDirectiveNode): LinkedFeature | undefined {
+  const url = argumentOf(node, 'url')
+  // A link is known by its URL, since `@link` itself can be renamed.
+  const [, name, version] = typeof url === 'string' ? (/\/([^/]+)\/(v\d+\.\d+)\/?$/.exec(url) ?? []) : []
+  if (!name || !version) return undefined
+  const imports = (argumentOf(node, 'import') ?? []) as Import[]
+  const renamed = imports.find((entry) => typeof entry !== 'string' && entry.name === `@${name}`)
+  const alias = typeof renamed === 'object' ? renamed.as?.replace(/^@/, '') : undefined
+  return {
+    name,
+    version,
+    purpose: argumentOf(node, 'for') as string | undefined,
+    directive: alias ?? (argumentOf(node, 'as') as string | undefined) ?? name,
+  }
+}
+
+function argumentOf({ arguments: args = [] }: ConstDirectiveNode, name: string): unknown {
+  const argument = args.find((arg) => arg.name.value === name)
+  return argument && valueFromASTUntyped(argument.value)
 }

@@ -62,7 +62,7 @@ async function resolverTypes(service: string): Promise<void> {
       useTypeImports: true,
       enumsAsTypes: true,
       strictScalars: true,
-      scalars: { DateTime: { input: 'string', output: 'Date' }, _FieldSet: 'string' },
+      scalars: { DateTime: { input: 'string', output: 'Date' }, _FieldSet: 'string', _Scope: 'string' },
       contextType: `../../subgraphs/${service}/loaders.ts#Context`,
       mappers: mappers[service] ?? {},
     },
@@ -75,6 +75,10 @@ function withFederation(sdl: string): string {
   return `${sdl.replace(/^extend schema @link.*$/m, '')}
     directive @key(fields: _FieldSet!, resolvable: Boolean = true) repeatable on OBJECT | INTERFACE
     directive @shareable repeatable on OBJECT | FIELD_DEFINITION
+    directive @authenticated on FIELD_DEFINITION | OBJECT | INTERFACE | SCALAR | ENUM
+    directive @requiresScopes(scopes: [[_Scope!]!]!) on FIELD_DEFINITION | OBJECT | INTERFACE | SCALAR | ENUM
+    directive @policy(policies: [[_Scope!]!]!) on FIELD_DEFINITION | OBJECT | INTERFACE | SCALAR | ENUM
+    scalar _Scope
     scalar _FieldSet`
 }
 

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { after, before, test } from 'node:test'
 import { continueTrace } from '#platform/context.ts'
 import { silentLog as log } from '#platform/log.ts'
-import { createForwarder, type GatewayContext } from '../forward.ts'
+import { createForwarder, type FetchContext } from '../forward.ts'
 
 let answer: (response: ServerResponse) => void = () => {}
 let seen: { path: string | undefined; headers: IncomingHttpHeaders; body: string }[] = []
@@ -32,7 +32,7 @@ const json =
 
 async function fetch(
   request: { query: string; variables?: Record<string, unknown> },
-  context: Partial<GatewayContext> = {},
+  context: Partial<FetchContext> = {},
   { urls = [url], timeout = 1_000 } = {},
 ) {
   seen = []

@@ -1,19 +1,34 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { test } from 'node:test'
-import { loadSupergraph } from '../supergraph.ts'
+import { parse } from 'graphql'
+import { linkedFeatures, withoutSecurity } from '../supergraph.ts'
 
-test('a supergraph that asks for security features stops the start', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'supergraph-'))
-  const file = join(folder, 'supergraph.graphql')
-  const schema = (links: string) =>
-    `schema @link(url: "https://specs.apollo.dev/link/v1.0") ${links} { query: Query } type Query { a: Int }`
-  const plain = schema('@link(url: "https://specs.apollo.dev/join/v0.5", for: EXECUTION)')
-  await writeFile(file, plain)
-  assert.equal(await loadSupergraph(file), plain)
-  await writeFile(file, schema('@link(url: "https://specs.apollo.dev/requiresScopes/v0.1", for: SECURITY)'))
-  await assert.rejects(loadSupergraph(file), /security features .*requiresScopes\/v0\.1/)
-  await rm(folder, { recursive: true })
+const schema = (...links: string[]) =>
+  `schema @link(url: "https://specs.apollo.dev/link/v1.0") ${links.join(' ')} { query: Query } type Query { a: Int }`
+
+test('a supergraph that asks for security that we do not enforce stops the start', () => {
+  for (const feature of ['confidential/v0.1', 'requiresScopes/v0.2', 'authenticated/v1.0']) {
+    const asking = schema(`@link(url: "https://specs.apollo.dev/${feature}", for: SECURITY)`)
+    assert.throws(() => withoutSecurity(asking, 'file'), new RegExp(`does not enforce: ${feature.replace('/', ' ')}`))
+  }
+})
+
+test('the features that we enforce are no longer marked, all else stays', () => {
+  const link = (rest: string) =>
+    `@link(url: "https://specs.apollo.dev/policy/v0.1", ${rest}import: [{ name: "@policy", as: "@rule" }])`
+  const others = [
+    '@link(url: "https://specs.apollo.dev/join/v0.5", for: EXECUTION)',
+    '@link(url: "https://example.com/tag/v0.3")',
+  ]
+  const stripped = parse(withoutSecurity(schema(...others, link('for: SECURITY, ')), 'file'), { noLocation: true })
+  assert.deepEqual(stripped, parse(schema(...others, link('')), { noLocation: true }))
+})
+
+test('a directive is known by the name that the schema gives it', () => {
+  const nameIn = (rest: string) =>
+    linkedFeatures(parse(schema(`@link(url: "https://specs.apollo.dev/authenticated/v0.1"${rest})`))).at(-1)?.directive
+  assert.equal(nameIn(''), 'authenticated')
+  assert.equal(nameIn(', as: "auth"'), 'auth')
+  assert.equal(nameIn(', import: ["@authenticated"]'), 'authenticated')
+  assert.equal(nameIn(', import: [{ name: "@authenticated", as: "@signedIn" }]'), 'signedIn')
 })
