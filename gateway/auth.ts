@@ -1,6 +1,6 @@
-import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify } from 'jose'
+import { createLocalJWKSet, createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose'
 import { LRUCache } from 'lru-cache'
-import { ServiceError } from '#platform/errors.ts'
+import { hasCode, ServiceError } from '#platform/errors.ts'
 import { unavailable } from '#platform/mask.ts'
 import type { Principal } from '#platform/principal.ts'
 
@@ -9,13 +9,16 @@ export type AuthenticatorOptions = {
   jwksUrl: string | undefined
   issuer: string
   audience: string
+  /** Seconds that a key set is used before it is fetched again. Default 600. */
+  keySetAge?: number
+  /** Told of a token that was refused: from which address and why. */
+  onRefused?: (address: string, reason: string) => void
   now?: () => Date
 }
 
 /** Seconds that two machines' clocks may differ. */
 const clockTolerance = 5
-/** Milliseconds a key set is used before it is fetched again, and between fetches for a key that is not in it. */
-const keySetAge = 600_000
+/** Milliseconds between fetches for a key that is not in the set, and after one that failed. */
 const keySetCooldown = 30_000
 const keySetTimeout = 2_000
 /** Verified tokens that are remembered until they expire. */
@@ -26,20 +29,18 @@ export type Authenticator = (authorization: string | undefined, address: string)
 /**
  * Turns the `Authorization` header into a principal: anonymous without one, the token's account with a valid access
  * token (RFC 9068, verified as RFC 8725 asks). Throws UNAUTHENTICATED for any other, and SUBGRAPH_UNAVAILABLE while the
- * keys cannot be fetched.
+ * keys cannot be had.
  */
 export function createAuthenticator({
   jwksUrl,
   issuer,
   audience,
+  keySetAge = 600,
+  onRefused = () => {},
   now = () => new Date(),
 }: AuthenticatorOptions): Authenticator {
   if (!jwksUrl) return async (_authorization, address) => anonymous(address)
-  const keys = createRemoteJWKSet(new URL(jwksUrl), {
-    cacheMaxAge: keySetAge,
-    cooldownDuration: keySetCooldown,
-    timeoutDuration: keySetTimeout,
-  })
+  const keys = createKeySet(new URL(jwksUrl), keySetAge * 1000)
   const verified = new LRUCache<string, JWTPayload>({ max: cacheSize })
 
   async function verify(token: string): Promise<JWTPayload> {
@@ -64,17 +65,59 @@ export function createAuthenticator({
     }
   }
 
+  async function claimsOf(authorization: string, address: string): Promise<JWTPayload> {
+    try {
+      const [, token] = /^Bearer ([\w\-.~+/]+=*)$/i.exec(authorization) ?? []
+      if (!token) throw refuse('The Authorization header holds no bearer token.')
+      return await verify(token)
+    } catch (error) {
+      if (hasCode(error, 'UNAUTHENTICATED')) onRefused(address, error.message)
+      throw error
+    }
+  }
+
   return async function authenticate(authorization, address) {
     if (authorization === undefined) return anonymous(address)
-    const [, token] = /^Bearer ([\w\-.~+/]+=*)$/i.exec(authorization) ?? []
-    if (!token) throw refuse('The Authorization header holds no bearer token.')
-    const { sub = null, sid, scope } = await verify(token)
+    const { sub = null, sid, scope } = await claimsOf(authorization, address)
     return {
       sub,
       sid: typeof sid === 'string' ? sid : null,
       scopes: typeof scope === 'string' && scope !== '' ? scope.split(' ') : [],
       anonymous: false,
       address,
+    }
+  }
+}
+
+/**
+ * The keys that the issuer publishes, fetched when they are needed. While they cannot be fetched, those that were known
+ * last are used: a token stays good when the service that issued it is down.
+ */
+function createKeySet(url: URL, age: number): JWTVerifyGetKey {
+  const options = { cacheMaxAge: age, cooldownDuration: keySetCooldown, timeoutDuration: keySetTimeout }
+  const fetched = createRemoteJWKSet(url, options)
+  let kept: JWTVerifyGetKey | undefined
+  let failedAt = Number.NEGATIVE_INFINITY
+
+  return async function keyOf(header, token) {
+    let failure: unknown
+    if (!kept || performance.now() - failedAt > keySetCooldown) {
+      try {
+        const key = await fetched(header, token)
+        const known = fetched.jwks()
+        if (known) kept = createLocalJWKSet(known)
+        return key
+      } catch (error) {
+        if (!kept || !keysMissing(error)) throw error
+        failedAt = performance.now()
+        failure = error
+      }
+    }
+    try {
+      return await kept(header, token)
+    } catch (error) {
+      // It may be a key that was published since.
+      throw error instanceof errors.JWKSNoMatchingKey ? new errors.JWKSTimeout(undefined, { cause: failure }) : error
     }
   }
 }

@@ -13,6 +13,8 @@ export const settings = {
   SUPERGRAPH_FILE: z.string().default(fileURLToPath(new URL('../schema/supergraph.graphql', import.meta.url))),
   /** Where the keys of access tokens are published. Without it there is no authentication. */
   JWKS_URL: z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' }).optional(),
+  /** Seconds that keys are used before they are fetched again. A new key signs nothing for longer. Default 600. */
+  JWKS_MAX_AGE: integer(1, 86_400).default(600),
   /** `none` says that no authentication is meant, where production would refuse to start without JWKS_URL. */
   AUTH: z.literal('none', 'must be none or absent').optional(),
   /** What becomes of an operation with fields that its caller may not see: `null` answers the rest. Default null. */

@@ -28,6 +28,8 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
       jwksUrl: config.JWKS_URL,
       issuer: config.TOKEN_ISSUER,
       audience: config.TOKEN_AUDIENCE,
+      keySetAge: config.JWKS_MAX_AGE,
+      onRefused: (address, reason) => audit({ action: 'token.refused', actor: null, address, detail: { reason } }),
     }),
     signPrincipal: config.SERVICE_PRIVATE_KEY && createPrincipalSigner({ key: config.SERVICE_PRIVATE_KEY }),
     authorize: createAuthorization({ policies, unauthorized: config.UNAUTHORIZED_FIELDS, audit }),

@@ -101,6 +101,35 @@ test('a token that was verified once is refused after it expired', async () => {
   })
 })
 
+test('keys that are known are used on while they cannot be fetched, and others may have been published since', async () => {
+  const authenticate = createAuthenticator({
+    jwksUrl,
+    issuer: 'users',
+    audience: 'graph',
+    keySetAge: 0,
+    now: () => now,
+  })
+  const token = () => sign({ ...good, jti: crypto.randomUUID() })
+  await authenticate(`Bearer ${await token()}`, '::1')
+  answer = 'nothing'
+  for (let n = 0; n < 3; n++) assert.equal((await authenticate(`Bearer ${await token()}`, '::1')).sub, 'u1')
+  const byNewKey = await sign(good, { kid: 'k2' })
+  await assert.rejects(authenticate(`Bearer ${byNewKey}`, '::1'), { code: 'SUBGRAPH_UNAVAILABLE' })
+  const forged = await sign(good, {}, (await generateKeyPair('EdDSA')).privateKey)
+  await assert.rejects(authenticate(`Bearer ${forged}`, '::1'), { code: 'UNAUTHENTICATED' })
+})
+
+test('a refused token is told, with its address and without itself', async () => {
+  const told: string[] = []
+  const onRefused = (...entry: string[]) => void told.push(entry.join(' '))
+  const authenticate = createAuthenticator({ jwksUrl, issuer: 'users', audience: 'graph', onRefused, now: () => now })
+  for (const header of ['Bearer a.b.c', 'Basic x']) await assert.rejects(authenticate(header, '10.0.0.9'))
+  assert.deepEqual(told, [
+    '10.0.0.9 The access token is not valid.',
+    '10.0.0.9 The Authorization header holds no bearer token.',
+  ])
+})
+
 test('while the keys cannot be fetched, nobody is refused for it', async () => {
   const token = await sign()
   const failures = [
