@@ -119,12 +119,40 @@ describe('the gateway alone, on a foreign supergraph', () => {
     const secured = await supergraph((sdl) =>
       sdl.replace(
         '@link(url: "https://specs.apollo.dev/link/v1.0")',
-        '$& @link(url: "https://specs.apollo.dev/authenticated/v0.1", for: SECURITY)',
+        '$& @link(url: "https://specs.example.com/confidential/v0.1", for: SECURITY)',
       ),
     )
     const gateway = await runGateway({ SUPERGRAPH_FILE: secured })
     assert.equal(gateway.code, 1)
-    assert.match(gateway.output(), /security features that this gateway does not enforce: .*authenticated/)
+    assert.match(gateway.output(), /security features that this gateway does not enforce: confidential v0.1/)
+  })
+
+  test('it enforces the access rules of the supergraph', async () => {
+    const authenticated = '@link(url: "https://specs.apollo.dev/authenticated/v0.1", as: "signedIn", for: SECURITY)'
+    const secured = await supergraph((sdl) =>
+      sdl
+        .replace('@link(url: "https://specs.apollo.dev/link/v1.0")', `$& ${authenticated}`)
+        .replace(/directive @link/, 'directive @signedIn on FIELD_DEFINITION | OBJECT\n$&')
+        .replace(/moons: \[String!\]!/, 'moons: [String!] @signedIn'),
+    )
+    const gateway = await runGateway({ SUPERGRAPH_FILE: secured })
+    assert.equal(gateway.code, 'ready', gateway.output())
+    const { data, errors } = (await gateway.query('{ planets { name moons } }')) as {
+      data: unknown
+      errors: { path: unknown; extensions: unknown }[]
+    }
+    await gateway.stop()
+    assert.deepEqual(data, {
+      planets: [
+        { name: 'Earth', moons: null },
+        { name: 'Mars', moons: null },
+      ],
+    })
+    const refused = (index: number) => [['planets', index, 'moons'], { code: 'UNAUTHENTICATED' }]
+    assert.deepEqual(
+      errors.map(({ path, extensions }) => [path, extensions]),
+      [refused(0), refused(1)],
+    )
   })
 
   test('in production it starts only when authentication is set up, or said not to be meant', async () => {
