@@ -1,4 +1,5 @@
 import type { Drill } from './drill.ts'
+import { identity } from './identity.ts'
 import { latency } from './latency.ts'
 import { orderCrash } from './order-crash.ts'
 import { productsDown } from './products-down.ts'
@@ -10,4 +11,5 @@ export const drills: Record<string, Drill> = {
   'order-crash': orderCrash,
   'products-down': productsDown,
   latency,
+  identity,
 }

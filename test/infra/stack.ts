@@ -21,6 +21,9 @@ export type GraphQLResult = {
   errors: { message: string; path?: (string | number)[]; extensions: Record<string, unknown> & { code: string } }[]
 }
 
+/** A customer who is signed in. */
+export type Account = { id: string; email: string; token: string; refreshToken: string }
+
 export type TestStackOptions = { events?: 'PostgreSQL' | 'Kafka'; extra?: StackOptions['extra'] }
 
 /** The whole shop on free ports, with databases of its own. */
@@ -99,13 +102,14 @@ export async function startTestStack({ events = 'PostgreSQL', extra = {} }: Test
     createOrder,
 
     /** Creates an account. */
-    async signUp(): Promise<{ id: string; email: string; token: string }> {
+    async signUp(): Promise<Account> {
       const email = `${randomUUID()}@example.com`
       const { data } = await graphql(
-        'mutation ($input: RegisterInput!) { register(input: $input) { accessToken user { id } } }',
+        'mutation ($input: RegisterInput!) { register(input: $input) { accessToken refreshToken user { id } } }',
         { input: { name: 'Eve Example', email, password: 'correct horse battery' } },
       )
-      return { id: data.register.user.id, email, token: data.register.accessToken }
+      const { accessToken: token, refreshToken, user } = data.register
+      return { id: user.id, email, token, refreshToken }
     },
 
     /** Adds products with this much stock each and returns their ids. */
