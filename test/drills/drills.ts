@@ -1,5 +1,6 @@
 import type { Drill } from './drill.ts'
 import { identity } from './identity.ts'
+import { isolation } from './isolation.ts'
 import { latency } from './latency.ts'
 import { orderCrash } from './order-crash.ts'
 import { productsDown } from './products-down.ts'
@@ -12,4 +13,5 @@ export const drills: Record<string, Drill> = {
   'products-down': productsDown,
   latency,
   identity,
+  isolation,
 }

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { type Account, startTestStack, type TestStack } from '../infra/stack.ts'
+import { waitFor } from '../infra/wait.ts'
+import type { Drill } from './drill.ts'
+
+/** A person, with everything of theirs that nobody else may see. */
+type Person = { account: Account; orders: string[]; marks: string[] }
+
+const order = `id number status total { amount } shippingAddress { name line1 city } customer { id name email }
+  items { name quantity product { id name available } } history { to at } createdAt`
+const notification = 'id type title body createdAt order { id number } deliveries { channel status sentAt }'
+const page = 'pageInfo { hasNextPage endCursor }'
+
+/** Every query there is, and what it needs to know of the person that it is about. */
+const queries: { query: string; variables?: (about: Person) => object }[] = [
+  { query: '{ me { id name email locale roles createdAt } }' },
+  { query: `{ me { name orders { edges { cursor node { ${order} } } ${page} } } }` },
+  { query: `{ me { orders(first: 1, status: PENDING) { edges { node { ${order} } } } } }` },
+  { query: `{ me { email notifications { edges { cursor node { ${notification} } } ${page} } } }` },
+  {
+    query: `query ($id: ID!) { order(id: $id) { ${order} } }`,
+    variables: ({ orders: [id] }) => ({ id }),
+  },
+  {
+    query: `query ($id: ID!, $other: ID!) { a: order(id: $id) { ...O } b: order(id: $other) { ...O } me { id } } fragment O on Order { ${order} }`,
+    variables: ({ orders: [id, other] }) => ({ id, other }),
+  },
+  {
+    query: `{ products(first: 2) { edges { cursor node { id sku name price { amount } available category { name } } } ${page} } }`,
+  },
+  { query: '{ categories { id name children { id } } me { name } }' },
+]
+
+export const isolation: Drill = {
+  summary: 'two customers and a stranger over every query at once: nobody sees what is another’s',
+  async run({ short, print }) {
+    const requests = short ? 100 : 1_000
+    const stack = await startTestStack()
+    try {
+      const [product = ''] = await stack.addProducts(1_000)
+      const [eve, bob] = await Promise.all([newPerson(stack, product), newPerson(stack, product)])
+      // Each asks for what is theirs and for what is the other's; the stranger for both.
+      const askers = [
+        { who: 'the first', token: eve.account.token, hidden: bob.marks, own: eve.marks },
+        { who: 'the second', token: bob.account.token, hidden: eve.marks, own: bob.marks },
+        { who: 'a stranger', token: undefined, hidden: [...eve.marks, ...bob.marks], own: [] },
+      ]
+      const started = performance.now()
+      const seen = await Promise.all(
+        askers.map(async ({ token, hidden, own }) => {
+          let ownAnswers = 0
+          await inParallel(requests, 10, async (n) => {
+            const { query, variables } = queries[n % queries.length] ?? { query: '' }
+            const about = Math.floor(n / queries.length) % 2 ? eve : bob
+            const answer = JSON.stringify(await stack.graphql(query, variables?.(about), token))
+            for (const mark of hidden) assert.ok(!answer.includes(mark), `${mark} in the answer to ${query}`)
+            if (own.some((mark) => answer.includes(mark))) ownAnswers += 1
+          })
+          return ownAnswers
+        }),
+      )
+      const elapsed = Math.round(performance.now() - started)
+      for (const [index, { who }] of askers.entries()) {
+        print(`${who}: ${requests} requests, ${seen[index]} answers with data of their own, none with another's`)
+      }
+      print(`${3 * requests} requests in ${elapsed} ms`)
+      assert.ok((seen[0] ?? 0) > requests / 3 && (seen[1] ?? 0) > requests / 3, 'each sees what is theirs')
+    } finally {
+      await stack.stop()
+    }
+  },
+}
+
+/** Somebody with two orders and their notifications. */
+async function newPerson(stack: TestStack, product: string): Promise<Person> {
+  const account = await stack.signUp()
+  const street = `Street ${randomUUID()}`
+  const placed = await Promise.all(
+    [1, 2].map(() =>
+      stack.createOrder(account.token, [{ productId: product, quantity: 1 }], randomUUID(), { line1: street }),
+    ),
+  )
+  const orders = placed.map(({ data }) => data.createOrder.order)
+  const notifications = await waitFor('the notifications', async () => {
+    const rows = await stack.sql('notifications', 'SELECT id FROM notifications WHERE user_id = $1', [account.id])
+    return rows.length === 3 && rows
+  })
+  const marks = [
+    ...[account.id, account.email, street],
+    ...orders.flatMap(({ id, number }) => [id, number]),
+    ...notifications.map(({ id }) => id),
+  ]
+  return { account, orders: orders.map(({ id }) => id), marks }
+}
+
+async function inParallel(count: number, width: number, work: (n: number) => Promise<void>): Promise<void> {
+  let next = 0
+  await Promise.all(
+    Array.from({ length: width }, async () => {
+      while (next < count) await work(next++)
+    }),
+  )
+}
