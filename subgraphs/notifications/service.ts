@@ -1,13 +1,16 @@
 import type { EventData, orderCreated, userRegistered } from '#contracts/events.ts'
-import { notFound } from '#platform/errors.ts'
+import { notFound, ServiceError } from '#platform/errors.ts'
 import type { Principal } from '#platform/principal.ts'
 import {
   type Channel,
   type ChannelSender,
+  type CodePurpose,
+  type CodeRequest,
   maySeeNotificationsOf,
   type Notification,
   type NotificationType,
   nextAttempt,
+  parseCodeRequest,
   patience,
   type TakenDelivery,
   type Text,
@@ -20,12 +23,18 @@ export type NotificationsDependencies = {
   templates: {
     welcome(account: { name: string }): Text
     orderPlaced(order: EventData<typeof orderCreated>): Text
+    resetPassword(code: OneTimeCode): Text
+    verifyEmail(code: OneTimeCode): Text
   }
   now: () => Date
   newId: () => string
   /** Told of an attempt that failed. */
   onFailedAttempt: (delivery: TakenDelivery, error: unknown) => void
+  /** Told of a code that could not be mailed. `reason` names the error and holds nothing of what was sent. */
+  onUnsentCode: (request: Pick<CodeRequest, 'userId' | 'purpose'>, reason: string) => void
 }
+
+type OneTimeCode = { name: string; code: string; lifetime: number }
 
 /** Deliveries that one turn of the worker takes. */
 const takenAtOnce = 20
@@ -33,7 +42,12 @@ const takenAtOnce = 20
 const leaseTime = 30_000
 
 export function createNotificationsService(dependencies: NotificationsDependencies) {
-  const { store, channels, templates, now, newId, onFailedAttempt } = dependencies
+  const { store, channels, templates, now, newId, onFailedAttempt, onUnsentCode } = dependencies
+
+  const codeText: Record<CodePurpose, (code: OneTimeCode) => Text> = {
+    RESET_PASSWORD: templates.resetPassword,
+    VERIFY_EMAIL: templates.verifyEmail,
+  }
 
   function notification(
     userId: string,
@@ -49,8 +63,8 @@ export function createNotificationsService(dependencies: NotificationsDependenci
 
   async function deliver(delivery: TakenDelivery): Promise<void> {
     try {
-      if (!delivery.contact) throw new Error('The account is not known.')
-      await channels[delivery.channel].send(delivery, delivery.contact)
+      if (!delivery.recipient) throw new Error('The account is not known.')
+      await channels[delivery.channel].send(delivery, delivery.recipient)
       await store.markSent(delivery.id, now())
     } catch (error) {
       onFailedAttempt(delivery, error)
@@ -85,6 +99,26 @@ export function createNotificationsService(dependencies: NotificationsDependenci
     },
 
     /**
+     * Mails a one-time code, before it returns. The code is in the mail and nowhere else: in no table, log, event or
+     * error. So a failure is not repeated from here. Throws BAD_USER_INPUT; SUBGRAPH_UNAVAILABLE when the mail could not
+     * be handed over.
+     */
+    async sendCode(input: Parameters<typeof parseCodeRequest>[0]): Promise<void> {
+      const { userId, recipient, purpose, code, lifetime } = parseCodeRequest(input)
+      const text = codeText[purpose]({ name: recipient.name, code, lifetime })
+      try {
+        await channels.EMAIL.send({ id: newId(), ...text, createdAt: now() }, recipient)
+      } catch (error) {
+        onUnsentCode({ userId, purpose }, nameOf(error))
+        // Without its cause: a mail server's words may repeat what it was given.
+        throw new ServiceError('SUBGRAPH_UNAVAILABLE', 'The mail could not be handed over.', {
+          subgraph: 'notifications',
+          retryAfter: 1,
+        })
+      }
+    },
+
+    /**
      * Sends what is due. Returns true when there may be more. A delivery is attempted at least once: one that was sent
      * when its worker died is sent again, under the same id.
      */
@@ -100,6 +134,12 @@ export function createNotificationsService(dependencies: NotificationsDependenci
       return taken.length === takenAtOnce
     },
   }
+}
+
+/** What kind of failure it was: a code such as `ENOSPC`, or the name of the error. */
+function nameOf(error: unknown): string {
+  const { code, name } = (error ?? {}) as { code?: unknown; name?: unknown }
+  return typeof code === 'string' ? code : String(name ?? 'Error')
 }
 
 export type NotificationsService = ReturnType<typeof createNotificationsService>

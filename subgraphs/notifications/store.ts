@@ -84,7 +84,7 @@ export function createNotificationsStore(adapter: Database['adapter']) {
         createdAt,
         title,
         body,
-        contact: byUser.get(userId),
+        recipient: byUser.get(userId),
       }))
     },
 
