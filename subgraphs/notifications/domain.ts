@@ -5,11 +5,14 @@ export type NotificationType = 'WELCOME' | 'ORDER_PLACED'
 export type Channel = 'EMAIL'
 export type DeliveryStatus = 'QUEUED' | 'SENT' | 'FAILED'
 
+/** How to reach a person, as one of the account's events told. */
 export type Contact = {
   readonly userId: string
   readonly name: string
   readonly email: string
   readonly locale: string
+  /** The number of that event among the account's: of two contacts the higher one is the newer. */
+  readonly sequence: number
 }
 
 export type Delivery = {

@@ -1,4 +1,4 @@
-import type { EventData, orderCreated, userRegistered } from '#contracts/events.ts'
+import type { EventData, orderCreated } from '#contracts/events.ts'
 import { notFound, ServiceError } from '#platform/errors.ts'
 import type { Principal } from '#platform/principal.ts'
 import {
@@ -6,6 +6,7 @@ import {
   type ChannelSender,
   type CodePurpose,
   type CodeRequest,
+  type Contact,
   maySeeNotificationsOf,
   type Notification,
   type NotificationType,
@@ -86,16 +87,30 @@ export function createNotificationsService(dependencies: NotificationsDependenci
       return store.listNotifications({ userId, limit: limit + 1, after })
     },
 
-    /** Records how to reach the person, and welcomes them. Once for each event. */
-    userRegistered(eventId: string, contact: EventData<typeof userRegistered>): Promise<void> {
+    /** Records how to reach the person, unless something newer is known, and welcomes them. Once for each event. */
+    userRegistered(eventId: string, contact: Contact): Promise<void> {
       const welcome = notification(contact.userId, 'WELCOME', templates.welcome(contact))
-      return store.record(eventId, { contact, notification: welcome })
+      return store.record(eventId, contact.userId, { contact, notification: welcome })
+    },
+
+    /** Records how to reach the person from now on, unless something newer is known. What is still to be sent goes there. */
+    userUpdated(eventId: string, contact: Contact): Promise<void> {
+      return store.record(eventId, contact.userId, { contact })
+    },
+
+    /**
+     * Forgets the person: contact, notifications and deliveries go together, and what is told of the account later is not
+     * recorded. What stays is the account's id and the time. A message that a worker took before may still go out, until
+     * its lease ends.
+     */
+    userErased(eventId: string, userId: string): Promise<void> {
+      return store.erase(eventId, userId, now())
     },
 
     /** Records the notification. Once for each event. */
     orderPlaced(eventId: string, order: EventData<typeof orderCreated>): Promise<void> {
       const placed = notification(order.customerId, 'ORDER_PLACED', templates.orderPlaced(order), order.orderId)
-      return store.record(eventId, { notification: placed })
+      return store.record(eventId, order.customerId, { notification: placed })
     },
 
     /**
@@ -120,16 +135,14 @@ export function createNotificationsService(dependencies: NotificationsDependenci
 
     /**
      * Sends what is due. Returns true when there may be more. A delivery is attempted at least once: one that was sent
-     * when its worker died is sent again, under the same id.
+     * when its worker died is sent again, under the same id. None is handed over after its lease: by then another worker
+     * has it, or its account was erased.
      */
     async deliverDue(): Promise<boolean> {
       const at = now()
-      const taken = await store.takeDue({
-        limit: takenAtOnce,
-        at,
-        leaseUntil: new Date(at.getTime() + leaseTime),
-        giveUp: patience,
-      })
+      const leaseUntil = new Date(at.getTime() + leaseTime)
+      const taken = await store.takeDue({ limit: takenAtOnce, at, leaseUntil, giveUp: patience })
+      if (now() >= leaseUntil) return true
       await Promise.all(taken.map(deliver))
       return taken.length === takenAtOnce
     },

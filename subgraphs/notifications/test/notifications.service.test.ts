@@ -42,9 +42,9 @@ after(async () => {
 const recording: ChannelSender = {
   send: async (message, recipient) => void sent.push({ ...message, recipient }),
 }
-const service = (EMAIL: ChannelSender = recording) =>
+const service = (EMAIL: ChannelSender = recording, of: NotificationsStore = store) =>
   createNotificationsService({
-    store,
+    store: of,
     channels: { EMAIL },
     templates: english,
     now: () => clock,
@@ -53,7 +53,7 @@ const service = (EMAIL: ChannelSender = recording) =>
     onUnsentCode() {},
   })
 
-const contact = { userId: randomUUID(), name: 'Eve', email: 'eve@example.com', locale: 'en' }
+const contact = { userId: randomUUID(), name: 'Eve', email: 'eve@example.com', locale: 'en', sequence: 1 }
 const viewer: Principal = { sub: contact.userId, sid: 's', scopes: [], anonymous: false, address: null }
 const order = {
   orderId: randomUUID(),
@@ -112,6 +112,22 @@ test('a delivery whose worker died is sent again after its lease, under the same
     [taken?.id],
   )
   assert.equal((await deliveries())[0].attempts, 2)
+})
+
+test('a worker whose lease is over hands nothing over', async () => {
+  await service().userRegistered(randomUUID(), contact)
+  const slow: NotificationsStore = {
+    ...store,
+    async takeDue(request) {
+      const taken = await store.takeDue(request)
+      clock = request.leaseUntil
+      return taken
+    },
+  }
+  await service(recording, slow).deliverDue()
+  assert.equal(sent.length, 0)
+  await service().deliverDue()
+  assert.equal(sent.length, 1)
 })
 
 test('an attempt that fails is repeated after a pause, and given up after a day', async () => {
