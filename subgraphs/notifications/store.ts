@@ -55,7 +55,7 @@ export function createNotificationsStore(adapter: Database['adapter']) {
       await prisma.$transaction(async (tx) => {
         if (!(await recordInInbox(tx, eventId))) return
         // Waits for an erasure under way, and makes one that comes wait. The statement behind it sees what is committed by then.
-        await tx.$executeRaw`SELECT pg_advisory_xact_lock_shared(${accountLocks}::int, hashtext(${userId}))`
+        await tx.$executeRaw`SELECT pg_advisory_xact_lock_shared(${accountLocks}::int, hashtext(${userId}::uuid::text))`
         if (await tx.erasure.findUnique({ where: { userId } })) return
         if (contact) await putContact(tx, contact)
         if (notification) await addNotification(tx, notification)
@@ -70,7 +70,7 @@ export function createNotificationsStore(adapter: Database['adapter']) {
     async erase(eventId: string, userId: string, at: Date): Promise<void> {
       await prisma.$transaction(async (tx) => {
         if (!(await recordInInbox(tx, eventId))) return
-        await tx.$executeRaw`SELECT pg_advisory_xact_lock(${accountLocks}::int, hashtext(${userId}))`
+        await tx.$executeRaw`SELECT pg_advisory_xact_lock(${accountLocks}::int, hashtext(${userId}::uuid::text))`
         await tx.$executeRaw`
           INSERT INTO erasures (user_id, erased_at) VALUES (${userId}::uuid, ${at}) ON CONFLICT DO NOTHING`
         // Their deliveries go with them.

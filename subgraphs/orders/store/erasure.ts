@@ -12,7 +12,7 @@ const customerLocks = 7_340_021
  * next statement sees what it did.
  */
 export async function keepErasureWaiting(tx: Transaction, customerId: string): Promise<void> {
-  await tx.$executeRaw`SELECT pg_advisory_xact_lock_shared(${customerLocks}::int, hashtext(${customerId}))`
+  await tx.$executeRaw`SELECT pg_advisory_xact_lock_shared(${customerLocks}::int, hashtext(${customerId}::uuid::text))`
 }
 
 export async function isErased(tx: Transaction, customerId: string): Promise<boolean> {
@@ -31,7 +31,7 @@ export async function eraseCustomer(
   at: Date,
   blank: (address: Address) => Address,
 ): Promise<void> {
-  await tx.$executeRaw`SELECT pg_advisory_xact_lock(${customerLocks}::int, hashtext(${customerId}))`
+  await tx.$executeRaw`SELECT pg_advisory_xact_lock(${customerLocks}::int, hashtext(${customerId}::uuid::text))`
   await tx.$executeRaw`
     INSERT INTO erasures (customer_id, erased_at) VALUES (${customerId}::uuid, ${at}) ON CONFLICT DO NOTHING`
   // Waits for a transaction that places an order; without its claim a later one has no effect.
