@@ -11,6 +11,8 @@ export const settings = {
   ...busSettings,
   /** Default 4005. */
   PORT: port.default(4005),
+  /** Default 50055. */
+  GRPC_PORT: port.default(50_055),
   NOTIFICATIONS_DATABASE_URL: databaseUrl,
   /** The folder that e-mail is written to, one `.eml` file each. */
   MAIL_DIR: z.string(),

@@ -1,15 +1,19 @@
 import { randomUUID } from 'node:crypto'
+import type { NotificationServiceDefinition } from '#generated/grpc/notifications/v1/NotificationService.ts'
 import { openServiceDatabase } from '#platform/database/open.ts'
 import { openEvents } from '#platform/events.ts'
+import { createGrpcServer } from '#platform/grpc/server.ts'
+import { loadService } from '#platform/grpc/service.ts'
 import { createHealth } from '#platform/health.ts'
 import { run } from '#platform/lifecycle.ts'
 import { createLoop } from '#platform/loop.ts'
 import { createMask } from '#platform/mask.ts'
-import { createPrincipalVerifier } from '#platform/principal.ts'
+import { createPrincipalVerifier, createServiceTokenVerifier } from '#platform/principal.ts'
 import { createSubgraph } from '#platform/subgraph.ts'
 import { createMailFolder } from './channels/mail-folder.ts'
 import { readConfig } from './config.ts'
 import { createEventHandlers } from './events.ts'
+import { createRpcHandlers } from './grpc.ts'
 import { createContext } from './loaders.ts'
 import { createResolvers } from './resolvers.ts'
 import { createNotificationsService } from './service.ts'
@@ -43,6 +47,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     newId: randomUUID,
     onFailedAttempt: ({ id, channel, attempt }, error) =>
       log.warn('delivery failed', { delivery: id, channel, attempt, error }),
+    onUnsentCode: ({ userId, purpose }, reason) => log.warn('code not sent', { userId, purpose, reason }),
   })
   const worker = createLoop({ name: 'deliveries', work: service.deliverDue, interval: deliveryInterval, log })
   lifecycle.onStop('deliveries', worker.stop)
@@ -56,11 +61,27 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   await health.start()
   lifecycle.onStop('health', health.stop)
 
+  const verifyPrincipal = createPrincipalVerifier({ keys: config.SERVICE_JWKS })
+  const grpc = createGrpcServer({
+    verifyCaller: createServiceTokenVerifier({ keys: config.SERVICE_JWKS, audience: name }),
+    verifyPrincipal,
+    mask,
+  })
+  grpc.add(
+    loadService<NotificationServiceDefinition>(
+      new URL('../../contracts/notifications.proto', import.meta.url),
+      'notifications.v1.NotificationService',
+    ),
+    createRpcHandlers(service),
+  )
+  await grpc.listen(config.HOST, config.GRPC_PORT)
+  lifecycle.onStop('grpc', grpc.close)
+
   const http = await createSubgraph({
     schemaFile: new URL('../../schema/notifications.graphql', import.meta.url),
     resolvers: createResolvers(service),
     createContext: (principal) => createContext(principal, store),
-    verifyPrincipal: createPrincipalVerifier({ keys: config.SERVICE_JWKS }),
+    verifyPrincipal,
     lifecycle,
     health,
     mask,

@@ -1,8 +1,11 @@
-import { reservationExpired } from '#contracts/events.ts'
+import { reservationExpired, userErased } from '#contracts/events.ts'
 import type { EventHandler } from '#platform/bus/bus.ts'
 import { on } from '#platform/bus/handlers.ts'
 import type { OrdersService } from './service.ts'
 
 export function createEventHandlers(service: OrdersService): EventHandler[] {
-  return [on(reservationExpired, ({ id, data }) => service.reservationExpired(id, data.orderId))]
+  return [
+    on(reservationExpired, ({ id, data }) => service.reservationExpired(id, data.orderId)),
+    on(userErased, ({ id, data }) => service.customerErased(id, data.userId)),
+  ]
 }

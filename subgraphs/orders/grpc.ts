@@ -1,9 +1,9 @@
 import type { Money__Output } from '#generated/grpc/products/v1/Money.ts'
 import type { ProductServiceDefinition } from '#generated/grpc/products/v1/ProductService.ts'
 import type { UserServiceDefinition } from '#generated/grpc/users/v1/UserService.ts'
-import { hasCode, ServiceError } from '#platform/errors.ts'
+import { hasCode } from '#platform/errors.ts'
 import type { Peer } from '#platform/grpc/client.ts'
-import type { Money, OrderLine } from './domain/order.ts'
+import { accountGone, type Money, type OrderLine } from './domain/order.ts'
 import type { OrderItem } from './domain/request.ts'
 
 /** What orders asks of users. */
@@ -14,7 +14,7 @@ export function createUsersClient(rpcs: Peer<UserServiceDefinition>) {
       try {
         await rpcs.getUser({ id })
       } catch (error) {
-        if (hasCode(error, 'NOT_FOUND')) throw new ServiceError('UNAUTHENTICATED', 'The account no longer exists.')
+        if (hasCode(error, 'NOT_FOUND')) throw accountGone()
         throw error
       }
     },

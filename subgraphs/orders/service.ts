@@ -1,7 +1,14 @@
 import { orderCancelled } from '#contracts/events.ts'
 import { notFound } from '#platform/errors.ts'
 import type { Principal } from '#platform/principal.ts'
-import { maySeeOrdersOf, type Order, type OrderStatus, reservationExpiredReason, transition } from './domain/order.ts'
+import {
+  blankAddress,
+  maySeeOrdersOf,
+  type Order,
+  type OrderStatus,
+  reservationExpiredReason,
+  transition,
+} from './domain/order.ts'
 import { type CreateOrderDependencies, createCreateOrder } from './service/create-order.ts'
 
 export type OrderListing = {
@@ -33,6 +40,13 @@ export function createOrdersService(dependencies: CreateOrderDependencies) {
         const cancelled = transition(order, 'CANCELLED', now(), reservationExpiredReason)
         return { order: cancelled, events: [cancellation(cancelled)] }
       }),
+
+    /**
+     * Forgets a person: their orders stay, for the books, without the address but for its country. Nothing more is placed
+     * for them, also not by a request that is under way.
+     */
+    customerErased: (eventId: string, customerId: string): Promise<void> =>
+      store.erase(eventId, customerId, now(), blankAddress),
   }
 }
 

@@ -3,7 +3,8 @@ import { isUniqueViolation } from '#platform/database/failures.ts'
 import type { Database } from '#platform/database/open.ts'
 import { recordInInbox } from '#platform/inbox.ts'
 import { appendToOutbox } from '#platform/outbox.ts'
-import type { Order, OrderStatus } from './domain/order.ts'
+import type { Address, Order, OrderStatus } from './domain/order.ts'
+import { eraseCustomer, isErased, keepErasureWaiting } from './store/erasure.ts'
 import { type NewEvent, numbered, toOrder, toRow, whole } from './store/rows.ts'
 
 type Transaction = Prisma.TransactionClient
@@ -26,13 +27,14 @@ export type ClaimState =
   | { state: 'leased'; lease: Lease }
   | { state: 'busy' }
   | { state: 'other input' }
+  | { state: 'account erased' }
   | { state: 'completed'; order: Order }
 
 /** What a change makes of an order. */
 export type Change = { order: Order; events: readonly NewEvent[] }
 
-/** A lease that someone else holds by now. Ends a transaction without effect. */
-class LeaseLost extends Error {}
+/** What became of an attempt to write an order. */
+export type Placement = 'placed' | 'lease lost' | 'account erased' | 'number taken'
 
 export function createOrdersStore(adapter: Database['adapter']) {
   const prisma = new PrismaClient({ adapter, errorFormat: 'minimal' })
@@ -60,15 +62,18 @@ export function createOrdersStore(adapter: Database['adapter']) {
       return rows.map(toOrder)
     },
 
-    /** Takes a key that is free or whose lease ran out, under the order id it has. */
+    /** Takes a key that is free or whose lease ran out, under the order id it has. None for an account that is erased. */
     claim({ customerId, idempotencyKey, inputHash, orderId, token, at, until }: ClaimRequest): Promise<ClaimState> {
       return prisma.$transaction(async (tx): Promise<ClaimState> => {
+        await keepErasureWaiting(tx, customerId)
         const added = await tx.$executeRaw`
           INSERT INTO claims (customer_id, idempotency_key, input_hash, order_id, lease_token, lease_until)
-          VALUES (${customerId}::uuid, ${idempotencyKey}, ${inputHash}, ${orderId}::uuid, ${token}::uuid, ${until})
+          SELECT ${customerId}::uuid, ${idempotencyKey}, ${inputHash}, ${orderId}::uuid, ${token}::uuid, ${until}::timestamptz
+          WHERE NOT EXISTS (SELECT FROM erasures WHERE customer_id = ${customerId}::uuid)
           ON CONFLICT (customer_id, idempotency_key) DO NOTHING`
         const lease = { customerId, idempotencyKey, orderId, token }
         if (added > 0) return { state: 'leased', lease }
+        if (await isErased(tx, customerId)) return { state: 'account erased' }
         const claim = await lockClaim(tx, lease)
         // Freed by its holder just now.
         if (!claim) return { state: 'busy' }
@@ -87,21 +92,17 @@ export function createOrdersStore(adapter: Database['adapter']) {
     },
 
     /** Writes the order, its events and the completion of its claim: all three, or nothing and why. */
-    async place(
-      order: Order,
-      lease: Lease,
-      events: readonly NewEvent[],
-    ): Promise<'placed' | 'lease lost' | 'number taken'> {
+    async place(order: Order, lease: Lease, events: readonly NewEvent[]): Promise<Placement> {
       try {
-        await prisma.$transaction(async (tx) => {
+        return await prisma.$transaction(async (tx): Promise<Placement> => {
           const { count } = await tx.claim.updateMany({ where: mine(lease), data: { completedAt: order.createdAt } })
-          if (count === 0) throw new LeaseLost()
+          // An erasure takes the claim away with the account, or waits for this to commit and then finds the order.
+          if (count === 0) return (await isErased(tx, lease.customerId)) ? 'account erased' : 'lease lost'
           await tx.order.create({ data: toRow(order, events.length), select: { id: true } })
           await appendToOutbox(tx, numbered(events, 0), order.updatedAt)
+          return 'placed'
         })
-        return 'placed'
       } catch (error) {
-        if (error instanceof LeaseLost) return 'lease lost'
         if (isUniqueViolation(error, 'orders_number_key')) return 'number taken'
         throw error
       }
@@ -109,12 +110,14 @@ export function createOrdersStore(adapter: Database['adapter']) {
 
     /**
      * Gives up a claim. Waits for a transaction of ours whose commit is unclear, and finds out: `completed` when it took
-     * place after all, `lost` when someone else works on the claim, `freed` when the key may be claimed anew.
+     * place after all, `lost` when someone else works on the claim, `freed` when nobody does: the key may be claimed anew,
+     * and no order will ever be placed under its order id.
      */
     free(lease: Lease): Promise<{ state: 'freed' } | { state: 'lost' } | { state: 'completed'; order: Order }> {
       return prisma.$transaction(async (tx) => {
         const claim = await lockClaim(tx, lease)
-        if (claim?.leaseToken !== lease.token) return { state: 'lost' as const }
+        if (!claim) return { state: 'freed' as const }
+        if (claim.leaseToken !== lease.token) return { state: 'lost' as const }
         if (claim.completedAt) return { state: 'completed' as const, order: await requireOrder(tx, claim.orderId) }
         await tx.claim.delete({ where: byKey(lease) })
         return { state: 'freed' as const }
@@ -128,6 +131,13 @@ export function createOrdersStore(adapter: Database['adapter']) {
         // Waits for a transaction that places the order; without its claim a later one has no effect.
         await tx.claim.deleteMany({ where: { orderId, completedAt: null } })
         await applyChange(tx, orderId, change)
+      })
+    },
+
+    /** Forgets a customer: `blank` changes the address of each of their orders, and nothing is placed for them again. Once. */
+    async erase(eventId: string, customerId: string, at: Date, blank: (address: Address) => Address): Promise<void> {
+      await prisma.$transaction(async (tx) => {
+        if (await recordInInbox(tx, eventId)) await eraseCustomer(tx, customerId, at, blank)
       })
     },
 

@@ -77,13 +77,14 @@ describe('direct calls', () => {
       { service: 'products', name: 'ProductService', method: 'GetProducts' },
       { service: 'products', name: 'ProductService', method: 'ReserveStock' },
       { service: 'products', name: 'ProductService', method: 'ReleaseReservation' },
+      { service: 'notifications', name: 'NotificationService', method: 'SendCode' },
     ] as const
-    const notifications = createServiceTokens({ key: stack.secrets.keys.notifications as PrivateKey })
+    const stranger = createServiceTokens({ key: stack.secrets.keys.notifications as PrivateKey })
     for (const { service, name, method } of calls) {
       const call = (token?: string) => grpcStatus(service, name, method, token)
       assert.equal(await call(), status.UNAUTHENTICATED)
       assert.equal(await call('nonsense'), status.UNAUTHENTICATED)
-      assert.equal(await call(await notifications(service)), status.PERMISSION_DENIED)
+      assert.equal(await call(await stranger(service)), status.PERMISSION_DENIED)
     }
   })
 
@@ -135,7 +136,7 @@ describe('direct calls', () => {
   }
 
   function grpcStatus(
-    service: 'users' | 'products',
+    service: 'users' | 'products' | 'notifications',
     name: string,
     method: string,
     token?: string,

@@ -4,7 +4,7 @@ import { createTransport } from 'nodemailer'
 import type { ChannelSender } from '../domain.ts'
 
 /**
- * E-mail as files, one `<delivery>.eml` each, for machines without a mail server. A repeat writes the same file with
+ * E-mail as files, one `<message>.eml` each, for machines without a mail server. A repeat writes the same file with
  * the same Message-ID, and a reader never sees half a file.
  */
 export function createMailFolder({ folder, from }: { folder: string; from: string }): ChannelSender {
@@ -12,12 +12,12 @@ export function createMailFolder({ folder, from }: { folder: string; from: strin
   const domain = from.slice(from.lastIndexOf('@') + 1).replace('>', '')
 
   return {
-    async send({ id, title, body, createdAt }, contact) {
+    async send({ id, title, body, createdAt }, { name, email }) {
       const { message } = await transport.sendMail({
         messageId: `<${id}@${domain}>`,
         date: createdAt,
         from,
-        to: { name: contact.name, address: contact.email },
+        to: { name, address: email },
         subject: title,
         text: body,
       })

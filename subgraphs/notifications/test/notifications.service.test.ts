@@ -10,7 +10,7 @@ import { silentLog as log } from '#platform/log.ts'
 import type { Principal } from '#platform/principal.ts'
 import { createTestDatabase } from '../../../test/infra/parts.ts'
 import { createMailFolder } from '../channels/mail-folder.ts'
-import type { ChannelSender, TakenDelivery } from '../domain.ts'
+import type { ChannelSender, Message, Recipient } from '../domain.ts'
 import { createNotificationsService } from '../service.ts'
 import { createNotificationsStore, type NotificationsStore } from '../store.ts'
 import * as english from '../templates/english.ts'
@@ -19,7 +19,7 @@ let clock: Date
 let database: ReturnType<typeof openDatabase>
 let store: NotificationsStore
 let client: pg.Client
-const sent: TakenDelivery[] = []
+const sent: (Message & { recipient: Recipient })[] = []
 
 before(async () => {
   const url = await createTestDatabase('notifications')
@@ -39,18 +39,21 @@ after(async () => {
   await database.close()
 })
 
-const recording: ChannelSender = { send: async (delivery) => void sent.push(delivery) }
-const service = (EMAIL: ChannelSender = recording) =>
+const recording: ChannelSender = {
+  send: async (message, recipient) => void sent.push({ ...message, recipient }),
+}
+const service = (EMAIL: ChannelSender = recording, of: NotificationsStore = store) =>
   createNotificationsService({
-    store,
+    store: of,
     channels: { EMAIL },
     templates: english,
     now: () => clock,
     newId: randomUUID,
     onFailedAttempt() {},
+    onUnsentCode() {},
   })
 
-const contact = { userId: randomUUID(), name: 'Eve', email: 'eve@example.com', locale: 'en' }
+const contact = { userId: randomUUID(), name: 'Eve', email: 'eve@example.com', locale: 'en', sequence: 1 }
 const viewer: Principal = { sub: contact.userId, sid: 's', scopes: [], anonymous: false, address: null }
 const order = {
   orderId: randomUUID(),
@@ -105,9 +108,26 @@ test('a delivery whose worker died is sent again after its lease, under the same
   clock = new Date(clock.getTime() + 30_000)
   await service().deliverDue()
   assert.deepEqual(
-    sent.map(({ id, attempt }) => ({ id, attempt })),
-    [{ id: taken?.id, attempt: 2 }],
+    sent.map(({ id }) => id),
+    [taken?.id],
   )
+  assert.equal((await deliveries())[0].attempts, 2)
+})
+
+test('a worker whose lease is over hands nothing over', async () => {
+  await service().userRegistered(randomUUID(), contact)
+  const slow: NotificationsStore = {
+    ...store,
+    async takeDue(request) {
+      const taken = await store.takeDue(request)
+      clock = request.leaseUntil
+      return taken
+    },
+  }
+  await service(recording, slow).deliverDue()
+  assert.equal(sent.length, 0)
+  await service().deliverDue()
+  assert.equal(sent.length, 1)
 })
 
 test('an attempt that fails is repeated after a pause, and given up after a day', async () => {
@@ -130,9 +150,9 @@ test('an attempt that fails is repeated after a pause, and given up after a day'
 
 test('one delivery that fails does not keep the others from being sent', async () => {
   const failing: ChannelSender = {
-    async send(delivery, { email }) {
-      if (email === 'bad@example.com') throw new Error('no such mailbox')
-      sent.push(delivery)
+    async send(message, recipient) {
+      if (recipient.email === 'bad@example.com') throw new Error('no such mailbox')
+      sent.push({ ...message, recipient })
     },
   }
   await service().userRegistered(randomUUID(), { ...contact, userId: randomUUID(), email: 'bad@example.com' })
@@ -148,11 +168,12 @@ test('an order that is heard of before its customer is delivered once the custom
   await service().userRegistered(randomUUID(), contact)
   await service().deliverDue()
   assert.deepEqual(
-    sent.map(({ attempt, contact }) => [attempt, contact?.email]),
-    [
-      [1, 'eve@example.com'],
-      [1, 'eve@example.com'],
-    ],
+    sent.map(({ recipient }) => recipient.email),
+    ['eve@example.com', 'eve@example.com'],
+  )
+  assert.deepEqual(
+    (await deliveries()).map(({ attempts }) => attempts),
+    [1, 1],
   )
 })
 
@@ -166,18 +187,15 @@ test('a delivery to a customer who never becomes known is given up after a day',
 test('mail in a folder: a repeat writes the same file with the same Message-ID, and headers cannot be smuggled in', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'mail-'))
   const mail = createMailFolder({ folder, from: 'Shop <shop@shop.example>' })
-  const delivery: TakenDelivery = {
+  const delivery: Message = {
     id: randomUUID(),
-    channel: 'EMAIL',
-    attempt: 1,
     createdAt: clock,
     title: 'Hello\r\nBcc: all@example.com',
     body: 'Grüße',
-    contact,
   }
   const person = { ...contact, name: 'Eve\r\nX-Evil: 1' }
   await mail.send(delivery, person)
-  await mail.send({ ...delivery, attempt: 2 }, person)
+  await mail.send(delivery, person)
   assert.deepEqual(await readdir(folder), [`${delivery.id}.eml`])
   const [head = ''] = (await readFile(join(folder, `${delivery.id}.eml`), 'utf8')).split('\n\n')
   const headers = head

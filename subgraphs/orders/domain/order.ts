@@ -64,6 +64,18 @@ export function maySeeOrdersOf(viewer: { sub: string | null; scopes: readonly st
   return viewer.sub === customerId || viewer.scopes.includes('orders:read')
 }
 
+/** Refuses a customer whose account is gone. */
+export function accountGone(): ServiceError {
+  return new ServiceError('UNAUTHENTICATED', 'The account no longer exists.')
+}
+
+const erased = 'erased'
+
+/** An address that tells nothing of the person any more. The country stays: what was taxed depends on it. */
+export function blankAddress({ country }: Address): Address {
+  return { name: erased, line1: erased, line2: null, city: erased, region: null, postalCode: erased, country }
+}
+
 /** Moves an order on. Throws ILLEGAL_TRANSITION. */
 export function transition(order: Order, to: OrderStatus, at: Date, reason: string | null = null): Order {
   if (!next[order.status].includes(to)) {

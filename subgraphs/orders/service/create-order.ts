@@ -1,7 +1,7 @@
 import { orderCreated } from '#contracts/events.ts'
 import { hasCode, ServiceError, signInFirst } from '#platform/errors.ts'
 import type { Principal } from '#platform/principal.ts'
-import { type Order, placeOrder } from '../domain/order.ts'
+import { accountGone, type Order, placeOrder } from '../domain/order.ts'
 import { hashRequest, type OrderInput, type OrderRequest, parseRequest } from '../domain/request.ts'
 import type { Products, Users } from '../grpc.ts'
 import type { Lease, OrdersStore } from '../store.ts'
@@ -62,6 +62,7 @@ export function createCreateOrder(dependencies: CreateOrderDependencies) {
         until: new Date(now().getTime() + leaseTime),
       })
       if (claim.state === 'completed') return claim.order
+      if (claim.state === 'account erased') throw accountGone()
       if (claim.state === 'other input') {
         throw new ServiceError('IDEMPOTENCY_KEY_REUSED', 'This idempotency key was used for another order.', {
           field: 'idempotencyKey',
@@ -95,6 +96,7 @@ export function createCreateOrder(dependencies: CreateOrderDependencies) {
         const outcome = await store.place(order, hold.lease, [created(order)])
         if (outcome === 'placed') return order
         if (outcome === 'lease lost') return undefined
+        if (outcome === 'account erased') throw accountGone()
       }
     } catch (error) {
       return giveUp(hold.lease, error, { mayBeHeld: true })

@@ -1,6 +1,6 @@
 import type { Prisma } from '#generated/prisma/orders/client.ts'
 import type { OutboxEvent } from '#platform/outbox.ts'
-import type { Order } from '../domain/order.ts'
+import type { Address, Order } from '../domain/order.ts'
 
 /** Orders as the domain sees them, and as the tables hold them. */
 
@@ -22,7 +22,6 @@ export function toRow(
   { id, number, customerId, status, lines, total, shippingAddress, history, ...rest }: Order,
   sequence: number,
 ) {
-  const { name, line1, line2, city, region, postalCode, country } = shippingAddress
   return {
     ...rest,
     id,
@@ -32,13 +31,7 @@ export function toRow(
     sequence,
     totalAmount: total.amount,
     currency: total.currency,
-    shipName: name,
-    shipLine1: line1,
-    shipLine2: line2,
-    shipCity: city,
-    shipRegion: region,
-    shipPostalCode: postalCode,
-    shipCountry: country,
+    ...toAddressColumns(shippingAddress),
     items: {
       createMany: {
         data: lines.map(({ unitPrice, ...line }, position) => ({ ...line, position, unitAmount: unitPrice.amount })),
@@ -63,18 +56,46 @@ export function toOrder(row: OrderRow): Order {
       unitPrice: { amount: unitAmount, currency },
     })),
     total: { amount: row.totalAmount, currency },
-    shippingAddress: {
-      name: row.shipName,
-      line1: row.shipLine1,
-      line2: row.shipLine2,
-      city: row.shipCity,
-      region: row.shipRegion,
-      postalCode: row.shipPostalCode,
-      country: row.shipCountry,
-    },
+    shippingAddress: toAddress(row),
     history: row.history.map(({ from, to, at, reason }) => ({ from, to, at, reason })),
     cancelReason,
     createdAt,
     updatedAt,
+  }
+}
+
+/** The columns that hold an address. */
+export const addressColumns = {
+  shipName: true,
+  shipLine1: true,
+  shipLine2: true,
+  shipCity: true,
+  shipRegion: true,
+  shipPostalCode: true,
+  shipCountry: true,
+} as const satisfies Prisma.OrderSelect
+type AddressColumns = Pick<OrderRow, keyof typeof addressColumns>
+
+export function toAddressColumns(address: Address): AddressColumns {
+  return {
+    shipName: address.name,
+    shipLine1: address.line1,
+    shipLine2: address.line2,
+    shipCity: address.city,
+    shipRegion: address.region,
+    shipPostalCode: address.postalCode,
+    shipCountry: address.country,
+  }
+}
+
+export function toAddress(row: AddressColumns): Address {
+  return {
+    name: row.shipName,
+    line1: row.shipLine1,
+    line2: row.shipLine2,
+    city: row.shipCity,
+    region: row.shipRegion,
+    postalCode: row.shipPostalCode,
+    country: row.shipCountry,
   }
 }

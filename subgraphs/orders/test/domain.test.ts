@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Order, type OrderStatus, orderNumber, placeOrder, transition } from '../domain/order.ts'
+import { blankAddress, type Order, type OrderStatus, orderNumber, placeOrder, transition } from '../domain/order.ts'
 import { hashRequest, type OrderInput, parseRequest } from '../domain/request.ts'
 
 const at = new Date(0)
@@ -36,6 +36,21 @@ test('the total is the sum of the lines in one currency, up to what GraphQL can 
   for (const lines of [[priced(2 ** 31 - 1), priced(1)], [priced(1), priced(1, 'USD')], []]) {
     assert.throws(() => place(lines), { code: 'BAD_USER_INPUT' })
   }
+})
+
+test('of a blanked address the country alone is left, in the shape of an address', () => {
+  const whole = { name: 'Eve', line1: 'S 1', line2: 'L', city: 'B', region: 'R', postalCode: '1', country: 'DE' }
+  const blank = blankAddress(whole)
+  assert.deepEqual(blank, {
+    name: 'erased',
+    line1: 'erased',
+    line2: null,
+    city: 'erased',
+    region: null,
+    postalCode: 'erased',
+    country: 'DE',
+  })
+  assert.deepEqual(blankAddress(blank), blank)
 })
 
 test('an order number is eight symbols that cannot be taken for each other', () => {

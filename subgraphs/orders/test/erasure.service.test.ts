@@ -1,0 +1,340 @@
+import assert from 'node:assert/strict'
+import { randomBytes, randomUUID } from 'node:crypto'
+import { after, before, beforeEach, describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import { openDatabase } from '#platform/database/open.ts'
+import { ServiceError } from '#platform/errors.ts'
+import { silentLog as log } from '#platform/log.ts'
+import type { Principal } from '#platform/principal.ts'
+import { createTestDatabase } from '../../../test/infra/parts.ts'
+import { waitFor } from '../../../test/infra/wait.ts'
+import { orderNumber } from '../domain/order.ts'
+import type { OrderInput } from '../domain/request.ts'
+import type { Products } from '../grpc.ts'
+import type { CreateOrderDependencies } from '../service/create-order.ts'
+import { createOrdersService } from '../service.ts'
+import { createOrdersStore, type OrdersStore } from '../store.ts'
+
+/** What becomes of a person's orders when the account is erased. */
+
+const address = {
+  name: 'Eve Example',
+  line1: 'Secret Street 1',
+  line2: 'Back door',
+  city: 'Hiddenham',
+  region: 'Nowhereshire',
+  postalCode: '10115',
+  country: 'DE',
+}
+const blank = {
+  name: 'erased',
+  line1: 'erased',
+  line2: null,
+  city: 'erased',
+  region: null,
+  postalCode: 'erased',
+  country: 'DE',
+}
+
+let database: ReturnType<typeof openDatabase>
+let store: OrdersStore
+let client: pg.Client
+/** Order ids with what became of their hold. */
+let holds: Map<string, 'held' | 'released'>
+
+before(async () => {
+  const url = await createTestDatabase('orders')
+  database = openDatabase({ name: 'test', url, poolSize: 10, log })
+  store = createOrdersStore(database.adapter)
+  client = new pg.Client({ connectionString: url })
+  await client.connect()
+})
+beforeEach(async () => {
+  holds = new Map()
+  await client.query('TRUNCATE orders, claims, erasures, inbox, outbox CASCADE')
+})
+after(async () => {
+  await client.end()
+  await store.close()
+  await database.close()
+})
+
+const products: Products = {
+  async reserve(orderId, items) {
+    if (holds.get(orderId) === 'released') throw new ServiceError('RESERVATION_ENDED', 'over')
+    holds.set(orderId, 'held')
+    return items.map((item) => ({ ...item, sku: 'S', name: 'Thing', unitPrice: { amount: 500, currency: 'EUR' } }))
+  },
+  async release(orderId) {
+    holds.set(orderId, 'released')
+  },
+}
+
+function service(changes: Partial<CreateOrderDependencies> = {}) {
+  return createOrdersService({
+    store,
+    users: { requireUser: async () => {} },
+    products,
+    now: () => new Date(),
+    newId: randomUUID,
+    newNumber: () => orderNumber(randomBytes(8)),
+    leaseTime: 15_000,
+    timeLeft: () => 5_000,
+    sleep,
+    onUnreleased() {},
+    ...changes,
+  })
+}
+
+const someone = (): Principal & { sub: string } => ({
+  sub: randomUUID(),
+  sid: 's',
+  scopes: [],
+  anonymous: false,
+  address: null,
+})
+const input = (): OrderInput => ({
+  items: [{ productId: randomUUID(), quantity: 2 }],
+  shippingAddress: address,
+  idempotencyKey: randomUUID(),
+})
+const erase = ({ sub }: { sub: string }, event = randomUUID()) => service().customerErased(event, sub)
+const states = () => [...holds.values()]
+const rows = async (query: string) => (await client.query(query)).rows
+
+/** Every row of every table, as text. */
+async function wholeDatabase(): Promise<string> {
+  const texts: string[] = []
+  for (const { tablename } of await rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")) {
+    texts.push(...(await rows(`SELECT t::text FROM "${tablename}" t`)).map(({ t }) => t))
+  }
+  return texts.join('\n')
+}
+
+describe('an erasure', () => {
+  test('leaves every order as it was, but for the address, of which the country stays', async () => {
+    const customer = someone()
+    const orders = [await service().createOrder(customer, input()), await service().createOrder(customer, input())]
+    const [expired, kept] = orders
+    await service().reservationExpired(randomUUID(), expired?.id ?? '')
+    const before = await store.findOrders(orders.map(({ id }) => id))
+    await erase(customer)
+    const after = await store.findOrders(orders.map(({ id }) => id))
+    assert.deepEqual(
+      after,
+      before.map((order) => ({ ...order, shippingAddress: blank })),
+    )
+    assert.deepEqual(after.map(({ status }) => status).sort(), ['CANCELLED', 'PENDING'])
+    assert.equal(after.find(({ id }) => id === kept?.id)?.customerId, customer.sub)
+    const all = await wholeDatabase()
+    const { country: _, ...personal } = address
+    for (const text of Object.values(personal)) assert.ok(!all.includes(text), text)
+  })
+
+  test('blanks no order of anyone else', async () => {
+    const [customer, other] = [someone(), someone()]
+    const order = await service().createOrder(other, input())
+    await erase(customer)
+    assert.deepEqual(await store.findOrders([order.id]), [order])
+  })
+
+  test('takes unfinished claims away, and from the others what the address was hashed into', async () => {
+    const customer = someone()
+    const { id } = await service().createOrder(customer, input())
+    const at = new Date()
+    const claim = { customerId: customer.sub, inputHash: 'h', token: randomUUID(), at, until: at }
+    await store.claim({ ...claim, idempotencyKey: 'unfinished', orderId: randomUUID() })
+    await erase(customer)
+    assert.deepEqual(await rows('SELECT order_id, input_hash FROM claims'), [{ order_id: id, input_hash: '' }])
+  })
+
+  test('that arrives twice, also at the same time, has its effect once', async () => {
+    const customer = someone()
+    const order = await service().createOrder(customer, input())
+    const event = randomUUID()
+    await Promise.all([1, 2, 3, 4].map(() => erase(customer, event)))
+    await erase(customer, event)
+    await erase(customer)
+    assert.deepEqual(await store.findOrders([order.id]), [{ ...order, shippingAddress: blank }])
+    assert.equal((await rows('SELECT FROM erasures')).length, 1)
+    assert.equal((await rows('SELECT FROM inbox')).length, 2)
+  })
+
+  test('that fails has no effect, and is not marked as handled', async () => {
+    const customer = someone()
+    const order = await service().createOrder(customer, input())
+    await client.query(`
+      CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;
+      CREATE TRIGGER refuse BEFORE UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION refuse()`)
+    const event = randomUUID()
+    await assert.rejects(erase(customer, event))
+    await client.query('DROP TRIGGER refuse ON orders')
+    assert.deepEqual(await store.findOrders([order.id]), [order])
+    assert.equal((await rows('SELECT FROM erasures')).length, 0)
+    await erase(customer, event)
+    assert.deepEqual(await store.findOrders([order.id]), [{ ...order, shippingAddress: blank }])
+  })
+
+  test('of many orders is one step', async () => {
+    const customer = someone()
+    const { id } = await service().createOrder(customer, input())
+    await client.query(
+      `INSERT INTO orders SELECT (jsonb_populate_record(o, jsonb_build_object('id', gen_random_uuid(), 'number', n::text))).*
+       FROM orders o, generate_series(1, 5000) n WHERE o.id = $1`,
+      [id],
+    )
+    await erase(customer)
+    assert.deepEqual(await rows("SELECT count(*)::int AS n FROM orders WHERE ship_name = 'erased'"), [{ n: 5_001 }])
+  })
+
+  test('does not keep an order whose hold ends from being cancelled', async () => {
+    const customer = someone()
+    const { id } = await service().createOrder(customer, input())
+    await erase(customer)
+    await service().reservationExpired(randomUUID(), id)
+    const [order] = await store.findOrders([id])
+    assert.equal(order?.status, 'CANCELLED')
+    assert.deepEqual(order?.shippingAddress, blank)
+  })
+})
+
+describe('an order that is under way while the account is erased', () => {
+  const refused = { code: 'UNAUTHENTICATED' }
+  const waiting = (n: number) =>
+    waitFor(`${n} transactions that wait`, async () => {
+      const query = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+      return (await rows(query)).length === n
+    })
+  const nothingIsLeft = async () => {
+    assert.deepEqual(await rows('SELECT FROM orders'), [])
+    assert.deepEqual(await rows('SELECT FROM claims'), [])
+    assert.deepEqual(await rows('SELECT FROM outbox'), [])
+  }
+
+  test('is refused when the account was there and its key is not claimed yet', async () => {
+    const customer = someone()
+    const users = { requireUser: () => erase(customer) }
+    await assert.rejects(service({ users }).createOrder(customer, input()), refused)
+    assert.deepEqual(states(), [])
+    await nothingIsLeft()
+  })
+
+  test('is refused when its key is claimed, and what it held is released at once', async () => {
+    const customer = someone()
+    const late: OrdersStore = {
+      ...store,
+      async place(...args) {
+        await erase(customer)
+        return store.place(...args)
+      },
+    }
+    await assert.rejects(service({ store: late }).createOrder(customer, input()), refused)
+    assert.deepEqual(states(), ['released'])
+    await nothingIsLeft()
+  })
+
+  test('releases what may be held when products did not answer', async () => {
+    const customer = someone()
+    const lost: Products = {
+      ...products,
+      async reserve(orderId, items) {
+        await products.reserve(orderId, items)
+        await erase(customer)
+        throw new ServiceError('SUBGRAPH_TIMEOUT', 'late')
+      },
+    }
+    await assert.rejects(service({ products: lost }).createOrder(customer, input()), { code: 'SUBGRAPH_TIMEOUT' })
+    assert.deepEqual(states(), ['released'])
+    await nothingIsLeft()
+  })
+
+  test('is waited for when its key is being claimed, and is blanked or not placed', async () => {
+    const customer = someone()
+    await client.query(`
+      CREATE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NEW; END $$;
+      CREATE TRIGGER pause AFTER INSERT ON claims FOR EACH ROW EXECUTE FUNCTION pause()`)
+    await client.query('SELECT pg_advisory_lock(1)')
+    const outcome = service()
+      .createOrder(customer, input())
+      .catch((error: unknown) => error)
+    await waiting(1)
+    const erasure = erase(customer)
+    try {
+      await waiting(2)
+    } finally {
+      await client.query('SELECT pg_advisory_unlock(1)')
+      await Promise.all([outcome, erasure])
+      await client.query('DROP TRIGGER pause ON claims')
+    }
+    assert.equal((await rows("SELECT FROM orders WHERE ship_name <> 'erased'")).length, 0)
+    assert.equal((await rows('SELECT FROM claims WHERE completed_at IS NULL')).length, 0)
+  })
+
+  test('is waited for when it is being written, and is blanked', async () => {
+    const customer = someone()
+    await client.query('BEGIN')
+    await client.query('LOCK TABLE outbox')
+    const placed = service().createOrder(customer, input())
+    await waiting(1)
+    const erasure = erase(customer)
+    await waiting(2)
+    await client.query('COMMIT')
+    const { id } = await placed
+    await erasure
+    assert.deepEqual((await store.findOrders([id]))[0]?.shippingAddress, blank)
+    assert.deepEqual(states(), ['held'])
+  })
+
+  test('is blanked or not placed, whenever the erasure comes', async () => {
+    /** Places an order, while an erasure begins at one of its steps. */
+    async function attempt(beginsAt: 'account' | 'stock' | 'order'): Promise<unknown> {
+      const customer = someone()
+      let erasure: Promise<void> | undefined
+      const reach = (step: typeof beginsAt) => {
+        if (step === beginsAt) erasure ??= erase(customer)
+      }
+      const racing = service({
+        users: { requireUser: async () => reach('account') },
+        products: {
+          ...products,
+          async reserve(...args) {
+            reach('stock')
+            return products.reserve(...args)
+          },
+        },
+        store: {
+          ...store,
+          async place(...args) {
+            reach('order')
+            return store.place(...args)
+          },
+        },
+      })
+      const placed = await racing.createOrder(customer, input()).then(
+        () => 'placed',
+        (error: unknown) => (error instanceof ServiceError ? error.code : error),
+      )
+      await erasure
+      return placed
+    }
+    const attempts = await Promise.all(
+      Array.from({ length: 20 }, () => (['account', 'stock', 'order'] as const).map(attempt)).flat(),
+    )
+    for (const outcome of attempts) assert.ok(outcome === 'placed' || outcome === 'UNAUTHENTICATED', String(outcome))
+    const placed = attempts.filter((outcome) => outcome === 'placed').length
+    assert.equal((await rows("SELECT FROM orders WHERE ship_name = 'erased'")).length, placed)
+    assert.equal((await rows("SELECT FROM orders WHERE ship_name <> 'erased'")).length, 0)
+    assert.equal((await rows('SELECT FROM claims WHERE completed_at IS NULL')).length, 0)
+    assert.equal(states().filter((state) => state === 'held').length, placed)
+  })
+
+  test('is refused when it is repeated, also with the key of an order that is there', async () => {
+    const customer = someone()
+    const asked = input()
+    await service().createOrder(customer, asked)
+    await erase(customer)
+    await assert.rejects(service().createOrder(customer, asked), refused)
+    assert.equal((await rows('SELECT FROM orders')).length, 1)
+  })
+})

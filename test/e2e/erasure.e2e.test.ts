@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import type { NotificationServiceDefinition } from '#generated/grpc/notifications/v1/NotificationService.ts'
+import { createPeer } from '#platform/grpc/client.ts'
+import { loadService } from '#platform/grpc/service.ts'
+import { createServiceTokens, type PrivateKey } from '#platform/principal.ts'
+import { type ServiceName, serviceNames } from '../../tools/services.ts'
+import { startTestStack, type TestStack } from '../infra/stack.ts'
+import { waitFor } from '../infra/wait.ts'
+
+/** What of a person is kept, and where. */
+
+let stack: TestStack
+before(async () => {
+  stack = await startTestStack()
+})
+after(() => stack.stop())
+
+/** Every row of every table of a service, as text. */
+async function wholeDatabase(service: ServiceName): Promise<string> {
+  const tables = await stack.sql(service, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+  const texts: string[] = []
+  for (const { tablename } of tables) {
+    texts.push(...(await stack.sql(service, `SELECT t::text FROM "${tablename}" t`)).map(({ t }) => t))
+  }
+  return texts.join('\n')
+}
+
+/** Tells of an account as the users service does: through its outbox. */
+async function tell(type: 'user.updated' | 'user.erased', userId: string, sequence: number, data: object = {}) {
+  await stack.sql(
+    'users',
+    'INSERT INTO outbox (event_id, type, topic, key, sequence, time, data) VALUES ($1, $2, $3, $4, $5, now(), $6)',
+    [randomUUID(), type, 'users', userId, sequence, { userId, ...data }],
+  )
+  await stack.sql('users', "SELECT pg_notify('outbox', '')")
+}
+
+test('an account that changes and is erased: notifications forget it, and orders keep what they sold without the address', async () => {
+  const customer = await stack.signUp()
+  const [product = ''] = await stack.addProducts(5)
+  const { data } = await stack.createOrder(customer.token, [{ productId: product, quantity: 1 }], randomUUID(), {
+    name: 'Eve Example',
+    line1: 'Secret Street 1',
+  })
+  const { id } = data.createOrder.order
+  const sentTo = async () => stack.sql('notifications', 'SELECT email FROM contacts WHERE user_id = $1', [customer.id])
+  await waitFor('both notifications, sent', async () => {
+    const query =
+      "SELECT FROM notifications n JOIN deliveries d ON d.notification_id = n.id WHERE user_id = $1 AND status = 'SENT'"
+    return (await stack.sql('notifications', query, [customer.id])).length === 2
+  })
+  const email = `new-${randomUUID()}@example.com`
+  await tell('user.updated', customer.id, 2, { name: 'Eve Example', email, locale: 'en' })
+  await waitFor('the new address', async () => (await sentTo())[0]?.email === email)
+
+  await tell('user.erased', customer.id, 3)
+  for (const service of ['notifications', 'orders'] as const) {
+    await waitFor(`the erasure in ${service}`, async () => (await stack.sql(service, 'SELECT FROM erasures')).length)
+    const kept = await wholeDatabase(service)
+    assert.ok(kept.includes(customer.id))
+    for (const personal of ['Eve', 'Secret Street', customer.email, email])
+      assert.ok(!kept.includes(personal), `${service} keeps ${personal}`)
+  }
+  const order = await stack.graphql(
+    `query ($id: ID!) { order(id: $id) {
+      status total { amount } items { sku quantity } history { to }
+      shippingAddress { name line1 line2 city region postalCode country }
+    } }`,
+    { id },
+    customer.token,
+  )
+  assert.deepEqual(order.errors, [])
+  assert.deepEqual(order.data.order.shippingAddress, {
+    name: 'erased',
+    line1: 'erased',
+    line2: null,
+    city: 'erased',
+    region: null,
+    postalCode: 'erased',
+    country: 'DE',
+  })
+  assert.equal(order.data.order.total.amount, 1_000)
+  assert.deepEqual([order.data.order.items.length, order.data.order.history], [1, [{ to: 'PENDING' }]])
+})
+
+test('a one-time code that users has mailed is in the mail alone: no table of any service and no log holds it', async () => {
+  const peer = createPeer({
+    name: 'notifications',
+    service: loadService<NotificationServiceDefinition>(
+      new URL('../../contracts/notifications.proto', import.meta.url),
+      'notifications.v1.NotificationService',
+    ),
+    addresses: [`127.0.0.1:${stack.ports.notifications.grpc}`],
+    serviceToken: createServiceTokens({ key: stack.secrets.keys.users as PrivateKey }),
+  })
+  const code = 'K7QX3M9T'
+  const email = `${randomUUID()}@example.com`
+  const request = { userId: randomUUID(), email, name: 'Eve', locale: 'en', code, lifetime: 900 }
+  await peer.rpcs.sendCode({ ...request, purpose: 'VERIFY_EMAIL' })
+  await assert.rejects(peer.rpcs.sendCode({ ...request, lifetime: 0 }), { code: 'BAD_USER_INPUT' })
+  peer.close()
+
+  const files = (await readdir(stack.mailFolder)).filter((file) => file.endsWith('.eml'))
+  const mails = await Promise.all(files.map((file) => readFile(join(stack.mailFolder, file), 'utf8')))
+  assert.equal(mails.filter((mail) => mail.includes(code) && mail.includes(`<${email}>`)).length, 1)
+  for (const service of serviceNames) assert.ok(!(await wholeDatabase(service)).includes(code), service)
+  assert.ok(!stack.output.some((line) => line.includes(code) || line.includes(email)))
+})
