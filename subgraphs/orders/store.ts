@@ -40,8 +40,13 @@ export function createOrdersStore(adapter: Database['adapter']) {
   const prisma = new PrismaClient({ adapter, errorFormat: 'minimal' })
 
   return {
-    async findOrders(ids: readonly string[]): Promise<Order[]> {
-      const rows = await prisma.order.findMany({ where: { id: { in: [...ids] } }, include: whole })
+    /**
+     * The orders that exist among the ids, of one customer where one is named. An order of another customer then costs
+     * what one costs that never was, so that the time of an answer does not tell them apart.
+     */
+    async findOrders(ids: readonly string[], customerId?: string): Promise<Order[]> {
+      const where = { id: { in: [...ids] }, ...(customerId && { customerId }) }
+      const rows = await prisma.order.findMany({ where, include: whole })
       return rows.map(toOrder)
     },
 

@@ -5,6 +5,7 @@ import { latency } from './latency.ts'
 import { orderCrash } from './order-crash.ts'
 import { productsDown } from './products-down.ts'
 import { stock } from './stock.ts'
+import { timing } from './timing.ts'
 
 /** Every drill, by the name it is run under. */
 export const drills: Record<string, Drill> = {
@@ -12,6 +13,7 @@ export const drills: Record<string, Drill> = {
   'order-crash': orderCrash,
   'products-down': productsDown,
   latency,
+  timing,
   identity,
   isolation,
 }

@@ -64,6 +64,11 @@ export function maySeeOrdersOf(viewer: { sub: string | null; scopes: readonly st
   return viewer.sub === customerId || viewer.scopes.includes('orders:read')
 }
 
+/** The one customer whose orders a caller may see; undefined for one who may see all, null for one who may see none. */
+export function visibleCustomer(viewer: { sub: string | null; scopes: readonly string[] }): string | undefined | null {
+  return viewer.scopes.includes('orders:read') ? undefined : viewer.sub
+}
+
 /** Refuses a customer whose account is gone. */
 export function accountGone(): ServiceError {
   return new ServiceError('UNAUTHENTICATED', 'The account no longer exists.')
