@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import type { JWK } from 'jose'
 import { createPrincipalSigner, createServiceTokens, type PrivateKey } from '#platform/principal.ts'
+import { testKeys } from '../../platform/test/keys.ts'
 import { serviceNames } from '../../tools/services.ts'
+import { everyRpc } from '../infra/grpc.ts'
 import { startTestStack, type TestStack } from '../infra/stack.ts'
 import type { Drill } from './drill.ts'
 import { forgeTokens } from './forgeries.ts'
@@ -15,7 +17,7 @@ export const identity: Drill = {
   async run({ print }) {
     const stack = await startTestStack()
     try {
-      const attempts = [...(await forgedTokens(stack)), ...(await directCalls(stack))]
+      const attempts = [...(await forgedTokens(stack)), ...(await directCalls(stack)), ...(await directRpcs(stack))]
       for (const { what, run, code } of attempts) {
         const seen = await run()
         print(`  ${seen === code ? 'refused ' : 'ACCEPTED'} ${seen.padEnd(20)} ${what}`)
@@ -104,6 +106,49 @@ async function directCalls(stack: TestStack): Promise<Attempt[]> {
     })),
   )
 }
+
+/** Each RPC of each service, called by somebody who may not. */
+async function directRpcs(stack: TestStack): Promise<Attempt[]> {
+  const { gateway, products: uninvited } = stack.secrets.keys as Record<string, PrivateKey>
+  if (!gateway || !uninvited) throw new Error('The stack has no keys.')
+  const { privateKeys: strangers } = await testKeys('gateway')
+  const longAgo = () => new Date(Date.now() - 600_000)
+  const token = (key: PrivateKey, audience: string, now?: () => Date) =>
+    createServiceTokens({ key, ...(now && { now }) })(audience)
+  return (
+    await Promise.all(
+      everyRpc().map(async (rpc) => {
+        const { service } = rpc
+        const forged = { ...strangers.gateway, kid: gateway.kid }
+        const tokens = {
+          'no service token': undefined,
+          'a service token that is none': 'nonsense',
+          'a service token for another service': await token(gateway, 'somebody else'),
+          'an expired service token': await token(gateway, service, longAgo),
+          "a service token in the gateway's name, signed by a stranger": await token(forged, service),
+          "a user's principal for a service token": await createPrincipalSigner({ key: gateway })(nobody),
+        }
+        const address = `127.0.0.1:${stack.ports[service].grpc}`
+        const attempts = Object.entries(tokens).map(([what, token]) => ({
+          what: `${service}.${rpc.name}, with ${what}`,
+          code: 'UNAUTHENTICATED',
+          run: () => rpc.call(address, token),
+        }))
+        const byUninvited = await token(uninvited, service)
+        return [
+          ...attempts,
+          {
+            what: `${service}.${rpc.name}, by a service that is not on its list`,
+            code: 'PERMISSION_DENIED',
+            run: () => rpc.call(address, byUninvited),
+          },
+        ]
+      }),
+    )
+  ).flat()
+}
+
+const nobody = { sub: null, sid: null, scopes: [], anonymous: true, address: null }
 
 async function codeOf(stack: TestStack, url: string, headers: Record<string, string>): Promise<string> {
   const { status, data, errors } = await stack.post(url, me, { ...headers, 'x-request-id': randomUUID() })
