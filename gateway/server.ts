@@ -78,12 +78,16 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
   })
   await apollo.start()
 
-  async function newContext(principal: Principal, requestId: string, traceparent?: string): Promise<GatewayContext> {
+  async function newContext(
+    principal: Principal,
+    requestId: string,
+    traceparent = continueTrace(undefined),
+  ): Promise<GatewayContext> {
     const principalToken = await signPrincipal?.(principal)
     return {
       principal,
       requestId,
-      traceparent: continueTrace(traceparent),
+      traceparent,
       deadline: Date.now() + requestTimeout,
       ...(principalToken && { principalToken }),
     }
@@ -114,14 +118,12 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
     method: ['GET', 'POST'],
     url: '/graphql',
     async onRequest(request, reply) {
-      const { authorization, traceparent } = request.headers
+      const { authorization, traceparent: sent } = request.headers
+      const traceparent = continueTrace(typeof sent === 'string' ? sent : undefined)
       const requestId = requestIdOf(request)
       reply.header('x-request-id', requestId)
-      const principal = await authenticate(authorization, request.ip)
-      contexts.set(
-        request,
-        await newContext(principal, requestId, typeof traceparent === 'string' ? traceparent : undefined),
-      )
+      const principal = await runWithContext({ traceparent, requestId }, () => authenticate(authorization, request.ip))
+      contexts.set(request, await newContext(principal, requestId, traceparent))
     },
     // After the body is read, since reading it loses the context.
     preHandler: (request, _reply, next) => runWithContext(contextOf(request), next),

@@ -5,7 +5,7 @@ import { stopLeftover } from './infra/postgres.ts'
 import { claimFolder, dataFolder } from './infra/run-file.ts'
 
 /** All that a shop puts into its data folder. What else is there is somebody's own. */
-const ours = ['postgres', 'mail', 'demo.json', 'secrets.json']
+const ours = ['postgres', 'mail', 'audit.log', 'demo.json', 'secrets.json']
 
 try {
   await reset()

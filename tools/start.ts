@@ -80,6 +80,7 @@ async function start(): Promise<void> {
     databases,
     events: KAFKA_BROKERS ? { KAFKA_BROKERS } : { EVENTS_DATABASE_URL: urls.events },
     mailFolder: mail,
+    auditLog: resolve(process.env.AUDIT_LOG || join(dataFolder, 'audit.log')),
     env: process.env,
     onLine: (name, line) => print(name, readable(line)),
     onCrash: (name, how, pause) => print(name, `ended (${how}), starts again in ${pause} ms`),

@@ -48,6 +48,29 @@ describe('callers', () => {
     assert.deepEqual(codesOf(result), ['UNAUTHENTICATED'])
   })
 
+  test('what is refused is in the audit log: who, what, when and from where, and no token', async () => {
+    const before = stack.audited().length
+    await stack.graphql('{ me { id } }', {}, 'a.forged.token')
+    await stack.graphql(
+      'mutation { createOrder(input: { items: [], shippingAddress: { name: "", line1: "", city: "", postalCode: "", country: "" }, idempotencyKey: "k" }) { order { id } } }',
+    )
+    const entries = stack.audited().slice(before)
+    const brief = entries.map(({ service, action, actor, address, detail }) => ({
+      service,
+      action,
+      actor,
+      address,
+      detail,
+    }))
+    const from = { service: 'gateway', actor: null, address: '127.0.0.1' }
+    assert.deepEqual(brief, [
+      { ...from, action: 'token.refused', detail: { reason: 'The access token is not valid.' } },
+      { ...from, action: 'access.refused', detail: { code: 'UNAUTHENTICATED', fields: ['Mutation.createOrder'] } },
+    ])
+    for (const { time, requestId } of entries) assert.ok(time && requestId !== undefined)
+    assert.doesNotMatch(JSON.stringify(entries), /forged/)
+  })
+
   async function expiredToken(): Promise<string> {
     const [{ kid, private_jwk }] = await stack.sql('users', 'SELECT kid, private_jwk FROM signing_keys')
     const now = Math.floor(Date.now() / 1000)

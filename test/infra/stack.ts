@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
@@ -43,6 +43,7 @@ export async function startTestStack({ events = 'PostgreSQL', extra = {} }: Test
         ? { KAFKA_BROKERS: kafkaBrokers() ?? '', KAFKA_PREFIX: `${randomUUID()}.` }
         : { EVENTS_DATABASE_URL: await createTestDatabase() },
     mailFolder: join(folder, 'mail'),
+    auditLog: join(folder, 'audit.log'),
     extra,
     longestPause: 200,
     onLine: (name, line) => {
@@ -96,6 +97,8 @@ export async function startTestStack({ events = 'PostgreSQL', extra = {} }: Test
     databases,
     output,
     mailFolder: join(folder, 'mail'),
+    /** The entries of the audit log so far. */
+    audited: () => readLines(join(folder, 'audit.log')),
     post,
     graphql,
     sql,
@@ -161,6 +164,13 @@ const createOrderMutation = `
       order { id number status total { amount currency } items { sku name quantity unitPrice { amount } lineTotal { amount } } }
     }
   }`
+
+/** The JSON lines of a file that may not be there yet. */
+function readLines(file: string): Record<string, unknown>[] {
+  if (!existsSync(file)) return []
+  const lines = readFileSync(file, 'utf8').split('\n').filter(Boolean)
+  return lines.map((line) => JSON.parse(line))
+}
 
 async function portsOf(): Promise<Ports> {
   const ports = await freePorts(processNames.length * 2)

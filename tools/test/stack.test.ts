@@ -20,6 +20,7 @@ const options = {
   databases: named('postgres://'),
   events: { EVENTS_DATABASE_URL: 'postgres://events' },
   mailFolder: '/mail',
+  auditLog: '/audit.log',
   onLine() {},
   onCrash() {},
 }
