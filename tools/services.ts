@@ -8,7 +8,7 @@ export const services = {
   users: { port: 4001, grpcPort: 50051 },
   products: { port: 4002, grpcPort: 50053 },
   orders: { port: 4003 },
-  notifications: { port: 4005 },
+  notifications: { port: 4005, grpcPort: 50055 },
 } as const satisfies Record<string, { port: number; grpcPort?: number }>
 
 export type ServiceName = keyof typeof services

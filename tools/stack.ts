@@ -110,6 +110,7 @@ export function settingsFor(
     MAIL_DIR: mailFolder,
     USERS_GRPC_URLS: address(ports.users.grpc),
     PRODUCTS_GRPC_URLS: address(ports.products.grpc),
+    NOTIFICATIONS_GRPC_URLS: address(ports.notifications.grpc),
     JWKS_URL: `http://${address(ports.users.http)}/.well-known/jwks.json`,
     ...Object.fromEntries(
       serviceNames.map((service) => [
