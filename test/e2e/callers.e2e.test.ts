@@ -73,17 +73,22 @@ describe('direct calls', () => {
   })
   test('gRPC without a service token: UNAUTHENTICATED; by a service that is not on the list: PERMISSION_DENIED', async () => {
     const calls = [
-      { service: 'users', name: 'UserService', method: 'GetUser' },
-      { service: 'products', name: 'ProductService', method: 'GetProducts' },
-      { service: 'products', name: 'ProductService', method: 'ReserveStock' },
-      { service: 'products', name: 'ProductService', method: 'ReleaseReservation' },
+      { service: 'users', name: 'UserService', method: 'GetUser', stranger: 'products' },
+      { service: 'users', name: 'UserService', method: 'GetUsers', stranger: 'products' },
+      { service: 'users', name: 'UserService', method: 'CreateUser', stranger: 'orders' },
+      { service: 'users', name: 'UserService', method: 'UpdateUser', stranger: 'orders' },
+      { service: 'users', name: 'UserService', method: 'Login', stranger: 'orders' },
+      { service: 'users', name: 'UserService', method: 'ValidateToken', stranger: 'orders' },
+      { service: 'products', name: 'ProductService', method: 'GetProducts', stranger: 'notifications' },
+      { service: 'products', name: 'ProductService', method: 'ReserveStock', stranger: 'notifications' },
+      { service: 'products', name: 'ProductService', method: 'ReleaseReservation', stranger: 'notifications' },
     ] as const
-    const notifications = createServiceTokens({ key: stack.secrets.keys.notifications as PrivateKey })
-    for (const { service, name, method } of calls) {
+    for (const { service, name, method, stranger } of calls) {
+      const token = createServiceTokens({ key: stack.secrets.keys[stranger] as PrivateKey })
       const call = (token?: string) => grpcStatus(service, name, method, token)
       assert.equal(await call(), status.UNAUTHENTICATED)
       assert.equal(await call('nonsense'), status.UNAUTHENTICATED)
-      assert.equal(await call(await notifications(service)), status.PERMISSION_DENIED)
+      assert.equal(await call(await token(service)), status.PERMISSION_DENIED)
     }
   })
 
