@@ -18,10 +18,12 @@ const retryAfter = 5
 export function createCodes({ store, sendCode, inBackground, newCode, codeLifetime, now }: CodesDependencies) {
   /** Whose code it is comes out when the work is done: nobody's, where `find` finds nobody. */
   function mailTo(find: () => Promise<User | undefined>, purpose: CodePurpose): () => Promise<void> {
+    let found: { user: User | undefined } | undefined
     let mail: { user: User; code: string; expiresAt: Date } | undefined
 
     async function issue() {
-      const user = await find()
+      found ??= { user: await find() }
+      const { user } = found
       if (!user) return undefined
       const code = newCode()
       const createdAt = now()

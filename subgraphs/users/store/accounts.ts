@@ -128,7 +128,10 @@ export function accountStore(prisma: PrismaClient) {
 /** Counted under a lock that lasts as long as the transaction, so that the last two cannot go at once. */
 async function otherAdmins(tx: Transaction, id: string): Promise<number> {
   await tx.$executeRaw`SELECT pg_advisory_xact_lock(${adminLock})`
-  return tx.user.count({ where: { roles: { has: 'ADMIN' }, id: { not: id } } })
+  // In the words of the index on administrators.
+  const [others] = await tx.$queryRaw<{ count: number }[]>`
+    SELECT count(*)::int FROM users WHERE 'ADMIN' = ANY (roles) AND id <> ${id}::uuid`
+  return others?.count ?? 0
 }
 
 async function refuseTakenEmail<T>(write: () => Promise<T>): Promise<T> {

@@ -112,7 +112,7 @@ test('the last administrator keeps the role, also when two take it from each oth
   assert.deepEqual(codes.sort(), ['ILLEGAL_TRANSITION', 'taken'])
 })
 
-test('a search among many accounts is served by the indexes of both', async () => {
+test('among many accounts a search, and the administrators, are found by index', async () => {
   await users.sql(
     `INSERT INTO users (id, name, email, locale, password_hash, roles, sequence, created_at)
      SELECT gen_random_uuid(), md5('name ' || n), md5('email ' || n), 'en', '', '{CUSTOMER}', 0, now()
@@ -126,4 +126,8 @@ test('a search among many accounts is served by the indexes of both', async () =
   )
   const text = plan.map((row) => row['QUERY PLAN']).join('\n')
   for (const index of [/users_name_trgm_idx/, /users_email_trgm_idx/]) assert.match(text, index)
+  const admins = await users.sql("EXPLAIN SELECT count(*) FROM users WHERE 'ADMIN' = ANY (roles) AND id <> $1", [
+    randomUUID(),
+  ])
+  assert.match(admins.map((row) => row['QUERY PLAN']).join(), /users_admins_idx/)
 })
