@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -13,10 +14,11 @@ import { codesOf } from './refused.ts'
 /** Accounts and their sessions, through the gateway. */
 
 const password = 'correct horse battery'
+const secret = randomBytes(32).toString('base64url')
 
 let stack: TestStack
 before(async () => {
-  stack = await startTestStack()
+  stack = await startTestStack({ extra: { users: { env: { SIGNING_KEYS_SECRET: secret } } } })
 })
 after(() => stack.stop())
 
@@ -125,10 +127,17 @@ describe('signing keys', () => {
     const before = await keySet()
     assert.deepEqual(before, { kids: [decodeProtectedHeader(token).kid], cacheControl: 'public, max-age=300' })
     const rotate = spawn(process.execPath, [join(root, 'tools/keys.ts'), 'rotate'], {
-      env: { PATH: process.env.PATH, USERS_DATABASE_URL: stack.databases.users, SIGNING_KEY_DELAY: '5' },
+      env: {
+        PATH: process.env.PATH,
+        USERS_DATABASE_URL: stack.databases.users,
+        SIGNING_KEY_DELAY: '5',
+        SIGNING_KEYS_SECRET: secret,
+      },
     })
     const [code] = await once(rotate, 'close')
     assert.equal(code, 0)
+    const kept = await stack.sql('users', 'SELECT jsonb_typeof(private_jwk) AS type FROM signing_keys')
+    assert.deepEqual(kept, [{ type: 'string' }, { type: 'string' }], 'private keys are kept encrypted')
     const { kids } = await waitFor(
       'the new key',
       async () => {
