@@ -37,8 +37,8 @@ export const settings = {
   ...signingKeySettings,
   /** Seconds that a one-time code is good for. Default 900. */
   CODE_LIFETIME: integer(1, 86_400).default(900),
-  /** Passwords that are hashed at once, each of which takes 19 MiB. Default 4. */
-  PASSWORD_HASH_CONCURRENCY: integer(1, 256).default(4),
+  /** Passwords that are hashed at once, each of which takes 19 MiB and one of Node's threads. Default 3. */
+  PASSWORD_HASH_CONCURRENCY: integer(1, 256).default(3),
   /** `host:port` of each instance of notifications. Default `127.0.0.1:50055`. */
   NOTIFICATIONS_GRPC_URLS: addresses.default(['127.0.0.1:50055']),
 }

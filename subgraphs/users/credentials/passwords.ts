@@ -9,7 +9,10 @@ const { memoryCost, timeCost, parallelism } = parameters
 const current = `$argon2id$v=19$m=${memoryCost},t=${timeCost},p=${parallelism}$`
 
 export type PasswordsOptions = {
-  /** Hashes that are computed at once, each of which takes 19 MiB. Default 4. */
+  /**
+   * Hashes that are computed at once, each of which takes 19 MiB. Default 3: of Node's 4 threads one is left for signing and
+   * verifying tokens, which a burst of sign-ins would hold up otherwise.
+   */
   concurrency?: number
   /** Milliseconds that a caller waits for its turn. Default 2000. */
   wait?: number
@@ -19,7 +22,7 @@ export type PasswordsOptions = {
  * Hashes and verifies passwords with Argon2id (RFC 9106), kept in PHC string format. Throws OVERLOADED where more are asked
  * for than there is time for, so that a burst of sign-ins cannot exhaust memory.
  */
-export function createPasswords({ concurrency = 4, wait = 2_000 }: PasswordsOptions = {}) {
+export function createPasswords({ concurrency = 3, wait = 2_000 }: PasswordsOptions = {}) {
   const nobodys = hash('a password that nobody has', parameters)
   const pass = createGate({ size: concurrency, wait })
   return {
