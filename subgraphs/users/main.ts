@@ -17,7 +17,7 @@ import { createSubgraph } from '#platform/subgraph.ts'
 import { readConfig } from './config.ts'
 import { isCommonPassword } from './credentials/common-passwords.ts'
 import { createPasswords } from './credentials/passwords.ts'
-import { createKeyRing, createKeySeal, newSigningKey } from './credentials/signing-keys.ts'
+import { createFirstKey, createKeyRing, createKeySeal } from './credentials/signing-keys.ts'
 import { createTokens, hashRefreshToken } from './credentials/tokens.ts'
 import { codeBytes, writeCode } from './domain/code.ts'
 import { createNotificationsClient, createRpcHandlers } from './grpc.ts'
@@ -55,12 +55,8 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const audit = createAudit({ service: name, file: config.AUDIT_LOG })
   const { seal, open } = createKeySeal(config.SIGNING_KEYS_SECRET)
   const lifetime = config.ACCESS_TOKEN_LIFETIME
-  await store.addSigningKey(async ([known]) => {
-    if (known) return undefined
-    const key = await newSigningKey({ seal, now: now(), delay: 0 })
-    audit({ action: 'signing_key.added', actor: null, target: key.kid, address: null })
-    return key
-  })
+  const onAdded = (kid: string) => audit({ action: 'signing_key.added', actor: null, target: kid, address: null })
+  await store.addSigningKey(createFirstKey({ seal, now, onAdded }))
   const keys = createKeyRing({ load: store.signingKeys, remove: store.removeSigningKeys, open, lifetime, now })
   await keys.refresh()
   const keyRefresh = createLoop({ name: 'signing keys', work: keys.refresh, interval: keyInterval, log })
@@ -83,14 +79,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     store,
     passwords: createPasswords({ concurrency: config.PASSWORD_HASH_CONCURRENCY }),
     isCommonPassword,
-    tokens: createTokens({
-      keys,
-      issuer: config.TOKEN_ISSUER,
-      audience: config.TOKEN_AUDIENCE,
-      lifetime,
-      now,
-      newId,
-    }),
+    tokens: createTokens({ keys, issuer: config.TOKEN_ISSUER, audience: config.TOKEN_AUDIENCE, lifetime, now, newId }),
     hashRefreshToken,
     sendCode: createNotificationsClient(notifications.rpcs).sendCode,
     inBackground: background.add,

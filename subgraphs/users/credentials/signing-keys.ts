@@ -55,6 +55,18 @@ export async function newSigningKey({ seal, now, delay }: { seal: KeySeal['seal'
   } satisfies StoredKey
 }
 
+/** What a start adds: a key that signs at once, where there is none at all. */
+export function createFirstKey({ seal, now, onAdded }: FirstKeyOptions) {
+  return async (known: readonly StoredKey[]): Promise<StoredKey | undefined> => {
+    if (known.length > 0) return undefined
+    const key = await newSigningKey({ seal, now: now(), delay: 0 })
+    onAdded(key.kid)
+    return key
+  }
+}
+
+type FirstKeyOptions = { seal: KeySeal['seal']; now: () => Date; onAdded: (kid: string) => void }
+
 export type KeyState = 'waiting' | 'signing' | 'superseded' | 'gone'
 
 /**

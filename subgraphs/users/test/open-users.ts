@@ -8,7 +8,7 @@ import { createTestDatabase } from '../../../test/infra/parts.ts'
 import { waitFor } from '../../../test/infra/wait.ts'
 import { isCommonPassword } from '../credentials/common-passwords.ts'
 import { createPasswords } from '../credentials/passwords.ts'
-import { createKeyRing, createKeySeal, newSigningKey } from '../credentials/signing-keys.ts'
+import { createFirstKey, createKeyRing, createKeySeal } from '../credentials/signing-keys.ts'
 import { createTokens, hashRefreshToken } from '../credentials/tokens.ts'
 import { type Role, scopesOf } from '../domain/account.ts'
 import { type CodeMail, codeBytes, writeCode } from '../domain/code.ts'
@@ -31,7 +31,7 @@ export async function openUsers(replaced: Partial<UsersDependencies> = {}) {
   const mail: CodeMail[] = []
   const entries: AuditEntry[] = []
   const { seal, open } = createKeySeal(undefined)
-  await store.addSigningKey(() => newSigningKey({ seal, now: clock.time, delay: 0 }))
+  await store.addSigningKey(createFirstKey({ seal, now, onAdded() {} }))
   const keys = createKeyRing({ load: store.signingKeys, remove: store.removeSigningKeys, open, lifetime: 900, now })
   await keys.refresh()
   const background = createBackground({ name: 'test', pauses: [1, 1], log })
