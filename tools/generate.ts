@@ -14,8 +14,8 @@ import { parse } from 'graphql'
 /** GraphQL types whose resolvers start from a row or a domain value rather than from the finished object. */
 const mappers: Record<string, Record<string, string>> = {
   users: {
-    User: '../../subgraphs/users/domain.ts#User as UserModel',
-    AuthPayload: '../../subgraphs/users/domain.ts#SignedIn as SignedInModel',
+    User: '../../subgraphs/users/domain/account.ts#User as UserModel',
+    AuthPayload: '../../subgraphs/users/domain/account.ts#SignedIn as SignedInModel',
   },
   products: {
     Product: '../../subgraphs/products/domain.ts#Product as ProductModel',

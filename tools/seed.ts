@@ -10,7 +10,7 @@ import { processSettings, readEnv } from '#platform/env.ts'
 import { silentLog as log } from '#platform/log.ts'
 import { createProductsStore } from '../subgraphs/products/store.ts'
 import { createPasswords } from '../subgraphs/users/credentials/passwords.ts'
-import type { Role } from '../subgraphs/users/domain.ts'
+import type { Role, User } from '../subgraphs/users/domain/account.ts'
 import { createUsersStore } from '../subgraphs/users/store.ts'
 import { dataFolder } from './infra/run-file.ts'
 import { writePrivately } from './infra/secrets.ts'
@@ -69,7 +69,16 @@ async function seedUsers(url: string): Promise<void> {
   for (const role of missing) {
     const { name, email, password } = accounts[role] as Account
     const now = new Date()
-    const user = { id: randomUUID(), name, email, locale: 'en', roles: [role.toUpperCase() as Role], createdAt: now }
+    const user: User = {
+      id: randomUUID(),
+      name,
+      email,
+      emailVerifiedAt: now,
+      phone: null,
+      locale: 'en',
+      roles: [role.toUpperCase() as Role],
+      createdAt: now,
+    }
     await store.createUser({
       user,
       passwordHash: await passwords.hash(password),

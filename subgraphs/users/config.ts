@@ -2,8 +2,22 @@ import { z } from 'zod'
 import { auditSettings } from '#platform/audit.ts'
 import { busRules, busSettings } from '#platform/bus/open.ts'
 import { databaseSettings, databaseUrl } from '#platform/database/open.ts'
-import { integer, port, processSettings, readEnv } from '#platform/env.ts'
+import { addresses, integer, port, processSettings, readEnv } from '#platform/env.ts'
 import { identityRule, identitySettings } from '#platform/principal.ts'
+
+/** What the tools that work on signing keys read too. */
+export const signingKeySettings = {
+  /** 32 bytes in base64url, by which private signing keys are encrypted in the database. Required in production. */
+  SIGNING_KEYS_SECRET: z
+    .string()
+    .regex(/^[\w-]{43}$/, 'must be 32 bytes in base64url')
+    .transform((text) => Buffer.from(text, 'base64url'))
+    .optional(),
+  /** Seconds that a signing key is published before it signs: more than any verifier keeps a key set. Default 900. */
+  SIGNING_KEY_DELAY: integer(0, 604_800).default(900),
+  /** Seconds that an access token is valid. Default 900. */
+  ACCESS_TOKEN_LIFETIME: integer(1, 86_400).default(900),
+}
 
 export const settings = {
   ...processSettings,
@@ -20,8 +34,20 @@ export const settings = {
   TOKEN_ISSUER: z.string().default('commerce-users'),
   /** `aud` of access tokens. Default `commerce-graph`. */
   TOKEN_AUDIENCE: z.string().default('commerce-graph'),
-  /** Seconds that an access token is valid. Default 900. */
-  ACCESS_TOKEN_LIFETIME: integer(1, 86_400).default(900),
+  ...signingKeySettings,
+  /** Seconds that a one-time code is good for. Default 900. */
+  CODE_LIFETIME: integer(1, 86_400).default(900),
+  /** Passwords that are hashed at once, each of which takes 19 MiB and one of Node's threads. Default 3. */
+  PASSWORD_HASH_CONCURRENCY: integer(1, 256).default(3),
+  /** `host:port` of each instance of notifications. Default `127.0.0.1:50055`. */
+  NOTIFICATIONS_GRPC_URLS: addresses.default(['127.0.0.1:50055']),
 }
 
-export const readConfig = () => readEnv(settings, [busRules, identityRule('users')])
+type Secrecy = { NODE_ENV?: string | undefined; SIGNING_KEYS_SECRET?: Buffer | undefined }
+
+/** Production keeps no private key as it is. */
+export function signingKeyRule({ NODE_ENV, SIGNING_KEYS_SECRET }: Secrecy): string[] {
+  return NODE_ENV === 'production' && !SIGNING_KEYS_SECRET ? ['SIGNING_KEYS_SECRET: is not set'] : []
+}
+
+export const readConfig = () => readEnv(settings, [busRules, identityRule('users'), signingKeyRule])

@@ -1,6 +1,6 @@
 import { createLoader, type Loader } from '#platform/loader.ts'
 import type { Principal } from '#platform/principal.ts'
-import type { User } from './domain.ts'
+import type { User } from './domain/account.ts'
 import type { UsersStore } from './store.ts'
 
 /** What resolvers get, for one request: its caller, and loaders that hold what this caller's request read. */

@@ -1,24 +1,37 @@
-import { randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
+import type { NotificationServiceDefinition } from '#generated/grpc/notifications/v1/NotificationService.ts'
 import type { UserServiceDefinition } from '#generated/grpc/users/v1/UserService.ts'
+import { createAudit } from '#platform/audit.ts'
+import { createBackground } from '#platform/background.ts'
 import { openServiceDatabase } from '#platform/database/open.ts'
 import { openEvents } from '#platform/events.ts'
+import { createPeer } from '#platform/grpc/client.ts'
 import { createGrpcServer } from '#platform/grpc/server.ts'
 import { loadService } from '#platform/grpc/service.ts'
 import { createHealth } from '#platform/health.ts'
 import { run } from '#platform/lifecycle.ts'
+import { createLoop } from '#platform/loop.ts'
 import { createMask } from '#platform/mask.ts'
-import { createPrincipalVerifier, createServiceTokenVerifier } from '#platform/principal.ts'
+import { createPrincipalVerifier, createServiceTokens, createServiceTokenVerifier } from '#platform/principal.ts'
 import { createSubgraph } from '#platform/subgraph.ts'
 import { readConfig } from './config.ts'
+import { isCommonPassword } from './credentials/common-passwords.ts'
 import { createPasswords } from './credentials/passwords.ts'
-import { createTokens, generateSigningKey, hashRefreshToken } from './credentials/tokens.ts'
-import { createRpcHandlers } from './grpc.ts'
+import { createFirstKey, createKeyRing, createKeySeal } from './credentials/signing-keys.ts'
+import { createTokens, hashRefreshToken } from './credentials/tokens.ts'
+import { codeBytes, writeCode } from './domain/code.ts'
+import { createNotificationsClient, createRpcHandlers } from './grpc.ts'
 import { createContext } from './loaders.ts'
 import { createResolvers } from './resolvers.ts'
 import { createUsersService } from './service.ts'
 import { createUsersStore } from './store.ts'
 
 const name = 'users'
+/** Milliseconds between looks for new signing keys, and for what is kept no longer. */
+const keyInterval = 2_000
+const retentionInterval = 3_600_000
+/** Seconds that a key set may be kept: long gone when a new key begins to sign. */
+const longestKeySetAge = 300
 
 await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const now = () => new Date()
@@ -39,15 +52,50 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
 
   const events = await openEvents({ name, url, config, log, lifecycle })
 
-  const tokens = await createTokens({
-    keys: await store.signingKeys(() => generateSigningKey(now())),
-    issuer: config.TOKEN_ISSUER,
-    audience: config.TOKEN_AUDIENCE,
-    lifetime: config.ACCESS_TOKEN_LIFETIME,
+  const audit = createAudit({ service: name, file: config.AUDIT_LOG })
+  const { seal, open } = createKeySeal(config.SIGNING_KEYS_SECRET)
+  const lifetime = config.ACCESS_TOKEN_LIFETIME
+  const onAdded = (kid: string) => audit({ action: 'signing_key.added', actor: null, target: kid, address: null })
+  await store.addSigningKey(createFirstKey({ seal, now, onAdded }))
+  const keys = createKeyRing({ load: store.signingKeys, remove: store.removeSigningKeys, open, lifetime, now })
+  await keys.refresh()
+  const keyRefresh = createLoop({ name: 'signing keys', work: keys.refresh, interval: keyInterval, log })
+  lifecycle.onStop('signing keys', keyRefresh.stop)
+
+  const notifications = createPeer({
+    name: 'notifications',
+    service: loadService<NotificationServiceDefinition>(
+      new URL('../../contracts/notifications.proto', import.meta.url),
+      'notifications.v1.NotificationService',
+    ),
+    addresses: config.NOTIFICATIONS_GRPC_URLS,
+    serviceToken: createServiceTokens({ key: config.SERVICE_PRIVATE_KEY }),
+  })
+  lifecycle.onStop('notifications', notifications.close)
+  const background = createBackground({ name: 'one-time codes', log })
+  lifecycle.onStop('background', background.stop)
+
+  const service = createUsersService({
+    store,
+    passwords: createPasswords({ concurrency: config.PASSWORD_HASH_CONCURRENCY }),
+    isCommonPassword,
+    tokens: createTokens({ keys, issuer: config.TOKEN_ISSUER, audience: config.TOKEN_AUDIENCE, lifetime, now, newId }),
+    hashRefreshToken,
+    sendCode: createNotificationsClient(notifications.rpcs).sendCode,
+    inBackground: background.add,
+    newCode: () => writeCode(randomBytes(codeBytes)),
+    codeLifetime: config.CODE_LIFETIME,
+    audit,
     now,
     newId,
   })
-  const service = createUsersService({ store, passwords: createPasswords(), tokens, hashRefreshToken, now, newId })
+  const retention = createLoop({
+    name: 'session retention',
+    work: () => store.forgetEnded(now()),
+    interval: retentionInterval,
+    log,
+  })
+  lifecycle.onStop('session retention', retention.stop)
 
   const health = createHealth([
     { name: 'database', check: database.check, required: true },
@@ -78,9 +126,14 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     health,
     mask,
   })
-  http.get('/.well-known/jwks.json', (_request, reply) => reply.send(tokens.jwks()))
+  const keySetAge = Math.min(longestKeySetAge, Math.floor(config.SIGNING_KEY_DELAY / 3))
+  http.get('/.well-known/jwks.json', (_request, reply) =>
+    reply.header('cache-control', `public, max-age=${keySetAge}`).send(keys.jwks()),
+  )
   await http.listen({ host: config.HOST, port: config.PORT })
   lifecycle.onStop('http', () => http.close())
 
+  keyRefresh.start()
+  retention.start()
   events.emit()
 })

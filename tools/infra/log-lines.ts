@@ -12,7 +12,7 @@ export function readable(line: string): string {
   )
   const words = [
     String(time).slice(11, 23),
-    level === 'info' ? '' : String(level).toUpperCase(),
+    level === 'info' || level === undefined ? '' : String(level).toUpperCase(),
     msg,
     ...rest,
     describe(error),

@@ -1,14 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from 'jose'
-
-/** A key that signs access tokens. */
-export type SigningKey = { kid: string; publicJwk: JWK; privateJwk: JWK; createdAt: Date }
+import { createLocalJWKSet, errors, jwtVerify, SignJWT } from 'jose'
+import type { KeyRing } from './signing-keys.ts'
 
 export type AccessClaims = { userId: string; sessionId: string; scopes: readonly string[] }
 
 export type TokensOptions = {
-  /** The newest signs, all verify. At least one. */
-  keys: readonly SigningKey[]
+  keys: KeyRing
   issuer: string
   audience: string
   /** Seconds that an access token is valid. */
@@ -18,16 +15,12 @@ export type TokensOptions = {
 }
 
 /** Issues access tokens (RFC 9068) and refresh tokens. */
-export async function createTokens({ keys, issuer, audience, lifetime, now, newId }: TokensOptions) {
-  const [newest] = [...keys].sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime())
-  if (!newest) throw new Error('There is no key to sign access tokens with.')
-  const { kid } = newest
-  const privateKey = await importJWK(newest.privateJwk, 'EdDSA')
-
+export function createTokens({ keys, issuer, audience, lifetime, now, newId }: TokensOptions) {
   return {
     lifetime,
     access({ userId, sessionId, scopes }: AccessClaims): Promise<string> {
       const issuedAt = Math.floor(now().getTime() / 1000)
+      const { kid, key } = keys.signer()
       return new SignJWT({ sid: sessionId, scope: scopes.join(' ') })
         .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid })
         .setIssuer(issuer)
@@ -36,32 +29,35 @@ export async function createTokens({ keys, issuer, audience, lifetime, now, newI
         .setJti(newId())
         .setIssuedAt(issuedAt)
         .setExpirationTime(issuedAt + lifetime)
-        .sign(privateKey)
+        .sign(key)
+    },
+    /** Whose an access token of ours is. Undefined for one that is not valid. */
+    async verify(token: string): Promise<{ userId: string; sessionId: string } | undefined> {
+      try {
+        const { payload } = await jwtVerify<{ sid: string }>(token, createLocalJWKSet(keys.jwks()), {
+          algorithms: ['EdDSA'],
+          typ: 'at+jwt',
+          issuer,
+          audience,
+          currentDate: now(),
+          requiredClaims: ['sub', 'sid', 'exp', 'iat', 'jti'],
+        })
+        return payload.sub ? { userId: payload.sub, sessionId: payload.sid } : undefined
+      } catch (error) {
+        if (error instanceof errors.JOSEError) return undefined
+        throw error
+      }
     },
     /** An opaque token of 256 random bits. Only its hash is kept. */
     refresh(): { token: string; hash: string } {
       const token = randomBytes(32).toString('base64url')
       return { token, hash: hashRefreshToken(token) }
     },
-    /** The public keys, for those who verify. RFC 7517. */
-    jwks: (): { keys: JWK[] } => ({ keys: keys.map(({ publicJwk }) => publicJwk) }),
   }
 }
 
-export type Tokens = Awaited<ReturnType<typeof createTokens>>
+export type Tokens = ReturnType<typeof createTokens>
 
 export function hashRefreshToken(token: string): string {
   return createHash('sha256').update(token).digest('base64url')
-}
-
-export async function generateSigningKey(now: Date): Promise<SigningKey> {
-  const { publicKey, privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true })
-  const kid = randomBytes(8).toString('hex')
-  const about = { kid, alg: 'EdDSA', use: 'sig' }
-  return {
-    kid,
-    publicJwk: { ...(await exportJWK(publicKey)), ...about },
-    privateJwk: { ...(await exportJWK(privateKey)), ...about },
-    createdAt: now,
-  }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { normalizeEmail, normalizePassword, parseRegistration, scopesOf } from '../domain.ts'
+import { changeProfile, normalizeEmail, parseProfileChange, parseRegistration } from '../domain/profile.ts'
 
 const good = { name: 'Eve', email: 'eve@example.com', password: 'correct horse', locale: 'en' }
 const fieldAtFault = (changes: Partial<typeof good>): string | undefined => {
@@ -18,6 +18,7 @@ test('a registration is brought into one form', () => {
     name: 'Zoë',
     email: 'zoë@example.com',
     password: ' p a s s ',
+    phone: null,
     locale: 'zh-CN',
   })
 })
@@ -49,29 +50,29 @@ test('what is no address is refused', () => {
     assert.equal(fieldAtFault({ email }), undefined, email)
 })
 
-test('a password has 8 to 128 characters, counted as people count', () => {
-  for (const password of ['', '1234567', '🐎'.repeat(7), 'x'.repeat(129)])
-    assert.equal(fieldAtFault({ password }), 'password')
-  for (const password of ['12345678', '🐎'.repeat(8), 'x'.repeat(128), ' '.repeat(8)])
-    assert.equal(fieldAtFault({ password }), undefined)
-  assert.equal(normalizePassword('ﬁne'), normalizePassword('fine'))
-})
-
 test('a name is one line, a locale a language tag', () => {
   for (const name of ['', '   ', 'x'.repeat(101), 'a\nb', 'a\u0000b']) assert.equal(fieldAtFault({ name }), 'name')
   for (const locale of ['', 'x', 'not a locale', 'en_US', 'a'.repeat(40)])
     assert.equal(fieldAtFault({ locale }), 'locale', locale)
 })
 
-test('each role has its scopes, without repeats', () => {
-  assert.deepEqual(scopesOf(['CUSTOMER']), [])
-  assert.deepEqual(scopesOf(['SUPPORT', 'CUSTOMER']), ['orders:read', 'users:read'])
-  assert.deepEqual(scopesOf(['MANAGER', 'SUPPORT']), [
-    'catalog:write',
-    'orders:fulfil',
-    'orders:read',
-    'payments:refund',
-    'users:read',
-  ])
-  assert.ok(scopesOf(['ADMIN']).includes('users:write'))
+test('a phone number is E.164, however it is spaced', () => {
+  for (const phone of ['', '030123456', '+0301234567', '+12345', '+1234567890123456', '+49x30123456', '٠+4930123456'])
+    assert.throws(() => parseProfileChange({ phone }), { details: { field: 'phone' } }, phone)
+  for (const phone of ['+4930123456', '+49 30 123-456', '+49 (30) 123.456'])
+    assert.equal(parseProfileChange({ phone }).phone, '+4930123456')
+})
+
+test('what is absent stays, and null takes away only the phone number', () => {
+  assert.deepEqual(parseProfileChange({ name: null, email: null, locale: null }), {})
+  assert.deepEqual(parseProfileChange({ phone: null }), { phone: null })
+})
+
+test('an address that is another one is not proven, one that is written otherwise is the same', () => {
+  const at = new Date(0)
+  const user = { id: 'u', name: 'Eve', email: 'eve@example.com', emailVerifiedAt: at, phone: null, locale: 'en' }
+  const eve = { ...user, roles: ['CUSTOMER'], createdAt: at } as const
+  assert.equal(changeProfile(eve, parseProfileChange({ email: ' EVE@example.com', name: 'Eve' })), undefined)
+  assert.equal(changeProfile(eve, { name: 'Zoë' })?.emailVerifiedAt, at)
+  assert.equal(changeProfile(eve, { email: 'zoe@example.com' })?.emailVerifiedAt, null)
 })

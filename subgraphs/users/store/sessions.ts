@@ -1,0 +1,56 @@
+import type { PrismaClient } from '#generated/prisma/users/client.ts'
+import type { User } from '../domain/account.ts'
+import { userFields } from './rows.ts'
+
+/** What came of a refresh token that was given back: a token that was exchanged before has ended its session. */
+export type Exchange =
+  | { outcome: 'exchanged'; user: User; sessionId: string }
+  | { outcome: 'reused'; userId: string; sessionId: string }
+  | { outcome: 'ended' }
+
+export function sessionStore(prisma: PrismaClient) {
+  return {
+    /**
+     * Marks a refresh token as used and puts the next one in its place. Of two exchanges of one token at once, one wins,
+     * and the other ends the session, as every later one does.
+     */
+    exchangeRefreshToken({ hash, nextHash, at }: { hash: string; nextHash: string; at: Date }): Promise<Exchange> {
+      return prisma.$transaction(async (tx): Promise<Exchange> => {
+        // Locked first: whatever ends the session comes before this exchange or after it.
+        await tx.$queryRaw`
+          SELECT FROM sessions WHERE id = (SELECT session_id FROM refresh_tokens WHERE hash = ${hash}) FOR UPDATE`
+        const token = await tx.refreshToken.findUnique({
+          where: { hash },
+          select: { usedAt: true, session: { select: { id: true, expiresAt: true, user: { select: userFields } } } },
+        })
+        if (!token || token.session.expiresAt <= at) return { outcome: 'ended' }
+        const { id: sessionId, user } = token.session
+        if (token.usedAt) {
+          await tx.session.update({ where: { id: sessionId }, data: { revokedAt: at, expiresAt: at } })
+          return { outcome: 'reused', userId: user.id, sessionId }
+        }
+        await tx.refreshToken.update({ where: { hash }, data: { usedAt: at } })
+        await tx.refreshToken.create({ data: { hash: nextHash, sessionId, createdAt: at } })
+        return { outcome: 'exchanged', user, sessionId }
+      })
+    },
+
+    /** Ends the session of a refresh token. The account's id, or undefined where no session goes on. */
+    async endSession(hash: string, at: Date): Promise<string | undefined> {
+      const [ended] = await prisma.$queryRaw<{ user_id: string }[]>`
+        UPDATE sessions SET revoked_at = ${at}, expires_at = ${at}
+        WHERE id = (SELECT session_id FROM refresh_tokens WHERE hash = ${hash}) AND expires_at > ${at}
+        RETURNING user_id`
+      return ended?.user_id
+    },
+
+    /** The account of a session that goes on. */
+    async userOfSession(id: string, at: Date): Promise<User | undefined> {
+      const session = await prisma.session.findUnique({
+        where: { id, expiresAt: { gt: at } },
+        select: { user: { select: userFields } },
+      })
+      return session?.user
+    },
+  }
+}

@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { nobody, openUsers, password, type Users } from './open-users.ts'
+
+let users: Users
+before(async () => {
+  users = await openUsers()
+})
+after(() => users.close())
+
+const wrongCode = { code: 'INVALID_CREDENTIALS', message: 'The code is wrong or no longer good. Ask for a new one.' }
+
+test('a profile changes in what is given, and tells of it', async () => {
+  const { caller, user } = await users.register()
+  const changed = await users.service.updateProfile(caller, { name: ' Zoë ', phone: '+49 30 123456', locale: 'de-de' })
+  assert.deepEqual(changed, { ...user, name: 'Zoë', phone: '+4930123456', locale: 'de-DE' })
+  assert.deepEqual(await users.service.user(user.id), changed)
+  const [event] = await users.sql("SELECT sequence, data FROM outbox WHERE key = $1 AND type = 'user.updated'", [
+    user.id,
+  ])
+  assert.deepEqual(event, {
+    sequence: 2,
+    data: { userId: user.id, name: 'Zoë', email: user.email, locale: 'de-DE' },
+  })
+  assert.equal((await users.service.updateProfile(caller, { phone: null })).phone, null)
+})
+
+test('a change that changes nothing is not told', async () => {
+  const { caller, user } = await users.register()
+  await users.service.updateProfile(caller, { name: 'Eve', email: user.email.toUpperCase(), locale: 'en' })
+  await users.service.updateProfile(caller, {})
+  assert.deepEqual(
+    (await users.eventsOf(user.id)).map(({ type }) => type),
+    ['user.registered'],
+  )
+})
+
+test('another address needs the password, counts as unverified and gets a code; the old codes are good no longer', async () => {
+  const { caller, user } = await users.register()
+  const old = await users.codeFor(user.email, 'VERIFY_EMAIL')
+  users.service.requestPasswordReset(nobody, user.email)
+  const reset = await users.codeFor(user.email, 'RESET_PASSWORD')
+  await users.service.verifyEmail(caller, old)
+  const email = users.newEmail()
+  await assert.rejects(users.service.updateProfile(caller, { email }), { details: { field: 'currentPassword' } })
+  await assert.rejects(users.service.updateProfile(caller, { email, currentPassword: 'wrong horse' }), {
+    code: 'INVALID_CREDENTIALS',
+  })
+  const changed = await users.service.updateProfile(caller, { email, currentPassword: password })
+  assert.deepEqual([changed.email, changed.emailVerifiedAt], [email, null])
+  await users.login(email)
+  await assert.rejects(users.login(user.email), { code: 'INVALID_CREDENTIALS' })
+  for (const address of [email, user.email]) {
+    const attempt = { email: address, code: reset, newPassword: 'battery staple' }
+    await assert.rejects(users.service.resetPassword(nobody, attempt), wrongCode)
+  }
+  const verified = await users.service.verifyEmail(caller, await users.codeFor(email, 'VERIFY_EMAIL'))
+  assert.ok(verified.emailVerifiedAt)
+})
+
+test('an address that has an account is taken, also by two at once', async () => {
+  const [first, second, third] = [await users.register(), await users.register(), await users.register()]
+  const move = (caller: typeof first.caller, email: string) =>
+    users.service.updateProfile(caller, { email, currentPassword: password })
+  await assert.rejects(move(first.caller, third.user.email.toUpperCase()), { code: 'EMAIL_TAKEN' })
+  const email = users.newEmail()
+  const outcomes = await Promise.allSettled([move(first.caller, email), move(second.caller, email)])
+  const codes = outcomes.map((outcome) => (outcome.status === 'rejected' ? outcome.reason.code : 'moved'))
+  assert.deepEqual(codes.sort(), ['EMAIL_TAKEN', 'moved'])
+})
+
+test('a registration gets a code that proves its address, once', async () => {
+  const { caller, user } = await users.register()
+  assert.equal(user.emailVerifiedAt, null)
+  const code = await users.codeFor(user.email, 'VERIFY_EMAIL')
+  users.entries.length = 0
+  const verified = await users.service.verifyEmail(caller, code)
+  assert.deepEqual(verified, { ...user, emailVerifiedAt: users.clock.time })
+  assert.deepEqual(
+    users.entries.map(({ action, actor }) => ({ action, actor })),
+    [{ action: 'email.verified', actor: user.id }],
+  )
+  await assert.rejects(users.service.verifyEmail(caller, code), wrongCode)
+})
+
+test("a code proves nothing for another's account", async () => {
+  const [eve, mallory] = [await users.register(), await users.register()]
+  const code = await users.codeFor(eve.user.email, 'VERIFY_EMAIL')
+  await assert.rejects(users.service.verifyEmail(mallory.caller, code), wrongCode)
+  await assert.rejects(users.service.verifyEmail(nobody, code), { code: 'UNAUTHENTICATED' })
+  await users.service.verifyEmail(eve.caller, code)
+})
+
+test('a new code takes the place of the old one, for the own address alone, until it is verified', async () => {
+  const { caller, user } = await users.register()
+  const first = await users.codeFor(user.email, 'VERIFY_EMAIL')
+  await assert.rejects(users.service.requestEmailVerification(caller, 'other@example.com'), {
+    code: 'BAD_USER_INPUT',
+    details: { field: 'email' },
+  })
+  await users.service.requestEmailVerification(caller, user.email.toUpperCase())
+  const second = await users.codeFor(user.email, 'VERIFY_EMAIL', 1)
+  await assert.rejects(users.service.verifyEmail(caller, first), wrongCode)
+  await users.service.verifyEmail(caller, second)
+  await assert.rejects(users.service.requestEmailVerification(caller, user.email), { code: 'ILLEGAL_TRANSITION' })
+})
+
+test('a code carries the seconds that are left of it', async () => {
+  const { user } = await users.register()
+  await users.codeFor(user.email, 'VERIFY_EMAIL')
+  assert.equal(users.mail.findLast((sent) => sent.user.email === user.email)?.lifetime, 900)
+})
+
+test('nothing of a profile changes for nobody, or for an account that is gone', async () => {
+  const gone = { ...nobody, sub: crypto.randomUUID() }
+  for (const [caller, code] of [
+    [nobody, 'UNAUTHENTICATED'],
+    [gone, 'NOT_FOUND'],
+  ] as const) {
+    await assert.rejects(users.service.updateProfile(caller, { name: 'Eve' }), { code })
+    await assert.rejects(users.service.eraseAccount(caller, password), { code })
+    await assert.rejects(users.service.requestEmailVerification(caller, 'a@b.de'), { code })
+  }
+})

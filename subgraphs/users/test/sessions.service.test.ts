@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { hash } from '@node-rs/argon2'
+import { createLocalJWKSet, jwtVerify } from 'jose'
+import { hashRefreshToken } from '../credentials/tokens.ts'
+import { nobody, openUsers, password, type Users } from './open-users.ts'
+
+let users: Users
+before(async () => {
+  users = await openUsers()
+})
+after(() => users.close())
+
+const ended = { code: 'UNAUTHENTICATED', message: 'The session has ended. Sign in again.' }
+const wrong = { code: 'INVALID_CREDENTIALS', message: 'The e-mail address or the password is wrong.' }
+const refresh = (token: string) => users.service.refreshSession(nobody, token)
+
+test('an account is created with its event, which holds no secret', async () => {
+  const { user } = await users.register()
+  assert.deepEqual(await users.service.user(user.id), user)
+  const rows = await users.sql('SELECT type, topic, sequence, data FROM outbox WHERE key = $1', [user.id])
+  const data = { userId: user.id, name: 'Eve', email: user.email, locale: 'en' }
+  assert.deepEqual(rows, [{ type: 'user.registered', topic: 'users', sequence: 1, data }])
+})
+
+test('of 20 registrations of one address at once one creates an account and tells of it', async () => {
+  const email = users.newEmail()
+  const outcomes = await Promise.allSettled(Array.from({ length: 20 }, () => users.register(email)))
+  const codes = outcomes.map((outcome) => (outcome.status === 'rejected' ? outcome.reason.code : 'created'))
+  assert.deepEqual(codes.sort(), [...Array(19).fill('EMAIL_TAKEN'), 'created'])
+  const rows = await users.sql(
+    `SELECT (SELECT count(*)::int FROM users WHERE email = $1) AS users, (SELECT count(*)::int FROM outbox WHERE data->>'email' = $1) AS events`,
+    [email],
+  )
+  assert.deepEqual(rows, [{ users: 1, events: 1 }])
+})
+
+test('a sign-in needs the address, in any case, and the password', async () => {
+  const { user } = await users.register()
+  const signedIn = await users.login(` ${user.email.toUpperCase()} `)
+  assert.deepEqual(signedIn.user, user)
+  await assert.rejects(users.login(user.email, 'wrong horse'), wrong)
+  await assert.rejects(users.login('nobody@example.com'), wrong)
+})
+
+test('a sign-in is told, and a refused one is not', async () => {
+  const { user } = await users.register()
+  await users.login(user.email)
+  await assert.rejects(users.login(user.email, 'wrong horse'), wrong)
+  assert.deepEqual(await users.eventsOf(user.id), [
+    { type: 'user.registered', sequence: 1 },
+    { type: 'user.signed_in', sequence: 2 },
+  ])
+})
+
+test('the audit log names the account of a sign-in, and never an e-mail address', async () => {
+  const { user } = await users.register()
+  users.entries.length = 0
+  await users.login(user.email)
+  await assert.rejects(users.login(user.email, 'wrong horse'), wrong)
+  await assert.rejects(users.login('nobody@example.com'), wrong)
+  const { address } = nobody
+  const detail = { code: 'INVALID_CREDENTIALS' }
+  assert.deepEqual(users.entries, [
+    { action: 'session.started', actor: user.id, target: user.id, address },
+    { action: 'session.refused', actor: null, target: user.id, address, detail },
+    { action: 'session.refused', actor: null, address, detail },
+  ])
+})
+
+test('an access token says whose it is, what it may, and until when', async () => {
+  const { user, accessToken, expiresIn } = await users.register()
+  const currentDate = users.clock.time
+  const verified = await jwtVerify(accessToken, createLocalJWKSet(users.keys.jwks()), { currentDate, typ: 'at+jwt' })
+  const { jti, sid, ...claims } = verified.payload
+  const iat = currentDate.getTime() / 1000
+  assert.deepEqual(claims, { sub: user.id, scope: '', iss: 'users', aud: 'graph', iat, exp: iat + 900 })
+  assert.ok(jti && sid)
+  assert.equal(expiresIn, 900)
+})
+
+test('a refresh token is exchanged once; one that comes back ends its session, and the audit log says so', async () => {
+  const first = await users.register()
+  const second = await refresh(first.refreshToken)
+  assert.deepEqual(second.user, first.user)
+  const third = await refresh(second.refreshToken)
+  users.entries.length = 0
+  await assert.rejects(refresh(first.refreshToken), ended)
+  await assert.rejects(refresh(third.refreshToken), ended, 'the session has ended for both')
+  assert.deepEqual(
+    users.entries.map(({ action, target }) => ({ action, target })),
+    [
+      { action: 'session.reuse_detected', target: first.user.id },
+      { action: 'session.refused', target: undefined },
+    ],
+  )
+  await users.login(first.user.email)
+})
+
+test('of several exchanges of one refresh token at once one succeeds, and the session has ended', async () => {
+  const { refreshToken } = await users.register()
+  const outcomes = await Promise.allSettled([1, 2, 3, 4].map(() => refresh(refreshToken)))
+  const won = outcomes.filter((outcome) => outcome.status === 'fulfilled')
+  assert.equal(won.length, 1)
+  await assert.rejects(refresh(won[0]?.value.refreshToken ?? ''), ended)
+})
+
+test('a refresh token that never was, or whose session is too old, is refused', async () => {
+  await assert.rejects(refresh('x'), ended)
+  const { refreshToken } = await users.register()
+  users.later(31 * 86_400)
+  await assert.rejects(refresh(refreshToken), ended)
+})
+
+test('refresh tokens are kept as hashes', async () => {
+  const { refreshToken } = await users.register()
+  const rows = await users.sql('SELECT hash FROM refresh_tokens')
+  assert.ok(rows.every(({ hash }) => hash !== refreshToken))
+  assert.ok(rows.some(({ hash }) => hash === hashRefreshToken(refreshToken)))
+})
+
+test('a logout ends the session of the token and no other; an unknown or ended one is answered the same', async () => {
+  const { user, refreshToken } = await users.register()
+  const other = await users.login(user.email)
+  const exchanged = await refresh(refreshToken)
+  users.entries.length = 0
+  for (const token of [exchanged.refreshToken, exchanged.refreshToken, refreshToken, 'x'])
+    assert.equal(await users.service.logout(nobody, token), undefined)
+  assert.deepEqual(users.entries, [
+    { action: 'session.ended', actor: user.id, target: user.id, address: nobody.address },
+  ])
+  await assert.rejects(refresh(exchanged.refreshToken), ended)
+  await refresh(other.refreshToken)
+})
+
+test('a logout ends the session also by a refresh token that was exchanged', async () => {
+  const { refreshToken } = await users.register()
+  const exchanged = await refresh(refreshToken)
+  await users.service.logout(nobody, refreshToken)
+  await assert.rejects(refresh(exchanged.refreshToken), ended)
+})
+
+test('sessions that were over for 7 days are deleted with their tokens, others are kept', async () => {
+  const { user, refreshToken } = await users.register()
+  const stays = await users.login(user.email)
+  await users.service.logout(nobody, refreshToken)
+  const count = async () =>
+    (await users.sql('SELECT count(*)::int FROM sessions WHERE user_id = $1', [user.id]))[0]?.count
+  users.later(6 * 86_400)
+  await users.store.forgetEnded(users.clock.time)
+  assert.equal(await count(), 2)
+  users.later(2 * 86_400)
+  await users.store.forgetEnded(users.clock.time)
+  assert.equal(await count(), 1)
+  const tokens = await users.sql('SELECT FROM refresh_tokens WHERE hash = $1', [hashRefreshToken(refreshToken)])
+  assert.equal(tokens.length, 0)
+  await refresh(stays.refreshToken)
+})
+
+test('a hash with other parameters is replaced on sign-in, also by several sign-ins at once', async () => {
+  const { user } = await users.register()
+  const outdated = await hash(password, { memoryCost: 8 * 1024, timeCost: 1, parallelism: 1 })
+  await users.sql('UPDATE users SET password_hash = $2 WHERE id = $1', [user.id, outdated])
+  await Promise.all([1, 2, 3].map(() => users.login(user.email)))
+  const [{ password_hash }] = await users.sql('SELECT password_hash FROM users WHERE id = $1', [user.id])
+  assert.match(password_hash, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$/)
+  await users.login(user.email)
+})
+
+test('a token is valid while its session goes on', async () => {
+  const { user, accessToken, refreshToken } = await users.register()
+  assert.deepEqual(await users.service.validateToken(accessToken), user)
+  for (const token of ['', 'x', `${accessToken}x`, refreshToken])
+    await assert.rejects(users.service.validateToken(token), { code: 'UNAUTHENTICATED' })
+  users.later(899)
+  await users.service.validateToken(accessToken)
+  users.later(2)
+  await assert.rejects(users.service.validateToken(accessToken), { code: 'UNAUTHENTICATED' })
+})

@@ -1,0 +1,20 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { databaseVariable } from '../services.ts'
+import { dataFolder, readyShop } from './run-file.ts'
+import type { Secrets } from './secrets.ts'
+
+/** The URL of the users database: the one that its variable names, else that of the running development shop. Throws without. */
+export function usersDatabase(): string {
+  const variable = databaseVariable('users')
+  const named = process.env[variable]
+  if (named) return named
+  const secrets = join(dataFolder, 'secrets.json')
+  if (!existsSync(secrets)) throw new Error(`Name the database: ${variable}. Or start the shop with npm start.`)
+  const { postgres } = readyShop(dataFolder)
+  if (!postgres) throw new Error(`Name the database: ${variable}. The running shop has none of its own.`)
+  const { databases } = JSON.parse(readFileSync(secrets, 'utf8')) as Secrets
+  // The fourth line. https://www.postgresql.org/docs/current/storage-file-layout.html
+  const port = readFileSync(join(postgres, 'postmaster.pid'), 'utf8').split('\n')[3]
+  return `postgres://users:${encodeURIComponent(databases.users ?? '')}@127.0.0.1:${port}/users`
+}
