@@ -19,6 +19,7 @@ export type AuditAction =
   | 'password.changed'
   | 'password.reset_requested'
   | 'password.reset'
+  | 'email.changed'
   | 'email.verified'
   | 'roles.changed'
   | 'signing_key.added'

@@ -100,6 +100,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const health = createHealth([
     { name: 'database', check: database.check, required: true },
     { name: 'events', check: events.check, required: false },
+    { name: 'notifications', check: notifications.check, required: false },
   ])
   await health.start()
   lifecycle.onStop('health', health.stop)

@@ -8,16 +8,22 @@ import { everyRpc } from '../infra/grpc.ts'
 import { startTestStack, type TestStack } from '../infra/stack.ts'
 import type { Drill } from './drill.ts'
 import { forgeTokens } from './forgeries.ts'
+import { takeovers } from './takeovers.ts'
 
 /** An attempt at what is not one's own, and the code it must be refused with. */
-type Attempt = { what: string; run: () => Promise<string>; code: string }
+export type Attempt = { what: string; run: () => Promise<string>; code: string }
 
 export const identity: Drill = {
   summary: 'attempts to be somebody else, each refused with its code',
   async run({ print }) {
     const stack = await startTestStack()
     try {
-      const attempts = [...(await forgedTokens(stack)), ...(await directCalls(stack)), ...(await directRpcs(stack))]
+      const attempts = [
+        ...(await forgedTokens(stack)),
+        ...(await directCalls(stack)),
+        ...(await directRpcs(stack)),
+        ...takeovers(stack),
+      ]
       for (const { what, run, code } of attempts) {
         const seen = await run()
         print(`  ${seen === code ? 'refused ' : 'ACCEPTED'} ${seen.padEnd(20)} ${what}`)

@@ -21,6 +21,9 @@ export type GraphQLResult = {
   errors: { message: string; path?: (string | number)[]; extensions: Record<string, unknown> & { code: string } }[]
 }
 
+/** The password of every customer who signs up. */
+export const customerPassword = 'correct horse battery'
+
 /** A customer who is signed in. */
 export type Account = { id: string; email: string; token: string; refreshToken: string }
 
@@ -81,6 +84,14 @@ export async function startTestStack({ events = 'PostgreSQL', extra = {} }: Test
     return graphql(createOrderMutation, { input: { items, shippingAddress, idempotencyKey } }, token)
   }
 
+  /** Sends one mutation and returns its payload too. */
+  async function mutate(name: string, fields: string, input: object, token?: string) {
+    const type = `${name.charAt(0).toUpperCase()}${name.slice(1)}Input`
+    const query = `mutation ($input: ${type}!) { ${name}(input: $input) { ${fields} } }`
+    const result = await graphql(query, { input }, token)
+    return { ...result, payload: result.data?.[name] }
+  }
+
   const clients = new Map<string, Promise<pg.Client>>()
   /** Looks into a service's database. */
   async function sql(service: ServiceName, query: string, values: unknown[] = []) {
@@ -103,13 +114,14 @@ export async function startTestStack({ events = 'PostgreSQL', extra = {} }: Test
     graphql,
     sql,
     createOrder,
+    mutate,
 
     /** Creates an account. */
     async signUp(): Promise<Account> {
       const email = `${randomUUID()}@example.com`
       const { data } = await graphql(
         'mutation ($input: RegisterInput!) { register(input: $input) { accessToken refreshToken user { id } } }',
-        { input: { name: 'Eve Example', email, password: 'correct horse battery' } },
+        { input: { name: 'Eve Example', email, password: customerPassword } },
       )
       const { accessToken: token, refreshToken, user } = data.register
       return { id: user.id, email, token, refreshToken }

@@ -37,10 +37,13 @@ export function createDirectory({ store, audit, now }: UsersDependencies) {
       return ids.flatMap((id) => found.get(id) ?? [])
     },
 
-    /** The caller's own account, or any with the scope `users:read`. Throws UNAUTHENTICATED, FORBIDDEN or NOT_FOUND. */
+    /**
+     * The caller's own account, or any with the scope `users:read`. Throws UNAUTHENTICATED, and NOT_FOUND for an account that
+     * is not there or another's, in the same words.
+     */
     async userFor(caller: Caller, text: string): Promise<User> {
       requireAccount(caller)
-      if (!maySeeUser(caller, parseId(text) ?? text)) requireScope(caller, 'users:read')
+      if (!maySeeUser(caller, parseId(text) ?? text)) throw notFound('user')
       return user(text)
     },
 

@@ -49,7 +49,10 @@ export function createProfileUseCases(dependencies: UsersDependencies, codes: Co
         }
       })
       if (!user) throw notFound('user')
-      if (movesTo) codes.sendIfPossible(user, 'VERIFY_EMAIL')
+      if (movesTo) {
+        codes.sendIfPossible(user, 'VERIFY_EMAIL')
+        audit({ action: 'email.changed', actor: id, target: id, address: caller.address })
+      }
       return user
     },
 

@@ -27,7 +27,7 @@ test('an account is seen by its owner and with users:read; others learn not even
   assert.deepEqual(await users.service.userFor(caller, user.id.toUpperCase()), user)
   assert.deepEqual(await users.service.userFor(support, user.id), user)
   for (const id of [user.id, randomUUID(), 'x']) {
-    await assert.rejects(users.service.userFor(stranger, id), { code: 'FORBIDDEN' })
+    await assert.rejects(users.service.userFor(stranger, id), { code: 'NOT_FOUND' })
     await assert.rejects(users.service.userFor(nobody, id), { code: 'UNAUTHENTICATED' })
   }
 })
