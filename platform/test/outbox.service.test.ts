@@ -153,7 +153,7 @@ test('the relay survives the loss of its database session', async () => {
   const told: BusEvent[] = []
   relay(async (events) => void told.push(...events))
   await append(1)
-  await waitFor('the first event', () => told.length === 1)
+  await waitFor('the first event', async () => told.length === 1 && (await unsent()) === 0)
   await client.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'orders-outbox'`)
   await append(2)
   await waitFor('the second event', () => told.length === 2)

@@ -4,6 +4,7 @@ import { isolation } from './isolation.ts'
 import { latency } from './latency.ts'
 import { orderCrash } from './order-crash.ts'
 import { productsDown } from './products-down.ts'
+import { rotation } from './rotation.ts'
 import { stock } from './stock.ts'
 import { timing } from './timing.ts'
 
@@ -14,6 +15,7 @@ export const drills: Record<string, Drill> = {
   'products-down': productsDown,
   latency,
   timing,
+  rotation,
   identity,
   isolation,
 }

@@ -8,7 +8,7 @@ import { createPeer } from '#platform/grpc/client.ts'
 import { loadService } from '#platform/grpc/service.ts'
 import { createServiceTokens, type PrivateKey } from '#platform/principal.ts'
 import { type ServiceName, serviceNames } from '../../tools/services.ts'
-import { startTestStack, type TestStack } from '../infra/stack.ts'
+import { customerPassword, startTestStack, type TestStack } from '../infra/stack.ts'
 import { waitFor } from '../infra/wait.ts'
 
 /** What of a person is kept, and where. */
@@ -29,17 +29,7 @@ async function wholeDatabase(service: ServiceName): Promise<string> {
   return texts.join('\n')
 }
 
-/** Tells of an account as the users service does: through its outbox. */
-async function tell(type: 'user.updated' | 'user.erased', userId: string, sequence: number, data: object = {}) {
-  await stack.sql(
-    'users',
-    'INSERT INTO outbox (event_id, type, topic, key, sequence, time, data) VALUES ($1, $2, $3, $4, $5, now(), $6)',
-    [randomUUID(), type, 'users', userId, sequence, { userId, ...data }],
-  )
-  await stack.sql('users', "SELECT pg_notify('outbox', '')")
-}
-
-test('an account that changes and is erased: notifications forget it, and orders keep what they sold without the address', async () => {
+test('an account that changes and is erased: users and notifications forget it, and orders keep what they sold without the address', async () => {
   const customer = await stack.signUp()
   const [product = ''] = await stack.addProducts(5)
   const { data } = await stack.createOrder(customer.token, [{ productId: product, quantity: 1 }], randomUUID(), {
@@ -54,12 +44,20 @@ test('an account that changes and is erased: notifications forget it, and orders
     return (await stack.sql('notifications', query, [customer.id])).length === 2
   })
   const email = `new-${randomUUID()}@example.com`
-  await tell('user.updated', customer.id, 2, { name: 'Eve Example', email, locale: 'en' })
+  const moved = await stack.mutate(
+    'updateProfile',
+    'user { email }',
+    { email, currentPassword: customerPassword },
+    customer.token,
+  )
+  assert.equal(moved.payload.user.email, email)
   await waitFor('the new address', async () => (await sentTo())[0]?.email === email)
 
-  await tell('user.erased', customer.id, 3)
-  for (const service of ['notifications', 'orders'] as const) {
+  const erased = await stack.mutate('eraseAccount', 'erased', { password: customerPassword }, customer.token)
+  assert.deepEqual(erased.payload, { erased: true })
+  for (const service of ['notifications', 'orders'] as const)
     await waitFor(`the erasure in ${service}`, async () => (await stack.sql(service, 'SELECT FROM erasures')).length)
+  for (const service of ['users', 'notifications', 'orders'] as const) {
     const kept = await wholeDatabase(service)
     assert.ok(kept.includes(customer.id))
     for (const personal of ['Eve', 'Secret Street', customer.email, email])
