@@ -96,6 +96,8 @@ export function createGrpcServer({ verifyCaller, verifyPrincipal, mask }: GrpcSe
   }
 }
 
+export type GrpcServer = ReturnType<typeof createGrpcServer>
+
 function text(metadata: Metadata, key: string): string | undefined {
   const [value] = metadata.get(key)
   return typeof value === 'string' ? value : undefined

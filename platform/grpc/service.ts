@@ -18,13 +18,14 @@ export type Rpcs<Definition> = {
     : never
 }
 
-/** Reads a service, such as `users.v1.UserService`, from its proto file. */
-export function loadService<Definition extends ServiceDefinition>(file: URL, name: string): Definition {
+/** Reads a service, such as `users.v1.UserService`, which stands in `contracts/users.proto`. */
+export function loadService<Definition extends ServiceDefinition>(name: string): Definition {
+  const file = new URL(`../../contracts/${name.split('.')[0]}.proto`, import.meta.url)
   // The same options as tools/generate.ts writes the types with.
   const options = { longs: String, enums: String, defaults: true, oneofs: true }
   let found: unknown = loadPackageDefinition(loadSync(fileURLToPath(file), options))
   for (const part of name.split('.')) found = (found as Record<string, unknown> | undefined)?.[part]
   const { service } = (found ?? {}) as { service?: Definition }
-  if (!service) throw new Error(`There is no service ${name} in ${file.href}.`)
+  if (!service) throw new Error(`There is no service ${name} in ${fileURLToPath(file)}.`)
   return service
 }

@@ -26,10 +26,7 @@ import {
 import { testKeys } from './keys.ts'
 
 const { privateKeys, keys } = await testKeys('gateway', 'users', 'orders', 'payments')
-const service = loadService<Pick<UserServiceDefinition, 'GetUser'>>(
-  new URL('../../contracts/users.proto', import.meta.url),
-  'users.v1.UserService',
-)
+const service = loadService<Pick<UserServiceDefinition, 'GetUser'>>('users.v1.UserService')
 const server = createGrpcServer({
   verifyCaller: createServiceTokenVerifier({ keys, audience: 'users' }),
   verifyPrincipal: createPrincipalVerifier({ keys }),

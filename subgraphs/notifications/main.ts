@@ -2,14 +2,11 @@ import { randomUUID } from 'node:crypto'
 import type { NotificationServiceDefinition } from '#generated/grpc/notifications/v1/NotificationService.ts'
 import { openServiceDatabase } from '#platform/database/open.ts'
 import { openEvents } from '#platform/events.ts'
-import { createGrpcServer } from '#platform/grpc/server.ts'
 import { loadService } from '#platform/grpc/service.ts'
-import { createHealth } from '#platform/health.ts'
 import { run } from '#platform/lifecycle.ts'
 import { createLoop } from '#platform/loop.ts'
 import { createMask } from '#platform/mask.ts'
-import { createPrincipalVerifier, createServiceTokenVerifier } from '#platform/principal.ts'
-import { createSubgraph } from '#platform/subgraph.ts'
+import { serve } from '#platform/serve.ts'
 import { createMailFolder } from './channels/mail-folder.ts'
 import { readConfig } from './config.ts'
 import { createEventHandlers } from './events.ts'
@@ -54,40 +51,27 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
 
   const events = await openEvents({ name, url, config, log, lifecycle })
 
-  const health = createHealth([
-    { name: 'database', check: database.check, required: true },
-    { name: 'events', check: events.check, required: false },
-  ])
-  await health.start()
-  lifecycle.onStop('health', health.stop)
-
-  const verifyPrincipal = createPrincipalVerifier({ keys: config.SERVICE_JWKS })
-  const grpc = createGrpcServer({
-    verifyCaller: createServiceTokenVerifier({ keys: config.SERVICE_JWKS, audience: name }),
-    verifyPrincipal,
-    mask,
-  })
-  grpc.add(
-    loadService<NotificationServiceDefinition>(
-      new URL('../../contracts/notifications.proto', import.meta.url),
-      'notifications.v1.NotificationService',
-    ),
-    createRpcHandlers(service),
-  )
-  await grpc.listen(config.HOST, config.GRPC_PORT)
-  lifecycle.onStop('grpc', grpc.close)
-
-  const http = await createSubgraph({
+  await serve({
+    name,
+    config,
+    dependencies: [
+      { name: 'database', check: database.check, required: true },
+      { name: 'events', check: events.check, required: false },
+    ],
     schemaFile: new URL('../../schema/notifications.graphql', import.meta.url),
     resolvers: createResolvers(service),
     createContext: (principal) => createContext(principal, store),
-    verifyPrincipal,
+    grpc: {
+      port: config.GRPC_PORT,
+      add: (server) =>
+        server.add(
+          loadService<NotificationServiceDefinition>('notifications.v1.NotificationService'),
+          createRpcHandlers(service),
+        ),
+    },
     lifecycle,
-    health,
     mask,
   })
-  await http.listen({ host: config.HOST, port: config.PORT })
-  lifecycle.onStop('http', () => http.close())
 
   worker.start()
   events.consume(createEventHandlers(service, worker.wake))

@@ -7,11 +7,10 @@ import { openServiceDatabase } from '#platform/database/open.ts'
 import { openEvents } from '#platform/events.ts'
 import { createPeer } from '#platform/grpc/client.ts'
 import { loadService } from '#platform/grpc/service.ts'
-import { createHealth } from '#platform/health.ts'
 import { run } from '#platform/lifecycle.ts'
 import { createMask } from '#platform/mask.ts'
-import { createPrincipalVerifier, createServiceTokens } from '#platform/principal.ts'
-import { createSubgraph } from '#platform/subgraph.ts'
+import { createServiceTokens } from '#platform/principal.ts'
+import { serve } from '#platform/serve.ts'
 import { readConfig } from './config.ts'
 import { orderNumber } from './domain/order.ts'
 import { createEventHandlers } from './events.ts'
@@ -45,20 +44,14 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const serviceToken = createServiceTokens({ key: config.SERVICE_PRIVATE_KEY })
   const users = createPeer({
     name: 'users',
-    service: loadService<UserServiceDefinition>(
-      new URL('../../contracts/users.proto', import.meta.url),
-      'users.v1.UserService',
-    ),
+    service: loadService<UserServiceDefinition>('users.v1.UserService'),
     addresses: config.USERS_GRPC_URLS,
     serviceToken,
   })
   lifecycle.onStop('users', users.close)
   const products = createPeer({
     name: 'products',
-    service: loadService<ProductServiceDefinition>(
-      new URL('../../contracts/products.proto', import.meta.url),
-      'products.v1.ProductService',
-    ),
+    service: loadService<ProductServiceDefinition>('products.v1.ProductService'),
     addresses: config.PRODUCTS_GRPC_URLS,
     serviceToken,
   })
@@ -77,26 +70,21 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     onUnreleased: (orderId, error) => log.warn('stock stays held until its hold ends', { orderId, error }),
   })
 
-  const health = createHealth([
-    { name: 'database', check: database.check, required: true },
-    { name: 'events', check: events.check, required: false },
-    { name: 'users', check: users.check, required: false },
-    { name: 'products', check: products.check, required: false },
-  ])
-  await health.start()
-  lifecycle.onStop('health', health.stop)
-
-  const http = await createSubgraph({
+  await serve({
+    name,
+    config,
+    dependencies: [
+      { name: 'database', check: database.check, required: true },
+      { name: 'events', check: events.check, required: false },
+      { name: 'users', check: users.check, required: false },
+      { name: 'products', check: products.check, required: false },
+    ],
     schemaFile: new URL('../../schema/orders.graphql', import.meta.url),
     resolvers: createResolvers(service),
     createContext: (principal) => createContext(principal, store),
-    verifyPrincipal: createPrincipalVerifier({ keys: config.SERVICE_JWKS }),
     lifecycle,
-    health,
     mask,
   })
-  await http.listen({ host: config.HOST, port: config.PORT })
-  lifecycle.onStop('http', () => http.close())
 
   events.emit()
   events.consume(createEventHandlers(service))

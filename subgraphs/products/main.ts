@@ -1,14 +1,11 @@
 import type { ProductServiceDefinition } from '#generated/grpc/products/v1/ProductService.ts'
 import { openServiceDatabase } from '#platform/database/open.ts'
 import { openEvents } from '#platform/events.ts'
-import { createGrpcServer } from '#platform/grpc/server.ts'
 import { loadService } from '#platform/grpc/service.ts'
-import { createHealth } from '#platform/health.ts'
 import { run } from '#platform/lifecycle.ts'
 import { createLoop } from '#platform/loop.ts'
 import { createMask } from '#platform/mask.ts'
-import { createPrincipalVerifier, createServiceTokenVerifier } from '#platform/principal.ts'
-import { createSubgraph } from '#platform/subgraph.ts'
+import { serve } from '#platform/serve.ts'
 import { readConfig } from './config.ts'
 import { createRpcHandlers } from './grpc.ts'
 import { createContext } from './loaders.ts'
@@ -44,40 +41,24 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   })
   lifecycle.onStop('sweeper', sweeper.stop)
 
-  const health = createHealth([
-    { name: 'database', check: database.check, required: true },
-    { name: 'events', check: events.check, required: false },
-  ])
-  await health.start()
-  lifecycle.onStop('health', health.stop)
-
-  const verifyPrincipal = createPrincipalVerifier({ keys: config.SERVICE_JWKS })
-  const grpc = createGrpcServer({
-    verifyCaller: createServiceTokenVerifier({ keys: config.SERVICE_JWKS, audience: name }),
-    verifyPrincipal,
-    mask,
-  })
-  grpc.add(
-    loadService<ProductServiceDefinition>(
-      new URL('../../contracts/products.proto', import.meta.url),
-      'products.v1.ProductService',
-    ),
-    createRpcHandlers(service),
-  )
-  await grpc.listen(config.HOST, config.GRPC_PORT)
-  lifecycle.onStop('grpc', grpc.close)
-
-  const http = await createSubgraph({
+  await serve({
+    name,
+    config,
+    dependencies: [
+      { name: 'database', check: database.check, required: true },
+      { name: 'events', check: events.check, required: false },
+    ],
     schemaFile: new URL('../../schema/products.graphql', import.meta.url),
     resolvers: createResolvers(service),
     createContext: (principal) => createContext(principal, store),
-    verifyPrincipal,
+    grpc: {
+      port: config.GRPC_PORT,
+      add: (server) =>
+        server.add(loadService<ProductServiceDefinition>('products.v1.ProductService'), createRpcHandlers(service)),
+    },
     lifecycle,
-    health,
     mask,
   })
-  await http.listen({ host: config.HOST, port: config.PORT })
-  lifecycle.onStop('http', () => http.close())
 
   events.emit()
   sweeper.start()

@@ -6,14 +6,12 @@ import { createBackground } from '#platform/background.ts'
 import { openServiceDatabase } from '#platform/database/open.ts'
 import { openEvents } from '#platform/events.ts'
 import { createPeer } from '#platform/grpc/client.ts'
-import { createGrpcServer } from '#platform/grpc/server.ts'
 import { loadService } from '#platform/grpc/service.ts'
-import { createHealth } from '#platform/health.ts'
 import { run } from '#platform/lifecycle.ts'
 import { createLoop } from '#platform/loop.ts'
 import { createMask } from '#platform/mask.ts'
-import { createPrincipalVerifier, createServiceTokens, createServiceTokenVerifier } from '#platform/principal.ts'
-import { createSubgraph } from '#platform/subgraph.ts'
+import { createServiceTokens } from '#platform/principal.ts'
+import { serve } from '#platform/serve.ts'
 import { readConfig } from './config.ts'
 import { isCommonPassword } from './credentials/common-passwords.ts'
 import { createPasswords } from './credentials/passwords.ts'
@@ -64,10 +62,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
 
   const notifications = createPeer({
     name: 'notifications',
-    service: loadService<NotificationServiceDefinition>(
-      new URL('../../contracts/notifications.proto', import.meta.url),
-      'notifications.v1.NotificationService',
-    ),
+    service: loadService<NotificationServiceDefinition>('notifications.v1.NotificationService'),
     addresses: config.NOTIFICATIONS_GRPC_URLS,
     serviceToken: createServiceTokens({ key: config.SERVICE_PRIVATE_KEY }),
   })
@@ -97,42 +92,30 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   })
   lifecycle.onStop('session retention', retention.stop)
 
-  const health = createHealth([
-    { name: 'database', check: database.check, required: true },
-    { name: 'events', check: events.check, required: false },
-    { name: 'notifications', check: notifications.check, required: false },
-  ])
-  await health.start()
-  lifecycle.onStop('health', health.stop)
-
-  const verifyPrincipal = createPrincipalVerifier({ keys: config.SERVICE_JWKS })
-  const grpc = createGrpcServer({
-    verifyCaller: createServiceTokenVerifier({ keys: config.SERVICE_JWKS, audience: name }),
-    verifyPrincipal,
-    mask,
-  })
-  grpc.add(
-    loadService<UserServiceDefinition>(new URL('../../contracts/users.proto', import.meta.url), 'users.v1.UserService'),
-    createRpcHandlers(service),
-  )
-  await grpc.listen(config.HOST, config.GRPC_PORT)
-  lifecycle.onStop('grpc', grpc.close)
-
-  const http = await createSubgraph({
+  const keySetAge = Math.min(longestKeySetAge, Math.floor(config.SIGNING_KEY_DELAY / 3))
+  await serve({
+    name,
+    config,
+    dependencies: [
+      { name: 'database', check: database.check, required: true },
+      { name: 'events', check: events.check, required: false },
+      { name: 'notifications', check: notifications.check, required: false },
+    ],
     schemaFile: new URL('../../schema/users.graphql', import.meta.url),
     resolvers: createResolvers(service),
     createContext: (principal) => createContext(principal, store),
-    verifyPrincipal,
+    grpc: {
+      port: config.GRPC_PORT,
+      add: (server) =>
+        server.add(loadService<UserServiceDefinition>('users.v1.UserService'), createRpcHandlers(service)),
+    },
+    routes: (app) =>
+      app.get('/.well-known/jwks.json', (_request, reply) =>
+        reply.header('cache-control', `public, max-age=${keySetAge}`).send(keys.jwks()),
+      ),
     lifecycle,
-    health,
     mask,
   })
-  const keySetAge = Math.min(longestKeySetAge, Math.floor(config.SIGNING_KEY_DELAY / 3))
-  http.get('/.well-known/jwks.json', (_request, reply) =>
-    reply.header('cache-control', `public, max-age=${keySetAge}`).send(keys.jwks()),
-  )
-  await http.listen({ host: config.HOST, port: config.PORT })
-  lifecycle.onStop('http', () => http.close())
 
   keyRefresh.start()
   retention.start()

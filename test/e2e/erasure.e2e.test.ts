@@ -88,10 +88,7 @@ test('an account that changes and is erased: users and notifications forget it, 
 test('a one-time code that users has mailed is in the mail alone: no table of any service and no log holds it', async () => {
   const peer = createPeer({
     name: 'notifications',
-    service: loadService<NotificationServiceDefinition>(
-      new URL('../../contracts/notifications.proto', import.meta.url),
-      'notifications.v1.NotificationService',
-    ),
+    service: loadService<NotificationServiceDefinition>('notifications.v1.NotificationService'),
     addresses: [`127.0.0.1:${stack.ports.notifications.grpc}`],
     serviceToken: createServiceTokens({ key: stack.secrets.keys.users as PrivateKey }),
   })

@@ -25,10 +25,7 @@ import * as english from '../templates/english.ts'
 /** SendCode over gRPC, on a real database and a real mail folder. */
 
 const { privateKeys, keys } = await testKeys('users', 'orders')
-const definition = loadService<NotificationServiceDefinition>(
-  new URL('../../../contracts/notifications.proto', import.meta.url),
-  'notifications.v1.NotificationService',
-)
+const definition = loadService<NotificationServiceDefinition>('notifications.v1.NotificationService')
 const code = 'K7QX3M9T'
 const request = {
   userId: randomUUID(),

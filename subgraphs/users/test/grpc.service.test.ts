@@ -20,12 +20,8 @@ import { testKeys } from '../../../platform/test/keys.ts'
 import { createNotificationsClient, createRpcHandlers } from '../grpc.ts'
 import { openUsers, password, type Users } from './open-users.ts'
 
-const proto = (file: string) => new URL(`../../../contracts/${file}.proto`, import.meta.url)
-const userService = loadService<UserServiceDefinition>(proto('users'), 'users.v1.UserService')
-const notificationService = loadService<NotificationServiceDefinition>(
-  proto('notifications'),
-  'notifications.v1.NotificationService',
-)
+const userService = loadService<UserServiceDefinition>('users.v1.UserService')
+const notificationService = loadService<NotificationServiceDefinition>('notifications.v1.NotificationService')
 const { privateKeys, keys } = await testKeys('gateway', 'users', 'orders', 'notifications', 'products')
 const signPrincipal = createPrincipalSigner({ key: privateKeys.gateway })
 const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`

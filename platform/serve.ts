@@ -1,0 +1,46 @@
+import type { FastifyInstance } from 'fastify'
+import type { Parsed, processSettings } from './env.ts'
+import { createGrpcServer, type GrpcServer } from './grpc/server.ts'
+import { createHealth, type Dependency } from './health.ts'
+import type { Lifecycle } from './lifecycle.ts'
+import type { Mask } from './mask.ts'
+import { createPrincipalVerifier, createServiceTokenVerifier, type PublicKeys } from './principal.ts'
+import { createSubgraph, type SubgraphOptions } from './subgraph.ts'
+
+export type ServeOptions<Context extends object> = Pick<
+  SubgraphOptions<Context>,
+  'schemaFile' | 'resolvers' | 'createContext'
+> & {
+  name: string
+  config: Pick<Parsed<typeof processSettings>, 'HOST'> & { PORT: number; SERVICE_JWKS: PublicKeys }
+  /** What the service needs to work, and what it can do without for a while. */
+  dependencies: readonly Dependency[]
+  /** What it does for peers, and where. */
+  grpc?: { port: number; add: (server: GrpcServer) => void }
+  /** What it answers over HTTP besides GraphQL and health. */
+  routes?: (app: FastifyInstance) => void
+  lifecycle: Lifecycle
+  mask: Mask
+}
+
+/** Serves a subgraph to the gateway, to peers and to operators, until the process stops. */
+export async function serve<Context extends object>(options: ServeOptions<Context>): Promise<void> {
+  const { name, config, dependencies, grpc, routes, lifecycle, mask, schemaFile, resolvers, createContext } = options
+  const health = createHealth(dependencies)
+  await health.start()
+  lifecycle.onStop('health', health.stop)
+
+  const verifyPrincipal = createPrincipalVerifier({ keys: config.SERVICE_JWKS })
+  if (grpc) {
+    const verifyCaller = createServiceTokenVerifier({ keys: config.SERVICE_JWKS, audience: name })
+    const server = createGrpcServer({ verifyCaller, verifyPrincipal, mask })
+    grpc.add(server)
+    await server.listen(config.HOST, grpc.port)
+    lifecycle.onStop('grpc', server.close)
+  }
+
+  const app = await createSubgraph({ schemaFile, resolvers, createContext, verifyPrincipal, lifecycle, health, mask })
+  routes?.(app)
+  await app.listen({ host: config.HOST, port: config.PORT })
+  lifecycle.onStop('http', () => app.close())
+}
