@@ -31,8 +31,10 @@ export type AuthorizationOptions = {
   audit: Audit
 }
 
-/** Operations whose protected fields are remembered, and operations without what their callers may not see. */
+/** Operations whose protected fields are remembered. */
 const cacheSize = 1_000
+/** Characters of operations that are kept without what their callers may not see. */
+const cacheCharacters = 4_000_000
 /** Errors about refused fields in one answer. */
 const mostErrors = 100
 
@@ -45,7 +47,7 @@ export function createAuthorization({ policies, unauthorized, audit }: Authoriza
   return function authorize(supergraphSdl: string, schema: GraphQLSchema, execute: Executor): Executor {
     const rules = compileAccessRules(parse(supergraphSdl, { noLocation: true }), schema, policies)
     const protectedFields = new LRUCache<string, Map<string, Rule>>({ max: cacheSize })
-    const filtered = new LRUCache<string, Filtered & { hash: string }>({ max: cacheSize })
+    const filtered = new LRUCache<string, Filtered & { hash: string }>({ maxSize: cacheCharacters })
 
     function protectedFieldsOf({ queryHash, document }: RequestContext): Map<string, Rule> {
       const known = protectedFields.get(queryHash)
@@ -66,13 +68,16 @@ export function createAuthorization({ policies, unauthorized, audit }: Authoriza
       return found
     }
 
-    function withoutRefused({ queryHash, document, operation }: RequestContext, refused: ReadonlySet<string>) {
+    function withoutRefused(
+      { queryHash, document, operation, source = '' }: RequestContext,
+      refused: ReadonlySet<string>,
+    ) {
       const key = [queryHash, operation.name?.value, ...refused].join(' ')
       const known = filtered.get(key)
       if (known) return known
       const made = filterOperation(schema, document, operation, (type, field) => refused.has(`${type}.${field}`))
       const entry = { ...made, hash: createHash('sha256').update(key).digest('hex') }
-      filtered.set(key, entry)
+      filtered.set(key, entry, { size: key.length + source.length })
       return entry
     }
 

@@ -3,16 +3,19 @@ import { type ConstDirectiveNode, type DocumentNode, Kind, parse, print, valueFr
 
 /** A specification that a supergraph schema links to. https://specs.apollo.dev/link/v1.0 */
 export type LinkedFeature = {
-  /** The specification's own name, `requiresScopes`. */
-  readonly name: string
+  /** The specification without its version, `https://specs.apollo.dev/requiresScopes`. */
+  readonly identity: string
   readonly version: string
   readonly purpose: string | undefined
   /** What its directive of the same name is called in this schema, without the `@`. */
   readonly directive: string
 }
 
+/** Where the specifications of Apollo's own directives stand. */
+export const specifications = 'https://specs.apollo.dev'
+
 /** What this gateway enforces of what supergraphs ask for security (gateway/authorization.ts). */
-const enforced = new Set(['authenticated v0.1', 'requiresScopes v0.1', 'policy v0.1'])
+const enforced = new Set(['authenticated', 'requiresScopes', 'policy'].map((name) => `${specifications}/${name} v0.1`))
 
 /** Reads a supergraph schema that @apollo/gateway loads. */
 export async function loadSupergraph(file: string): Promise<string> {
@@ -26,8 +29,8 @@ export async function loadSupergraph(file: string): Promise<string> {
 export function withoutSecurity(sdl: string, file: string): string {
   const document = parse(sdl, { noLocation: true })
   const missing = linkedFeatures(document)
-    .filter(({ purpose, name, version }) => purpose === 'SECURITY' && !enforced.has(`${name} ${version}`))
-    .map(({ name, version }) => `${name} ${version}`)
+    .filter(({ purpose, identity, version }) => purpose === 'SECURITY' && !enforced.has(`${identity} ${version}`))
+    .map(({ identity, version }) => `${identity} ${version}`)
   if (missing.length > 0) {
     throw new Error(
       `The supergraph ${file} asks for security features that this gateway does not enforce: ${missing.join(', ')}`,
@@ -56,13 +59,13 @@ type Import = string | { name: string; as?: string }
 function linkOf(node: ConstDirectiveNode): LinkedFeature | undefined {
   const url = argumentOf(node, 'url')
   // A link is known by its URL, since `@link` itself can be renamed.
-  const [, name, version] = typeof url === 'string' ? (/\/([^/]+)\/(v\d+\.\d+)\/?$/.exec(url) ?? []) : []
-  if (!name || !version) return undefined
+  const [, identity, name, version] = typeof url === 'string' ? (/^(.*\/([^/]+))\/(v\d+\.\d+)\/?$/.exec(url) ?? []) : []
+  if (!identity || !name || !version) return undefined
   const imports = (argumentOf(node, 'import') ?? []) as Import[]
   const renamed = imports.find((entry) => typeof entry !== 'string' && entry.name === `@${name}`)
   const alias = typeof renamed === 'object' ? renamed.as?.replace(/^@/, '') : undefined
   return {
-    name,
+    identity,
     version,
     purpose: argumentOf(node, 'for') as string | undefined,
     directive: alias ?? (argumentOf(node, 'as') as string | undefined) ?? name,

@@ -9,7 +9,7 @@ import {
   valueFromASTUntyped,
 } from 'graphql'
 import type { Principal } from '#platform/principal.ts'
-import { linkedFeatures } from '../supergraph.ts'
+import { linkedFeatures, specifications } from '../supergraph.ts'
 
 /** One thing that a caller must bring. */
 export type Check =
@@ -87,7 +87,7 @@ function declaredRules(supergraph: DocumentNode): Map<string, Rule> {
   const features = linkedFeatures(supergraph)
   const byDirective = new Map(
     Object.entries(readers).flatMap(([feature, read]) => {
-      const linked = features.find(({ name }) => name === feature)
+      const linked = features.find(({ identity }) => identity === `${specifications}/${feature}`)
       return linked ? [[linked.directive, read] as const] : []
     }),
   )

@@ -9,8 +9,19 @@ const schema = (...links: string[]) =>
 test('a supergraph that asks for security that we do not enforce stops the start', () => {
   for (const feature of ['confidential/v0.1', 'requiresScopes/v0.2', 'authenticated/v1.0']) {
     const asking = schema(`@link(url: "https://specs.apollo.dev/${feature}", for: SECURITY)`)
-    assert.throws(() => withoutSecurity(asking, 'file'), new RegExp(`does not enforce: ${feature.replace('/', ' ')}`))
+    assert.throws(
+      () => withoutSecurity(asking, 'file'),
+      new RegExp(`does not enforce: https://specs.apollo.dev/${feature.replace('/', ' ')}`),
+    )
   }
+})
+
+test("a feature is known by whose it is: another's of the same name is not ours", () => {
+  const foreign = schema('@link(url: "https://specs.example.com/authenticated/v0.1", for: SECURITY)')
+  assert.throws(
+    () => withoutSecurity(foreign, 'file'),
+    /does not enforce: https:\/\/specs\.example\.com\/authenticated v0\.1/,
+  )
 })
 
 test('the features that we enforce are no longer marked, all else stays', () => {
