@@ -39,7 +39,8 @@ export function completeData(
   const isRefused = (nodes: readonly FieldNode[]) => nodes.every((node) => removed.has(node))
 
   function completeObject(type: GraphQLObjectType, sets: SelectionSetNode[], data: Data, path: Path): Data | symbol {
-    const completed: Data = {}
+    // Clients choose the names: `__proto__` is one like any other here.
+    const completed: Data = Object.create(null)
     for (const [name, nodes] of collectFields(execution, type, sets)) {
       const field = fieldOf(schema, type, fieldNameOf(nodes))
       const here = [...path, name]
@@ -51,7 +52,7 @@ export function completeData(
         const value = completeValue(field.type, setsOf(nodes), data[name], here)
         if (value === propagated) return propagated
         completed[name] = value
-      } else if (name in data) completed[name] = data[name]
+      } else if (Object.hasOwn(data, name)) completed[name] = data[name]
     }
     return completed
   }

@@ -259,6 +259,33 @@ describe('a caller with what a field asks for sees it', () => {
   }
 })
 
+test('names that objects have a meaning for are names like any other', async () => {
+  for (const name of ['constructor', 'toString', 'hasOwnProperty', 'authorization__typename']) {
+    assert.deepEqual(await ask(anonymous, `{ me { id ${name}: email } }`), {
+      data: { me: { id: '1', [name]: null } },
+      errors: [`UNAUTHENTICATED me.${name}`],
+    })
+    assert.deepEqual((await ask(anonymous, `{ me { ${name}: id email } }`)).data, { me: { [name]: '1', email: null } })
+  }
+  const { data } = await ask(anonymous, '{ me { id __proto__: email } ok: open }')
+  assert.deepEqual([data.me.id, data.ok], ['1', 'o'])
+  assert.doesNotMatch(asked.join(), /email/)
+})
+
+test('of several operations only the one that is run counts', async () => {
+  const query = 'query Open { open } query Closed { me { email } }'
+  const run = async (operationName: string) => {
+    const { body } = await server.executeOperation({ query, operationName }, { contextValue: { principal: anonymous } })
+    assert.ok(body.kind === 'single')
+    return JSON.parse(JSON.stringify(body.singleResult.data))
+  }
+  for (let round = 0; round < 2; round++) {
+    assert.deepEqual(await run('Open'), { open: 'o' })
+    assert.deepEqual(await run('Closed'), { me: null })
+  }
+  assert.doesNotMatch(asked.join(), /email/)
+})
+
 test('when everything is refused no subgraph is called', async () => {
   assert.deepEqual(await ask(anonymous, '{ level me { email friend { email } } }'), {
     data: { level: null, me: null },
