@@ -14,7 +14,15 @@ const page = 'pageInfo { hasNextPage endCursor }'
 
 /** Every query there is, and what it needs to know of the person that it is about. */
 const queries: { query: string; variables?: (about: Person) => object }[] = [
-  { query: '{ me { id name email locale roles createdAt } }' },
+  { query: '{ me { id name email emailVerified phone locale roles createdAt } }' },
+  {
+    query: 'query ($id: ID!) { user(id: $id) { id name email phone orders { edges { node { number } } } } }',
+    variables: ({ account: { id } }) => ({ id }),
+  },
+  {
+    query: 'query ($search: String) { users(search: $search) { edges { node { id name email } } } me { id } }',
+    variables: ({ account: { email } }) => ({ search: email }),
+  },
   { query: `{ me { name orders { edges { cursor node { ${order} } } ${page} } } }` },
   { query: `{ me { orders(first: 1, status: PENDING) { edges { node { ${order} } } } } }` },
   { query: `{ me { email notifications { edges { cursor node { ${notification} } } ${page} } } }` },
@@ -29,6 +37,7 @@ const queries: { query: string; variables?: (about: Person) => object }[] = [
   {
     query: `{ products(first: 2) { edges { cursor node { id sku name price { amount } available category { name } } } ${page} } }`,
   },
+  { query: '{ productBySku(sku: "none") { id } product(id: "none") { id } me { email } }' },
   { query: '{ categories { id name children { id } } me { name } }' },
 ]
 
