@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto'
-import type { ApolloGateway } from '@apollo/gateway'
 import {
+  type DocumentNode,
   GraphQLError,
   type GraphQLSchema,
-  getVariableValues,
   Kind,
   parse,
   TypeInfo,
@@ -13,15 +12,10 @@ import {
 import { LRUCache } from 'lru-cache'
 import { type Audit, actorOf } from '#platform/audit.ts'
 import { httpStatus } from '#platform/http.ts'
-import type { Principal } from '#platform/principal.ts'
 import { completeData, type Path } from './authorization/complete.ts'
 import { type Filtered, filterOperation } from './authorization/filter.ts'
 import { compileAccessRules, meets, type Policies, type Rule } from './authorization/rules.ts'
-
-/** Answers an operation that Apollo Server has validated. */
-export type Executor = Awaited<ReturnType<ApolloGateway['load']>>['executor']
-type RequestContext = Parameters<Executor>[0]
-type Result = Awaited<ReturnType<Executor>>
+import type { Executed, Execution, Executor } from './executor.ts'
 
 export type AuthorizationOptions = {
   /** What the supergraph's `@policy` directives name. */
@@ -31,10 +25,8 @@ export type AuthorizationOptions = {
   audit: Audit
 }
 
-/** Operations whose protected fields are remembered. */
-const cacheSize = 1_000
-/** Characters of operations that are kept without what their callers may not see. */
-const cacheCharacters = 4_000_000
+/** Forms of one document that are remembered, each without what one kind of caller may not see. */
+const mostForms = 16
 /** Errors about refused fields in one answer. */
 const mostErrors = 100
 
@@ -46,11 +38,12 @@ const mostErrors = 100
 export function createAuthorization({ policies, unauthorized, audit }: AuthorizationOptions) {
   return function authorize(supergraphSdl: string, schema: GraphQLSchema, execute: Executor): Executor {
     const rules = compileAccessRules(parse(supergraphSdl, { noLocation: true }), schema, policies)
-    const protectedFields = new LRUCache<string, Map<string, Rule>>({ max: cacheSize })
-    const filtered = new LRUCache<string, Filtered & { hash: string }>({ maxSize: cacheCharacters })
+    // By document and not by its hash, since what is remembered speaks of its nodes, and lives as long.
+    const protectedFields = new WeakMap<DocumentNode, Map<string, Rule>>()
+    const filtered = new WeakMap<DocumentNode, LRUCache<string, Filtered & { hash: string }>>()
 
-    function protectedFieldsOf({ queryHash, document }: RequestContext): Map<string, Rule> {
-      const known = protectedFields.get(queryHash)
+    function protectedFieldsOf({ document }: Execution): Map<string, Rule> {
+      const known = protectedFields.get(document)
       if (known) return known
       const found = new Map<string, Rule>()
       const types = new TypeInfo(schema)
@@ -64,25 +57,24 @@ export function createAuthorization({ policies, unauthorized, audit }: Authoriza
           },
         }),
       )
-      protectedFields.set(queryHash, found)
+      protectedFields.set(document, found)
       return found
     }
 
-    function withoutRefused(
-      { queryHash, document, operation, source = '' }: RequestContext,
-      refused: ReadonlySet<string>,
-    ) {
-      const key = [queryHash, operation.name?.value, ...refused].join(' ')
-      const known = filtered.get(key)
+    function withoutRefused({ hash, document, operation }: Execution, refused: ReadonlySet<string>) {
+      const forms = filtered.get(document) ?? new LRUCache({ max: mostForms })
+      filtered.set(document, forms)
+      const key = [hash, operation.name?.value, ...refused].join(' ')
+      const known = forms.get(key)
       if (known) return known
       const made = filterOperation(schema, document, operation, (type, field) => refused.has(`${type}.${field}`))
       const entry = { ...made, hash: createHash('sha256').update(key).digest('hex') }
-      filtered.set(key, entry, { size: key.length + source.length })
+      forms.set(key, entry)
       return entry
     }
 
     return async function executeAuthorized(request) {
-      const { principal } = request.context as { principal: Principal }
+      const { principal } = request.context
       const refused = new Set(
         [...protectedFieldsOf(request)].flatMap(([field, rule]) => (meets(principal, rule, policies) ? [] : [field])),
       )
@@ -97,7 +89,7 @@ export function createAuthorization({ policies, unauthorized, audit }: Authoriza
         detail: { code, fields: [...new Set(left.removed.values())] },
       })
       const places = new Map<string, Path>()
-      const complete = (data: Result['data']) =>
+      const complete = (data: Executed['data']) =>
         completeData(
           executionOf(schema, request),
           request.operation,
@@ -115,22 +107,20 @@ export function createAuthorization({ policies, unauthorized, audit }: Authoriza
         )
       if (unauthorized === 'reject') {
         complete(null)
-        if (request.response?.http) request.response.http.status = httpStatus[code]
-        return { errors: refusals() }
+        return { errors: refusals(), status: httpStatus[code] }
       }
       const operation = left.document.definitions.find((node) => node.kind === Kind.OPERATION_DEFINITION)
-      const result: Result =
+      const result: Executed =
         left.empty || !operation
           ? { data: {} }
-          : await execute({ ...request, document: left.document, operation, queryHash: left.hash })
+          : await execute({ ...request, document: left.document, operation, hash: left.hash })
       const data = complete(result.data)
       return { ...result, data, errors: [...(result.errors ?? []), ...refusals()] }
     }
   }
 }
 
-function executionOf(schema: GraphQLSchema, { document, operation, request }: RequestContext) {
+function executionOf(schema: GraphQLSchema, { document, coerced }: Execution) {
   const definitions = document.definitions.filter((node) => node.kind === Kind.FRAGMENT_DEFINITION)
-  const { coerced = {} } = getVariableValues(schema, operation.variableDefinitions ?? [], request.variables ?? {})
   return { schema, fragments: new Map(definitions.map((node) => [node.name.value, node])), variables: coerced }
 }

@@ -3,6 +3,11 @@ import { z } from 'zod'
 import { auditSettings } from '#platform/audit.ts'
 import { integer, list, type Parsed, port, processSettings, readEnv, urls } from '#platform/env.ts'
 import { identityRule, identitySettings } from '#platform/principal.ts'
+import { headerSettings } from './http/headers.ts'
+import { limitSettings } from './limits.ts'
+import { persistedSettings } from './persisted.ts'
+
+const onOff = z.enum(['on', 'off'], 'must be on or off')
 
 export const settings = {
   ...processSettings,
@@ -32,6 +37,27 @@ export const settings = {
   NOTIFICATIONS_URLS: urls.optional(),
   /** Origins whose pages may call the gateway. Default: Apollo Sandbox's in development, else none. */
   CORS_ORIGINS: list.optional(),
+  ...headerSettings,
+  ...persistedSettings,
+  /** Pages to explore the graph: Apollo Sandbox at `/graphql`, Altair at `/explorer`. Default: on in development. */
+  EXPLORER: onOff.optional(),
+  /** Whether clients may learn the schema, by introspection and by suggestions in errors. Default: on in development. */
+  INTROSPECTION: onOff.optional(),
+  /** Whether answers are compressed. Default off: a proxy in front does it better. */
+  COMPRESSION: onOff.default('off'),
+  /** How many proxies in front add to `X-Forwarded-For`. Default 0: the header is ignored. */
+  TRUSTED_PROXIES: integer(0, 10).default(0),
+  /** Connections that are open at once, at the most. Default 10000. */
+  MAX_CONNECTIONS: integer(1, 1_000_000).default(10_000),
+  /** `off` lifts the limits on operations below. Refused in production. Default on. */
+  LIMITS: onOff.default('on'),
+  ...limitSettings,
+  /** Units of cost that one operation may be estimated at. Default 5000. */
+  MAX_COST: integer(1).default(5_000),
+  /** Errors that are reported for one document, or for its variables. Default 10. */
+  MAX_VALIDATION_ERRORS: integer(1, 1_000).default(10),
+  /** Operations in one request. Default 10. */
+  BATCH_LIMIT: integer(1, 1_000).default(10),
   /** Bytes of a request's body, at the most. Default 262144. */
   BODY_LIMIT: integer(1_024, 16 * 1024 * 1024).default(256 * 1024),
   /** Milliseconds until a request is answered with what there is. Default 10000. */
@@ -47,4 +73,8 @@ function authenticationRule({ NODE_ENV, JWKS_URL, AUTH }: Partial<GatewayConfig>
   return ['JWKS_URL: is not set, and production needs it, or AUTH=none']
 }
 
-export const readConfig = () => readEnv(settings, [authenticationRule, identityRule('gateway')])
+function limitsRule({ NODE_ENV, LIMITS }: Partial<GatewayConfig>): string[] {
+  return NODE_ENV === 'production' && LIMITS === 'off' ? ['LIMITS: production does not start without limits'] : []
+}
+
+export const readConfig = () => readEnv(settings, [authenticationRule, limitsRule, identityRule('gateway')])

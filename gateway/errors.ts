@@ -2,8 +2,37 @@ import { randomUUID } from 'node:crypto'
 import { unwrapResolverError } from '@apollo/server/errors'
 import type { GraphQLFormattedError } from 'graphql'
 import { type ErrorDetails, isErrorCode, ServiceError } from '#platform/errors.ts'
-import { graphqlError } from '#platform/http.ts'
+import { graphqlError, httpStatus } from '#platform/http.ts'
 import type { Log } from '#platform/log.ts'
+
+/** A request or an operation that is refused as a whole. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal'
+  readonly errors: readonly GraphQLFormattedError[]
+  /** Of HTTP. */
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+
+  constructor(
+    errors: readonly GraphQLFormattedError[],
+    status: number,
+    headers: Readonly<Record<string, string>> = {},
+  ) {
+    super(errors[0]?.message)
+    this.errors = errors
+    this.status = status
+    this.headers = headers
+  }
+}
+
+/** A refusal for one reason. */
+export function refusalOf(
+  error: ServiceError,
+  status = httpStatus[error.code],
+  headers?: Record<string, string>,
+): Refusal {
+  return new Refusal([graphqlError(error)], status, headers)
+}
 
 /** What a code may carry. Anything else that an error holds stays inside. */
 const details: readonly (keyof ErrorDetails)[] = ['field', 'items', 'subgraph', 'retryAfter', 'errorId']

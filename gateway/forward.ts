@@ -21,6 +21,8 @@ export type FetchContext = {
   readonly deadline: number
   /** The signed principal. Absent when the gateway has no key. */
   readonly principalToken?: string
+  /** What of the client's headers goes along. */
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 export type ForwarderOptions = {
@@ -113,8 +115,12 @@ export function createForwarder({ name, urls, timeout, log }: ForwarderOptions) 
 
 export type Forwarder = ReturnType<typeof createForwarder>
 
-function headersOf({ requestId, traceparent, principalToken }: FetchContext, time: number): Record<string, string> {
+function headersOf(
+  { requestId, traceparent, principalToken, headers }: FetchContext,
+  time: number,
+): Record<string, string> {
   return {
+    ...headers,
     'content-type': 'application/json',
     accept: 'application/json',
     'x-request-id': requestId,

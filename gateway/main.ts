@@ -5,6 +5,11 @@ import { createPrincipalSigner } from '#platform/principal.ts'
 import { createAuthenticator } from './auth.ts'
 import { createAuthorization } from './authorization.ts'
 import { readConfig } from './config.ts'
+import { createErrorFormatter } from './errors.ts'
+import { openGraph } from './graph.ts'
+import { createOperations } from './operations.ts'
+import { createPersisted, createTextStore, readRecorded } from './persisted.ts'
+import { createPipeline } from './pipeline.ts'
 import { policies } from './policies.ts'
 import { createGateway } from './server.ts'
 import { loadSupergraph } from './supergraph.ts'
@@ -14,6 +19,7 @@ const sandboxOrigin = 'https://studio.apollographql.com'
 
 await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const development = config.NODE_ENV !== 'production'
+  const inDevelopment = (choice: 'on' | 'off' | undefined) => (choice ? choice === 'on' : development)
   const urls: Record<string, readonly string[] | undefined> = {
     users: config.USERS_URLS,
     products: config.PRODUCTS_URLS,
@@ -22,8 +28,43 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   }
 
   const audit = createAudit({ service: name, file: config.AUDIT_LOG })
+  const mask = createMask({ service: name, log })
+  const supergraphSdl = await loadSupergraph(config.SUPERGRAPH_FILE)
+  const graph = await openGraph({
+    supergraphSdl,
+    urlsOf: (subgraph) => urls[subgraph],
+    subgraphTimeout: config.SUBGRAPH_TIMEOUT,
+    log,
+  })
+  lifecycle.onStop('graph', graph.close)
+  const authorize = createAuthorization({ policies, unauthorized: config.UNAUTHORIZED_FIELDS, audit })
+  const limited = config.LIMITS === 'on'
+
+  const answer = createPipeline({
+    schema: graph.schema,
+    persisted: createPersisted({
+      mode: config.OPERATIONS,
+      recorded: await readRecorded(config.OPERATIONS_FOLDER),
+      store: config.PERSISTED_QUERIES === 'on' ? createTextStore() : undefined,
+      log,
+    }),
+    operations: createOperations({
+      schema: graph.schema,
+      limits: limited ? config : undefined,
+      introspection: inDevelopment(config.INTROSPECTION),
+      mostErrors: config.MAX_VALIDATION_ERRORS,
+      estimatorOf: () => () => 1,
+    }),
+    execute: authorize(supergraphSdl, graph.schema, graph.execute),
+    actualCost: () => 1,
+    maxCost: limited ? config.MAX_COST : undefined,
+    mostErrors: config.MAX_VALIDATION_ERRORS,
+    charge: async () => ({}),
+    formatError: createErrorFormatter({ log }),
+    mask,
+  })
   const http = await createGateway({
-    supergraphSdl: await loadSupergraph(config.SUPERGRAPH_FILE),
+    answer,
     authenticate: createAuthenticator({
       jwksUrl: config.JWKS_URL,
       issuer: config.TOKEN_ISSUER,
@@ -32,16 +73,20 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
       onRefused: (address, reason) => audit({ action: 'token.refused', actor: null, address, detail: { reason } }),
     }),
     signPrincipal: config.SERVICE_PRIVATE_KEY && createPrincipalSigner({ key: config.SERVICE_PRIVATE_KEY }),
-    authorize: createAuthorization({ policies, unauthorized: config.UNAUTHORIZED_FIELDS, audit }),
-    urlsOf: (subgraph) => urls[subgraph],
-    sandbox: development,
+    forwarders: graph.forwarders,
+    dependencies: [],
+    explorer: inDevelopment(config.EXPLORER),
     origins: config.CORS_ORIGINS ?? (development ? [sandboxOrigin] : []),
+    compression: config.COMPRESSION === 'on',
+    forwardHeaders: config.FORWARD_HEADERS,
+    batchLimit: config.BATCH_LIMIT,
+    hstsMaxAge: config.HSTS_MAX_AGE ?? (development ? 0 : 31_536_000),
     requestTimeout: config.REQUEST_TIMEOUT,
-    subgraphTimeout: config.SUBGRAPH_TIMEOUT,
     bodyLimit: config.BODY_LIMIT,
+    trustedProxies: config.TRUSTED_PROXIES,
+    maxConnections: config.MAX_CONNECTIONS,
     lifecycle,
-    mask: createMask({ service: name, log }),
-    log,
+    mask,
   })
   await http.listen({ host: config.HOST, port: config.PORT })
   lifecycle.onStop('http', () => http.close())

@@ -14,6 +14,8 @@ export const httpStatus: Record<ErrorCode, number> = {
   OPERATION_RESOLUTION_FAILURE: 400,
   PERSISTED_QUERY_NOT_FOUND: 400,
   PERSISTED_QUERY_NOT_SUPPORTED: 400,
+  QUERY_NOT_IN_SAFELIST: 403,
+  OPERATION_TOO_COMPLEX: 400,
   PAYLOAD_TOO_LARGE: 413,
   UNAUTHENTICATED: 401,
   FORBIDDEN: 403,
@@ -44,8 +46,14 @@ export type HttpOptions = {
   bodyLimit: number
   /** Milliseconds that a client may take to send a request, headers and body. Default 15000. */
   receiveTimeout?: number
+  /** How many proxies in front add to `X-Forwarded-For`. Default 0: the header is ignored. */
+  trustedProxies?: number
+  /** Connections that are open at once, at the most. Default: any. */
+  maxConnections?: number
 }
 
+/** Milliseconds after which a connection on which nothing moves is closed: a client that is gone, or does not read. */
+const idleTimeout = 30_000
 /** Milliseconds between looks for clients that take too long. */
 const receiveCheckInterval = 1_000
 
@@ -59,6 +67,8 @@ export function createHttpServer({
   mask,
   bodyLimit,
   receiveTimeout = 15_000,
+  trustedProxies = 0,
+  maxConnections,
 }: HttpOptions): FastifyInstance {
   const answerError = (error: FastifyError, reply: FastifyReply) => {
     const { refusal, status } = refusalOf(error, mask)
@@ -68,12 +78,15 @@ export function createHttpServer({
   const app = Fastify({
     logger: false,
     bodyLimit,
+    trustProxy: (_address, hop) => hop < trustedProxies,
     requestTimeout: receiveTimeout,
+    connectionTimeout: idleTimeout,
     http: { headersTimeout: receiveTimeout, connectionsCheckingInterval: receiveCheckInterval },
     forceCloseConnections: 'idle',
     frameworkErrors: (error, _request, reply) => void answerError(error, reply),
     clientErrorHandler: refuseConnection,
   })
+  if (maxConnections !== undefined) app.server.maxConnections = maxConnections
   app.setErrorHandler<FastifyError>((error, _request, reply) => answerError(error, reply))
   app.setNotFoundHandler((_request, reply) => {
     return reply.code(404).send({ errors: [graphqlError(new ServiceError('NOT_FOUND', 'There is no such path.'))] })

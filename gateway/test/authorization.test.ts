@@ -2,14 +2,13 @@ import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { composeServices } from '@apollo/composition'
 import { ApolloGateway } from '@apollo/gateway'
-import { ApolloServer } from '@apollo/server'
 import { buildSubgraphSchema } from '@apollo/subgraph'
-import { execute, type GraphQLFormattedError, parse } from 'graphql'
+import { execute as executeSchema, type GraphQLError, getVariableValues, Kind, parse, validate } from 'graphql'
 import type { AuditEntry } from '#platform/audit.ts'
 import type { Principal } from '#platform/principal.ts'
 import type { Policies } from '../authorization/rules.ts'
 import { createAuthorization } from '../authorization.ts'
-import { withAuthorization } from '../server.ts'
+import { executorOf } from '../executor.ts'
 import { withoutSecurity } from '../supergraph.ts'
 
 const typeDefs = parse(`
@@ -64,7 +63,7 @@ const asked: string[] = []
 const audited: AuditEntry[] = []
 const audit = (entry: AuditEntry) => void audited.push(entry)
 
-function serverOf(unauthorized: 'null' | 'reject') {
+async function serverOf(unauthorized: 'null' | 'reject') {
   const { supergraphSdl = '', errors } = composeServices([{ name: 'things', url: 'http://things', typeDefs }])
   assert.equal(errors, undefined)
   const sdl = withoutSecurity(supergraphSdl, 'test')
@@ -74,23 +73,35 @@ function serverOf(unauthorized: 'null' | 'reject') {
     buildService: () => ({
       async process({ request }) {
         asked.push(request.query ?? '')
-        const result = await execute({ schema, document: parse(request.query ?? ''), rootValue: data })
+        const result = await executeSchema({ schema, document: parse(request.query ?? ''), rootValue: data })
         return result as { data: Record<string, unknown> }
       },
     }),
   })
   const authorize = createAuthorization({ policies, unauthorized, audit })
-  return new ApolloServer<{ principal: Principal }>({
-    gateway: withAuthorization(gateway, (api, executor) => authorize(sdl, api, executor)),
-    logger: { debug() {}, info() {}, warn() {}, error() {} },
-  })
+  const { schema: api, executor } = await gateway.load({ apollo: {} })
+  const execute = authorize(sdl, api, executorOf(executor))
+  return {
+    stop: () => gateway.stop(),
+    async ask(principal: Principal, query: string, variables: Record<string, unknown> = {}, operationName?: string) {
+      const document = parse(query, { noLocation: true })
+      assert.deepEqual(validate(api, document), [])
+      const operations = document.definitions.filter((node) => node.kind === Kind.OPERATION_DEFINITION)
+      const operation = operations.find(({ name }) => operationName === undefined || name?.value === operationName)
+      assert.ok(operation)
+      const { coerced } = getVariableValues(api, operation.variableDefinitions ?? [], variables)
+      assert.ok(coerced)
+      const context = { principal, requestId: 'r', traceparent: '', deadline: Number.POSITIVE_INFINITY }
+      return execute({ document, hash: query, operation, variables, coerced, context })
+    },
+  }
 }
 
-const server = serverOf('null')
-const rejecting = serverOf('reject')
+let server: Awaited<ReturnType<typeof serverOf>>
+let rejecting: Awaited<ReturnType<typeof serverOf>>
 before(async () => {
-  await server.start()
-  await rejecting.start()
+  server = await serverOf('null')
+  rejecting = await serverOf('reject')
 })
 after(async () => {
   await server.stop()
@@ -102,13 +113,11 @@ beforeEach(() => {
 })
 
 async function ask(principal: Principal, query: string, variables: Record<string, unknown> = {}, on = server) {
-  const { body } = await on.executeOperation({ query, variables }, { contextValue: { principal } })
-  assert.ok(body.kind === 'single')
-  const { data, errors = [] } = body.singleResult
+  const { data, errors = [] } = await on.ask(principal, query, variables)
   return { data: data && JSON.parse(JSON.stringify(data)), errors: errors.map(brief) }
 }
 
-function brief({ path, extensions }: GraphQLFormattedError): string {
+function brief({ path, extensions }: GraphQLError): string {
   return `${extensions?.code} ${path?.join('.')}`
 }
 
@@ -275,9 +284,8 @@ test('names that objects have a meaning for are names like any other', async () 
 test('of several operations only the one that is run counts', async () => {
   const query = 'query Open { open } query Closed { me { email } }'
   const run = async (operationName: string) => {
-    const { body } = await server.executeOperation({ query, operationName }, { contextValue: { principal: anonymous } })
-    assert.ok(body.kind === 'single')
-    return JSON.parse(JSON.stringify(body.singleResult.data))
+    const { data } = await server.ask(anonymous, query, {}, operationName)
+    return JSON.parse(JSON.stringify(data))
   }
   for (let round = 0; round < 2; round++) {
     assert.deepEqual(await run('Open'), { open: 'o' })

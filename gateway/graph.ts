@@ -1,0 +1,41 @@
+import { ApolloGateway } from '@apollo/gateway'
+import type { GraphQLSchema } from 'graphql'
+import type { Log } from '#platform/log.ts'
+import { type Executor, executorOf } from './executor.ts'
+import { createForwarder, type Forwarder } from './forward.ts'
+
+export type GraphOptions = {
+  supergraphSdl: string
+  /** URLs of a subgraph's instances, where they are not the one in the supergraph schema. */
+  urlsOf: (subgraph: string) => readonly string[] | undefined
+  /** Milliseconds that one fetch from one subgraph may take. */
+  subgraphTimeout: number
+  log: Log
+}
+
+/** Query plans that the planner weighs for one operation, so that none keeps it busy for long. Apollo's default is 10000. */
+const mostPlans = 1_000
+
+/** What a supergraph schema gives to execute with: the schema that clients see, and an executor over its subgraphs. */
+export async function openGraph({ supergraphSdl, urlsOf, subgraphTimeout, log }: GraphOptions) {
+  const forwarders: Forwarder[] = []
+  const gateway = new ApolloGateway({
+    supergraphSdl,
+    queryPlannerConfig: { debug: { maxEvaluatedPlans: mostPlans } },
+    buildService({ name, url = '' }) {
+      const forwarder = createForwarder({ name, urls: urlsOf(name) ?? [url], timeout: subgraphTimeout, log })
+      forwarders.push(forwarder)
+      return forwarder.dataSource
+    },
+  })
+  const { schema, executor } = await gateway.load({ apollo: {} })
+  return {
+    schema: schema as GraphQLSchema,
+    execute: executorOf(executor) satisfies Executor,
+    forwarders: forwarders as readonly Forwarder[],
+    async close(): Promise<void> {
+      await gateway.stop()
+      await Promise.all(forwarders.map(({ close }) => close()))
+    },
+  }
+}

@@ -1,0 +1,158 @@
+import { METHODS } from 'node:http'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { runWithContext } from '#platform/context.ts'
+import { ServiceError } from '#platform/errors.ts'
+import { Refusal, refusalOf } from '../errors.ts'
+import type { GatewayContext } from '../executor.ts'
+import type { Answer, Call } from '../pipeline.ts'
+import { readJson } from './json.ts'
+import { preferredType } from './media-types.ts'
+import { sandboxPage, sandboxPolicy } from './pages.ts'
+import { type ParsedRequest, paramsOfBody, paramsOfQuery } from './params.ts'
+
+export type GraphqlRouteOptions = {
+  /** Who calls, and what goes along. Throws for a caller who is not let in. */
+  admit: (request: FastifyRequest, reply: FastifyReply) => Promise<GatewayContext>
+  answer: (request: ParsedRequest, call: Call) => Promise<Answer>
+  /** Operations in one request, at the most. */
+  batchLimit: number
+  /** Apollo Sandbox for browsers. */
+  sandbox: boolean
+}
+
+const path = '/graphql'
+const allowed = 'GET, POST, OPTIONS'
+/** Headers that no page of another origin can send without asking first. */
+const preflightHeaders = ['apollo-require-preflight', 'x-apollo-operation-name']
+
+/** GraphQL over HTTP. https://graphql.github.io/graphql-over-http/draft/ */
+export async function serveGraphql(app: FastifyInstance, options: GraphqlRouteOptions): Promise<void> {
+  const { admit, answer, batchLimit, sandbox } = options
+  const contexts = new WeakMap<FastifyRequest, GatewayContext>()
+  const contextOf = (request: FastifyRequest): GatewayContext => {
+    const context = contexts.get(request)
+    if (!context) throw new Error('The request was not admitted.')
+    return context
+  }
+
+  async function admitted(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    contexts.set(request, await admit(request, reply))
+  }
+  /** After the body is read, since reading it loses the context. */
+  const inContext = (request: FastifyRequest, _reply: FastifyReply, next: () => void) =>
+    runWithContext(contextOf(request), next)
+
+  async function respond(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    parse: () => ParsedRequest,
+  ): Promise<FastifyReply> {
+    const call = {
+      context: contextOf(request),
+      safe: request.method === 'GET',
+      reportCost: request.headers['graphql-cost'] === 'report',
+    }
+    const { status, headers, body } = await answer(parse(), call)
+    reply
+      .code(status)
+      .headers(headers)
+      .type(`${preferredType(request.headers.accept)}; charset=utf-8`)
+    return reply.send(JSON.stringify(body))
+  }
+
+  await app.register(async (scope) => {
+    scope.removeAllContentTypeParsers()
+    scope.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body: Buffer, done) => {
+      try {
+        done(null, readJson(body))
+      } catch (error) {
+        done(error as Error)
+      }
+    })
+    scope.addHook('onRequest', async (_request, reply) => {
+      const others = reply.getHeader('vary')
+      reply.header('vary', others ? `${others}, Accept` : 'Accept')
+    })
+    scope.setErrorHandler((error, _request, reply) => {
+      if (!(error instanceof Refusal)) throw error
+      return reply
+        .code(error.status)
+        .headers(error.headers)
+        .type('application/json; charset=utf-8')
+        .send(JSON.stringify({ errors: error.errors }))
+    })
+
+    scope.get(path, {
+      exposeHeadRoute: false,
+      async onRequest(request, reply) {
+        if (wantsPage(request))
+          return reply
+            .header('content-security-policy', sandboxPolicy)
+            .type('text/html; charset=utf-8')
+            .send(sandboxPage)
+        requireAcceptable(request)
+        requirePreflighted(request)
+        await admitted(request, reply)
+      },
+      preHandler: inContext,
+      handler: (request, reply) => respond(request, reply, () => paramsOfQuery(request.query)),
+    })
+    scope.post(path, {
+      async onRequest(request, reply) {
+        requireAcceptable(request)
+        requireJson(request)
+        await admitted(request, reply)
+      },
+      preHandler: inContext,
+      handler: (request, reply) => respond(request, reply, () => paramsOfBody(request.body, batchLimit)),
+    })
+    scope.options(path, (_request, reply) => reply.code(204).header('allow', allowed).send())
+    for (const method of METHODS) {
+      if (!app.supportedMethods.includes(method)) app.addHttpMethod(method)
+    }
+    scope.route({
+      method: app.supportedMethods.filter((method) => !['GET', 'POST', 'OPTIONS'].includes(method)),
+      url: path,
+      async onRequest() {
+        throw refusalOf(badRequest('GraphQL is asked by POST, or by GET for queries.'), 405, { allow: allowed })
+      },
+      handler: () => {},
+    })
+  })
+
+  /** True for a browser that opens the address: it wants a page, and asks no query. */
+  function wantsPage(request: FastifyRequest): boolean {
+    const asks = request.url.length > path.length + 1
+    return sandbox && !asks && preferredType(request.headers.accept, { pages: true }) === 'text/html'
+  }
+}
+
+function requireAcceptable({ headers }: FastifyRequest): void {
+  if (preferredType(headers.accept)) return
+  throw refusalOf(badRequest('Accept application/graphql-response+json or application/json.'), 406)
+}
+
+/** A body is JSON in UTF-8, as it is. */
+function requireJson({ headers }: FastifyRequest): void {
+  const [, charset] = /^application\/json[ \t]*(?:;[ \t]*charset="?([\w-]+)"?[ \t]*)?$/i.exec(
+    headers['content-type'] ?? '',
+  ) ?? [undefined, 'none']
+  const encoding = headers['content-encoding'] ?? 'identity'
+  if ((charset ?? 'utf-8').toLowerCase() === 'utf-8' && encoding.toLowerCase() === 'identity') return
+  throw refusalOf(badRequest('Send application/json in UTF-8, not compressed.'), 415, { 'accept-encoding': 'identity' })
+}
+
+/**
+ * Refuses what a page of another origin can make a browser send without asking (CSRF): a GET without a header that needs
+ * a preflight. A POST of JSON always needs one.
+ */
+function requirePreflighted({ headers }: FastifyRequest): void {
+  const { 'content-type': contentType } = headers
+  if (contentType && /^application\/json\b/i.test(contentType)) return
+  if (preflightHeaders.some((name) => headers[name])) return
+  throw refusalOf(badRequest(`Send a header that needs a preflight: ${preflightHeaders.join(' or ')}.`))
+}
+
+function badRequest(message: string): ServiceError {
+  return new ServiceError('BAD_REQUEST', message)
+}

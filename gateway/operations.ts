@@ -1,0 +1,184 @@
+import { createHash } from 'node:crypto'
+import {
+  type DocumentNode,
+  type GraphQLError,
+  type GraphQLSchema,
+  Kind,
+  MaxIntrospectionDepthRule,
+  NoSchemaIntrospectionCustomRule,
+  type OperationDefinitionNode,
+  OperationTypeNode,
+  parse,
+  type SelectionSetNode,
+  specifiedRules,
+  validate,
+} from 'graphql'
+import { LRUCache } from 'lru-cache'
+import { type ErrorCode, ServiceError } from '#platform/errors.ts'
+import { Refusal } from './errors.ts'
+import { checkLimits, type Limits, tooComplex } from './limits.ts'
+
+/** A document that is valid for the schema and within the limits. */
+export type Prepared = {
+  readonly text: string
+  /** SHA-256 of the text, in hexadecimal. */
+  readonly hash: string
+  readonly document: DocumentNode
+  readonly operations: readonly Operation[]
+}
+
+export type Operation = {
+  readonly name: string | undefined
+  readonly node: OperationDefinitionNode
+  /** `Mutation.register` and the like, and how often it is asked for. */
+  readonly rootFields: ReadonlyMap<string, number>
+  /** Units of cost, from coerced variables. */
+  readonly estimate: (variables: Variables) => number
+}
+
+export type Variables = Readonly<Record<string, unknown>>
+
+export type OperationsOptions = {
+  schema: GraphQLSchema
+  /** Absent: no limit. */
+  limits: Limits | undefined
+  /** Whether clients may learn the schema: by introspection, and by suggestions in errors. */
+  introspection: boolean
+  /** Errors that are reported for one document. */
+  mostErrors: number
+  /** Makes the function that estimates an operation's cost. */
+  estimatorOf: (document: DocumentNode, operation: OperationDefinitionNode) => (variables: Variables) => number
+}
+
+/** Documents that are kept, and their characters together. */
+const cacheSize = 2_000
+const cacheCharacters = 4_000_000
+
+/**
+ * Turns the text of a document into what is executed, cheapest checks first: tokens, then limits, then validation. What
+ * passed is remembered. Throws GRAPHQL_PARSE_FAILED, OPERATION_TOO_COMPLEX or GRAPHQL_VALIDATION_FAILED.
+ */
+export function createOperations({ schema, limits, introspection, mostErrors, estimatorOf }: OperationsOptions) {
+  const cache = new LRUCache<string, Prepared>({
+    max: cacheSize,
+    maxSize: cacheCharacters,
+    sizeCalculation: ({ text }) => text.length + 1,
+  })
+  const rules = [
+    ...specifiedRules.filter((rule) => rule !== MaxIntrospectionDepthRule),
+    ...(introspection ? [] : [NoSchemaIntrospectionCustomRule]),
+  ]
+
+  function parseText(text: string): DocumentNode {
+    try {
+      return parse(text, limits && { maxTokens: limits.MAX_TOKENS })
+    } catch (error) {
+      const { message } = error as GraphQLError
+      if (limits && message.includes('tokens. Parsing aborted.')) throw tooComplex('is too long', limits.MAX_TOKENS)
+      if (error instanceof RangeError) throw error
+      throw invalid('GRAPHQL_PARSE_FAILED', [error as GraphQLError])
+    }
+  }
+
+  function prepare(text: string): Prepared {
+    const document = parseText(text)
+    if (limits) checkLimits(document, limits)
+    const errors = validate(schema, document, rules, { maxErrors: mostErrors })
+    if (errors.length > 0) throw invalid('GRAPHQL_VALIDATION_FAILED', introspection ? errors : errors.map(withoutHints))
+    // Without the places in the text, which weigh more than the rest and are for errors alone.
+    const kept = parse(text, { noLocation: true })
+    return {
+      text,
+      hash: createHash('sha256').update(text).digest('hex'),
+      document: kept,
+      operations: kept.definitions
+        .filter((node) => node.kind === Kind.OPERATION_DEFINITION)
+        .map((node) => operationOf(kept, node, estimatorOf)),
+    }
+  }
+
+  return {
+    /** A document that was prepared before. */
+    known: (text: string): Prepared | undefined => cache.get(text),
+
+    prepare(text: string): Prepared {
+      try {
+        const prepared = prepare(text)
+        cache.set(text, prepared)
+        return prepared
+      } catch (error) {
+        // The stack has an end, and a setting can let documents through that are nested beyond it.
+        if (!(error instanceof RangeError)) throw error
+        throw new ServiceError('OPERATION_TOO_COMPLEX', 'The operation is nested too deep.', {}, { cause: error })
+      }
+    },
+  }
+}
+
+export type Operations = ReturnType<typeof createOperations>
+
+/** Chooses the operation to execute. Throws OPERATION_RESOLUTION_FAILURE. */
+export function selectOperation({ operations }: Prepared, name: string | undefined): Operation {
+  const found = name === undefined ? operations : operations.filter((operation) => operation.name === name)
+  const [operation] = found
+  if (operation && found.length === 1) return operation
+  throw new ServiceError(
+    'OPERATION_RESOLUTION_FAILURE',
+    name === undefined
+      ? 'The document holds no operation, or several and no operationName.'
+      : 'The document holds no operation of that name.',
+  )
+}
+
+function operationOf(
+  document: DocumentNode,
+  node: OperationDefinitionNode,
+  estimatorOf: OperationsOptions['estimatorOf'],
+): Operation {
+  const type = { query: 'Query', mutation: 'Mutation', subscription: 'Subscription' }[node.operation]
+  const rootFields = new Map<string, number>()
+  for (const field of rootFieldsOf(document, node.selectionSet)) {
+    const coordinate = `${type}.${field}`
+    rootFields.set(coordinate, (rootFields.get(coordinate) ?? 0) + 1)
+  }
+  let estimate: Operation['estimate'] | undefined
+  return {
+    name: node.name?.value,
+    node,
+    rootFields,
+    estimate(variables) {
+      estimate ??= estimatorOf(document, node)
+      return estimate(variables)
+    },
+  }
+}
+
+/** The names of root fields, each as often as it is asked for. */
+function rootFieldsOf(document: DocumentNode, { selections }: SelectionSetNode): string[] {
+  return selections.flatMap((selection) => {
+    if (selection.kind === Kind.FIELD) return [selection.name.value]
+    if (selection.kind === Kind.INLINE_FRAGMENT) return rootFieldsOf(document, selection.selectionSet)
+    return document.definitions.flatMap((node) =>
+      node.kind === Kind.FRAGMENT_DEFINITION && node.name.value === selection.name.value
+        ? rootFieldsOf(document, node.selectionSet)
+        : [],
+    )
+  })
+}
+
+/** Whether an operation may be sent by GET. */
+export function isSafe({ node }: Operation): boolean {
+  return node.operation === OperationTypeNode.QUERY
+}
+
+function invalid(code: ErrorCode, errors: readonly Pick<GraphQLError, 'message' | 'locations'>[]): Refusal {
+  return new Refusal(
+    errors.map(({ message, locations }) => ({ message, ...(locations && { locations }), extensions: { code } })),
+    400,
+  )
+}
+
+/** An error without the names that graphql-js suggests. */
+function withoutHints({ message, locations }: GraphQLError): Pick<GraphQLError, 'message' | 'locations'> {
+  return { message: message.replace(/ Did you mean .*\?$/s, ''), locations }
+}

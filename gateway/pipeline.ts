@@ -1,0 +1,175 @@
+import type { ExecutionResult } from 'graphql'
+import { type GraphQLError, type GraphQLFormattedError, type GraphQLSchema, getVariableValues } from 'graphql'
+import { ServiceError } from '#platform/errors.ts'
+import type { Mask } from '#platform/mask.ts'
+import type { Principal } from '#platform/principal.ts'
+import { Refusal, refusalOf } from './errors.ts'
+import type { Executor, GatewayContext } from './executor.ts'
+import type { Params, ParsedRequest } from './http/params.ts'
+import {
+  isSafe,
+  type Operation,
+  type Operations,
+  type Prepared,
+  selectOperation,
+  type Variables,
+} from './operations.ts'
+import type { Persisted, Resolved } from './persisted.ts'
+
+/** How a request came. */
+export type Call = {
+  readonly context: GatewayContext
+  /** By GET nothing may change. */
+  readonly safe: boolean
+  /** The client asks what its operations cost. */
+  readonly reportCost: boolean
+}
+
+/** One operation of a request, ready to be executed. */
+type Ready = {
+  readonly prepared: Prepared
+  readonly operation: Operation
+  readonly params: Params
+  readonly variables: Variables
+  readonly cost: number
+}
+
+/** What all operations of a request come to, for what charges their caller. */
+export type Bill = {
+  readonly operations: number
+  readonly cost: number
+  readonly fields: ReadonlyMap<string, number>
+}
+
+type Response = {
+  data?: ExecutionResult['data']
+  errors?: readonly GraphQLFormattedError[]
+  extensions?: Record<string, unknown>
+}
+
+export type Answer = {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Response | readonly Response[]
+}
+
+export type PipelineOptions = {
+  schema: GraphQLSchema
+  persisted: Persisted
+  operations: Operations
+  execute: Executor
+  /** What an operation came to, from its answer. */
+  actualCost: (
+    operation: Prepared,
+    node: Operation['node'],
+    variables: Variables,
+    data: ExecutionResult['data'],
+  ) => number
+  /** Units of cost that one operation may be estimated at. Absent: any. */
+  maxCost: number | undefined
+  /** Errors that are reported for one operation's variables. */
+  mostErrors: number
+  /** Charges the caller and gives the response's headers, or throws RATE_LIMITED as a Refusal. */
+  charge: (principal: Principal, bill: Bill) => Promise<Readonly<Record<string, string>>>
+  formatError: (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError
+  mask: Mask
+}
+
+/**
+ * From the parameters of a request to its answer: find the text, check it, choose the operation, coerce the variables,
+ * estimate the cost, charge the caller, execute. An operation that is refused costs the others of its batch nothing.
+ */
+export function createPipeline(options: PipelineOptions) {
+  const { schema, persisted, operations, execute, actualCost, maxCost, mostErrors, charge, formatError, mask } = options
+
+  async function ready(params: Params, safe: boolean): Promise<Ready> {
+    const resolved = await persisted.resolve(params)
+    const prepared = operations.known(resolved.text) ?? admitted(resolved)
+    if (resolved.onValid) await resolved.onValid()
+    const operation = selectOperation(prepared, params.operationName)
+    if (safe && !isSafe(operation)) {
+      const error = new ServiceError('BAD_REQUEST', 'GET is for queries. Send a mutation by POST.')
+      throw refusalOf(error, 405, { allow: 'POST' })
+    }
+    const variables = coerce(operation, params.variables)
+    const cost = operation.estimate(variables)
+    if (maxCost !== undefined && cost > maxCost) {
+      throw new ServiceError('OPERATION_TOO_COMPLEX', `The operation may cost ${cost}: the limit is ${maxCost}.`)
+    }
+    return { prepared, operation, params, variables, cost }
+  }
+
+  function admitted({ text }: Resolved): Prepared {
+    persisted.admit(text)
+    return operations.prepare(text)
+  }
+
+  function coerce({ node }: Operation, variables: Variables): Variables {
+    const { coerced, errors } = getVariableValues(schema, node.variableDefinitions ?? [], variables, {
+      maxErrors: mostErrors,
+    })
+    if (coerced) return coerced
+    throw new Refusal(
+      (errors as GraphQLError[]).map(({ message }) => ({ message, extensions: { code: 'BAD_USER_INPUT' } })),
+      400,
+    )
+  }
+
+  async function run({ prepared, operation, params, variables, cost }: Ready, call: Call): Promise<Answer> {
+    const {
+      data,
+      errors = [],
+      extensions,
+      status = 200,
+    } = await execute({
+      document: prepared.document,
+      hash: prepared.hash,
+      operation: operation.node,
+      variables: params.variables,
+      coerced: variables,
+      context: call.context,
+    })
+    const actual = call.reportCost && actualCost(prepared, operation.node, variables, data)
+    const reported = call.reportCost ? { cost: { estimated: cost, actual } } : undefined
+    const body = {
+      ...(data !== undefined && { data }),
+      ...(errors.length > 0 && { errors: errors.map((error) => formatError(error.toJSON(), error)) }),
+      ...((extensions || reported) && { extensions: { ...extensions, ...reported } }),
+    }
+    return { status, headers: {}, body }
+  }
+
+  function refused(error: unknown): Answer {
+    const { status, headers, errors } = error instanceof Refusal ? error : refusalOf(mask(error))
+    return { status, headers, body: { errors } }
+  }
+
+  return async function answer({ operations: asked, batch }: ParsedRequest, call: Call): Promise<Answer> {
+    const prepared = await Promise.all(asked.map((params) => ready(params, call.safe).catch(refused)))
+    let headers: Readonly<Record<string, string>>
+    try {
+      headers = await charge(call.context.principal, billOf(prepared))
+    } catch (error) {
+      return refused(error)
+    }
+    const answers = await Promise.all(
+      prepared.map((each) => ('status' in each ? each : run(each, call).catch(refused))),
+    )
+    const [first] = answers
+    if (!batch && first) return { ...first, headers: { ...first.headers, ...headers } }
+    const status = answers.every((each) => each.status === first?.status) ? (first?.status ?? 200) : 200
+    return { status, headers, body: answers.flatMap(({ body }) => body) }
+  }
+}
+
+/** What is refused costs one unit: it took work to find out. */
+function billOf(prepared: readonly (Ready | Answer)[]): Bill {
+  const fields = new Map<string, number>()
+  let cost = 0
+  for (const each of prepared) {
+    cost += 'status' in each ? 1 : Math.max(1, each.cost)
+    if ('status' in each) continue
+    for (const [field, times] of each.operation.rootFields) fields.set(field, (fields.get(field) ?? 0) + times)
+  }
+  return { operations: prepared.length, cost, fields }
+}
