@@ -17,6 +17,7 @@ import { timedOut, unavailable } from '#platform/mask.ts'
 export type FetchContext = {
   readonly requestId: string
   readonly traceparent: string
+  readonly tracestate?: string
   /** When the client's request is answered with what there is, in milliseconds since the epoch. */
   readonly deadline: number
   /** The signed principal. Absent when the gateway has no key. */
@@ -113,13 +114,15 @@ export function createForwarder({ name, urls, timeout, log }: ForwarderOptions) 
 
 export type Forwarder = ReturnType<typeof createForwarder>
 
-function headersOf({ requestId, traceparent, principalToken }: FetchContext, time: number): Record<string, string> {
+function headersOf(context: FetchContext, time: number): Record<string, string> {
+  const { requestId, traceparent, tracestate, principalToken } = context
   return {
     'content-type': 'application/json',
     accept: 'application/json',
     'x-request-id': requestId,
     'x-timeout-ms': String(time),
     traceparent,
+    ...(tracestate && { tracestate }),
     ...(principalToken && { 'x-principal': principalToken }),
   }
 }

@@ -81,13 +81,13 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
   async function newContext(
     principal: Principal,
     requestId: string,
-    traceparent = continueTrace(undefined),
+    trace = continueTrace({}),
   ): Promise<GatewayContext> {
     const principalToken = await signPrincipal?.(principal)
     return {
       principal,
       requestId,
-      traceparent,
+      ...trace,
       deadline: Date.now() + requestTimeout,
       ...(principalToken && { principalToken }),
     }
@@ -118,12 +118,12 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
     method: ['GET', 'POST'],
     url: '/graphql',
     async onRequest(request, reply) {
-      const { authorization, traceparent: sent } = request.headers
-      const traceparent = continueTrace(typeof sent === 'string' ? sent : undefined)
+      const { authorization, traceparent, tracestate } = request.headers
+      const trace = continueTrace({ traceparent, tracestate })
       const requestId = requestIdOf(request)
       reply.header('x-request-id', requestId)
-      const principal = await runWithContext({ traceparent, requestId }, () => authenticate(authorization, request.ip))
-      contexts.set(request, await newContext(principal, requestId, traceparent))
+      const principal = await runWithContext({ ...trace, requestId }, () => authenticate(authorization, request.ip))
+      contexts.set(request, await newContext(principal, requestId, trace))
     },
     // After the body is read, since reading it loses the context.
     preHandler: (request, _reply, next) => runWithContext(contextOf(request), next),
