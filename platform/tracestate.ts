@@ -23,7 +23,7 @@ export function passTracestate(tracestate: string): string | undefined {
   const keys = new Set<string>()
   for (const member of tracestate.split(',')) {
     // Empty ones do not count. https://www.rfc-editor.org/rfc/rfc7230#section-7
-    if (emptyShape.test(member)) continue
+    if (member === '' || emptyShape.test(member)) continue
     const [, entry, key] = entryShape.exec(member) ?? []
     if (!entry || !key || keys.has(key) || entries.length === mostEntries) return undefined
     keys.add(key)
