@@ -17,6 +17,7 @@ import { timedOut, unavailable } from '#platform/mask.ts'
 export type FetchContext = {
   readonly requestId: string
   readonly traceparent: string
+  readonly tracestate?: string
   /** When the client's request is answered with what there is, in milliseconds since the epoch. */
   readonly deadline: number
   /** The signed principal. Absent when the gateway has no key. */
@@ -115,10 +116,8 @@ export function createForwarder({ name, urls, timeout, log }: ForwarderOptions) 
 
 export type Forwarder = ReturnType<typeof createForwarder>
 
-function headersOf(
-  { requestId, traceparent, principalToken, headers }: FetchContext,
-  time: number,
-): Record<string, string> {
+function headersOf(context: FetchContext, time: number): Record<string, string> {
+  const { requestId, traceparent, tracestate, principalToken, headers } = context
   return {
     ...headers,
     'content-type': 'application/json',
@@ -126,6 +125,7 @@ function headersOf(
     'x-request-id': requestId,
     'x-timeout-ms': String(time),
     traceparent,
+    ...(tracestate && { tracestate }),
     ...(principalToken && { 'x-principal': principalToken }),
   }
 }

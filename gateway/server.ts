@@ -50,14 +50,14 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
   async function newContext(
     principal: Principal,
     requestId: string,
-    traceparent = continueTrace(undefined),
+    trace = continueTrace({}),
     headers: Record<string, string> = {},
   ): Promise<GatewayContext> {
     const principalToken = await signPrincipal?.(principal)
     return {
       principal,
       requestId,
-      traceparent,
+      ...trace,
       headers,
       deadline: Date.now() + requestTimeout,
       ...(principalToken && { principalToken }),
@@ -93,12 +93,12 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
   }
   await serveGraphql(app, {
     async admit(request, reply) {
-      const { authorization, traceparent: sent } = request.headers
-      const traceparent = continueTrace(typeof sent === 'string' ? sent : undefined)
+      const { authorization, traceparent, tracestate } = request.headers
+      const trace = continueTrace({ traceparent, tracestate })
       const requestId = requestIdOf(request)
       reply.header('x-request-id', requestId)
-      const principal = await runWithContext({ traceparent, requestId }, () => authenticate(authorization, request.ip))
-      return newContext(principal, requestId, traceparent, forwardedHeaders(request, forwardHeaders))
+      const principal = await runWithContext({ ...trace, requestId }, () => authenticate(authorization, request.ip))
+      return newContext(principal, requestId, trace, forwardedHeaders(request, forwardHeaders))
     },
     answer,
     batchLimit,

@@ -34,11 +34,11 @@ export async function appendToOutbox(
   const tooLarge = events.find(({ data }) => sizeOf(data) > largestEvent)
   if (tooLarge) throw new Error(`${tooLarge.type} is larger than ${largestEvent} bytes.`)
   const rows = events.map((event) => ({ ...event, event_id: randomUUID() }))
-  const traceparent = currentContext()?.traceparent ?? null
+  const { traceparent = null, tracestate = null } = currentContext() ?? {}
   await transaction.$executeRaw`
     WITH added AS (
-      INSERT INTO outbox (event_id, type, topic, key, sequence, data, time, traceparent)
-      SELECT event_id, type, topic, key, sequence, data, ${time}::timestamptz, ${traceparent}
+      INSERT INTO outbox (event_id, type, topic, key, sequence, data, time, traceparent, tracestate)
+      SELECT event_id, type, topic, key, sequence, data, ${time}::timestamptz, ${traceparent}, ${tracestate}
       FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
         AS r (event_id uuid, type text, topic text, key text, sequence int, data jsonb)
       RETURNING 1
@@ -135,7 +135,7 @@ export function createOutboxRelay({ url, source, publish, log, batchSize = 200 }
 }
 
 const unsentStatement = `
-  SELECT id, event_id, type, topic, key, sequence, time, traceparent, data
+  SELECT id, event_id, type, topic, key, sequence, time, traceparent, tracestate, data
   FROM outbox WHERE sent_at IS NULL ORDER BY id LIMIT $1`
 
 type OutboxRow = {
@@ -147,14 +147,24 @@ type OutboxRow = {
   sequence: number
   time: Date
   traceparent: string | null
+  tracestate: string | null
   data: unknown
 }
 
-function toEvent(
-  { event_id, type, topic, key, sequence, time, traceparent, data }: OutboxRow,
-  source: string,
-): BusEvent {
-  return { id: event_id, type, topic, key, source, time, sequence, ...(traceparent && { traceparent }), data }
+function toEvent(row: OutboxRow, source: string): BusEvent {
+  const { event_id: id, type, topic, key, sequence, time, traceparent, tracestate, data } = row
+  return {
+    id,
+    type,
+    topic,
+    key,
+    source,
+    time,
+    sequence,
+    ...(traceparent && { traceparent }),
+    ...(tracestate && { tracestate }),
+    data,
+  }
 }
 
 /** The first of the rows that can be sent at once: at least one. */

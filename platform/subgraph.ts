@@ -84,9 +84,10 @@ export async function createSubgraph<Context extends object>(
 function contextOf(request: FastifyRequest): RequestContext {
   const requestId = header(request, 'x-request-id')
   const principalToken = header(request, 'x-principal')
+  const { traceparent, tracestate } = request.headers
   const timeout = Number(header(request, 'x-timeout-ms'))
   return {
-    traceparent: continueTrace(header(request, 'traceparent')),
+    ...continueTrace({ traceparent, tracestate }),
     ...(requestId && { requestId }),
     ...(principalToken && { principalToken }),
     ...(timeout > 0 && { deadline: Date.now() + timeout }),

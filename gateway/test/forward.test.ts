@@ -37,7 +37,7 @@ async function fetch(
 ) {
   seen = []
   const forwarder = createForwarder({ name: 'things', urls, timeout, log })
-  const whole = { requestId: 'r1', traceparent: continueTrace(undefined), deadline: Date.now() + 5_000, ...context }
+  const whole = { requestId: 'r1', ...continueTrace({}), deadline: Date.now() + 5_000, ...context }
   const { data, errors } = await forwarder.dataSource.process({ request, context: whole } as unknown as Parameters<
     typeof forwarder.dataSource.process
   >[0])
@@ -47,22 +47,41 @@ async function fetch(
 
 test('a fetch carries the principal, the trace, the request id and the time left, and nothing of the client', async () => {
   answer = json({ data: { a: 1 } })
-  const traceparent = continueTrace(undefined)
-  const { data } = await fetch({ query: '{a}', variables: { v: 1 } }, { principalToken: 'p', traceparent })
+  const { traceparent } = continueTrace({})
+  const trace = { traceparent, tracestate: 'foo=1,bar=2' }
+  const { data } = await fetch({ query: '{a}', variables: { v: 1 } }, { principalToken: 'p', ...trace })
   assert.deepEqual(data, { a: 1 })
   const [{ headers, body } = { headers: {} as IncomingHttpHeaders, body: '' }] = seen
   assert.deepEqual(JSON.parse(body), { query: '{a}', variables: { v: 1 } })
   assert.equal(headers['x-principal'], 'p')
   assert.equal(headers.traceparent, traceparent)
+  assert.equal(headers.tracestate, 'foo=1,bar=2')
   assert.equal(headers['x-request-id'], 'r1')
   assert.ok(Number(headers['x-timeout-ms']) <= 1_000)
-  assert.equal(headers.authorization, undefined)
+  const ofTheConnection = ['connection', 'content-length', 'host']
+  const ofTheFetch = [
+    'accept',
+    'content-type',
+    'traceparent',
+    'tracestate',
+    'x-principal',
+    'x-request-id',
+    'x-timeout-ms',
+  ]
+  assert.deepEqual(Object.keys(headers).sort(), [...ofTheConnection, ...ofTheFetch].sort())
+})
+
+test('without a tracestate none is sent', async () => {
+  answer = json({ data: {} })
+  await fetch({ query: '{a}' })
+  assert.ok(seen[0]?.headers.traceparent)
+  assert.ok(!('tracestate' in seen[0].headers))
 })
 
 test('instances are asked in turn', async () => {
   answer = json({ data: {} })
   const forwarder = createForwarder({ name: 'things', urls: [url, url.replace('x=1', 'x=2')], timeout: 1_000, log })
-  const context = { requestId: 'r', traceparent: continueTrace(undefined), deadline: Date.now() + 5_000 }
+  const context = { requestId: 'r', ...continueTrace({}), deadline: Date.now() + 5_000 }
   seen = []
   for (let n = 0; n < 4; n++) await forwarder.check(context)
   assert.deepEqual(

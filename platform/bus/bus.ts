@@ -11,7 +11,9 @@ export type BusEvent = {
   readonly time: Date
   /** Counts the events of its aggregate, so that a late or replayed one is recognised. CloudEvents `sequence`. */
   readonly sequence: number
+  /** W3C Trace Context of the change that it tells of, as it came: not yet checked. CloudEvents distributed tracing. */
   readonly traceparent?: string
+  readonly tracestate?: string
   readonly data: unknown
 }
 

@@ -18,6 +18,7 @@ export function toRecord(event: BusEvent): LogRecord {
       ce_sequence: String(event.sequence),
       'content-type': 'application/json',
       ...(event.traceparent && { traceparent: event.traceparent }),
+      ...(event.tracestate && { tracestate: event.tracestate }),
     },
     value: Buffer.from(JSON.stringify(event.data)),
   }
@@ -29,7 +30,9 @@ const attributes = z.object({
   ce_source: z.string(),
   ce_time: z.iso.datetime(),
   ce_sequence: z.coerce.number().int(),
-  traceparent: z.string().optional(),
+  // Whatever is said of the trace, it makes no event poison.
+  traceparent: z.string().optional().catch(undefined),
+  tracestate: z.string().optional().catch(undefined),
 })
 
 /** Throws PoisonError for what is not an event. */
@@ -40,12 +43,23 @@ export function fromRecord(topic: string, { key, headers, value }: LogRecord): B
       `Not an event, attributes missing or malformed: ${parsed.error.issues.map(({ path }) => path.join('.')).join(', ')}`,
     )
   }
-  const { ce_id: id, ce_type: type, ce_source: source, ce_time: time, ce_sequence: sequence, traceparent } = parsed.data
+  const { ce_id: id, ce_type: type, ce_source: source, ce_time, ce_sequence: sequence, ...trace } = parsed.data
   let data: unknown
   try {
     data = JSON.parse(value.toString())
   } catch {
     throw new PoisonError('The body is not JSON.')
   }
-  return { id, type, topic, key, source, time: new Date(time), sequence, ...(traceparent && { traceparent }), data }
+  return {
+    id,
+    type,
+    topic,
+    key,
+    source,
+    time: new Date(ce_time),
+    sequence,
+    ...(trace.traceparent && { traceparent: trace.traceparent }),
+    ...(trace.tracestate && { tracestate: trace.tracestate }),
+    data,
+  }
 }

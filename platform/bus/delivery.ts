@@ -39,7 +39,7 @@ export function createDelivery({ group, handlers, deadLetter, log }: DeliveryOpt
   async function attempt(record: LogRecord, { topic }: Position): Promise<void> {
     const event = fromRecord(topic, record)
     const handler = byType.get(`${event.topic} ${event.type}`)
-    if (handler) await runWithContext({ traceparent: continueTrace(event.traceparent) }, () => handler.handle(event))
+    if (handler) await runWithContext(continueTrace(event), () => handler.handle(event))
   }
 
   return async function deliver(record: LogRecord, position: Position): Promise<number> {

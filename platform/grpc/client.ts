@@ -55,6 +55,7 @@ export function createPeer<Definition extends ServiceDefinition>(options: PeerOp
     metadata.set('authorization', `Bearer ${await serviceToken(name)}`)
     const context = currentContext()
     if (context) metadata.set('traceparent', context.traceparent)
+    if (context?.tracestate) metadata.set('tracestate', context.tracestate)
     if (context?.requestId) metadata.set('x-request-id', context.requestId)
     if (context?.principalToken) metadata.set('x-principal', context.principalToken)
     const time = whateverTheDeadline ? callLimit : timeLeft(callLimit)

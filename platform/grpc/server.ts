@@ -57,7 +57,10 @@ export function createGrpcServer({ verifyCaller, verifyPrincipal, mask }: GrpcSe
       const requestId = text(call.metadata, 'x-request-id')
       const deadline = Number(call.getDeadline())
       const context = {
-        traceparent: continueTrace(text(call.metadata, 'traceparent')),
+        ...continueTrace({
+          traceparent: texts(call.metadata, 'traceparent'),
+          tracestate: texts(call.metadata, 'tracestate'),
+        }),
         ...(requestId && { requestId }),
         ...(principalToken && { principalToken }),
         ...(Number.isFinite(deadline) && { deadline }),
@@ -99,6 +102,9 @@ export function createGrpcServer({ verifyCaller, verifyPrincipal, mask }: GrpcSe
 export type GrpcServer = ReturnType<typeof createGrpcServer>
 
 function text(metadata: Metadata, key: string): string | undefined {
-  const [value] = metadata.get(key)
-  return typeof value === 'string' ? value : undefined
+  return texts(metadata, key)[0]
+}
+
+function texts(metadata: Metadata, key: string): string[] {
+  return metadata.get(key).filter((value) => typeof value === 'string')
 }

@@ -2,21 +2,22 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { waitFor } from '../../test/infra/wait.ts'
 import { createBackground } from '../background.ts'
-import { currentContext, runWithContext } from '../context.ts'
+import { currentContext, type RequestContext, runWithContext } from '../context.ts'
 import { type LogFields, silentLog as log } from '../log.ts'
 
 const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
 
 test('a task begins after its caller has gone on, in the context of its caller', async () => {
   const background = createBackground({ name: 'test', log })
-  let seen: string | undefined
-  runWithContext({ traceparent }, () =>
+  let seen: RequestContext | undefined
+  const context = { traceparent, tracestate: 'foo=1' }
+  runWithContext(context, () =>
     background.add(async () => {
-      seen = currentContext()?.traceparent
+      seen = currentContext()
     }),
   )
   assert.equal(seen, undefined)
-  await waitFor('the task', () => seen === traceparent)
+  await waitFor('the task', () => seen === context)
 })
 
 test('a task that fails is tried again, and given up after the last pause with a line in the log', async () => {

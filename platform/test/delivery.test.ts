@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { type LogRecord, toRecord } from '../bus/cloudevents.ts'
 import { createDelivery } from '../bus/delivery.ts'
 import { on, PoisonError } from '../bus/handlers.ts'
+import { currentContext, type RequestContext } from '../context.ts'
 import { type ErrorCode, ServiceError } from '../errors.ts'
 import { silentLog as log } from '../log.ts'
 
@@ -19,6 +20,18 @@ const record = toRecord({
   sequence: 1,
   data: { n: 1 },
 })
+
+/** The context in which a record with these headers is handled. Fails when it goes to the dead letters. */
+async function contextOf(headers: Record<string, string>): Promise<RequestContext | undefined> {
+  let context: RequestContext | undefined
+  const handler = on({ type: 'thing.happened', topic: 'things', data: z.unknown() }, async () => {
+    context = currentContext()
+  })
+  const deadLetter = () => assert.fail('a dead letter')
+  const deliver = createDelivery({ group: 'g', handlers: [handler], deadLetter, log })
+  assert.equal(await deliver({ ...record, headers: { ...record.headers, ...headers } }, position), 0)
+  return context
+}
 
 /** What becomes of a record whose handler throws. */
 async function outcomeOf(error: unknown, dead: LogRecord[] = []) {
@@ -116,6 +129,23 @@ test('records that are no events are poison, other types are passed over', async
     dead.map(({ headers }) => headers['dlq-error']),
     ['PoisonError: Not an event, attributes missing or malformed: ce_id', 'PoisonError: The body is not JSON.'],
   )
+})
+
+test('an event is handled in the trace of the change it tells of, under a span of its own', async () => {
+  const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
+  const context = await contextOf({ traceparent, tracestate: ' foo=1, bar=2' })
+  assert.equal(context?.traceparent.slice(0, 36), traceparent.slice(0, 36))
+  assert.notEqual(context?.traceparent, traceparent)
+  assert.equal(context?.tracestate, 'foo=1,bar=2')
+})
+
+test('an event whose trace is invalid is no poison, and begins a trace of its own', async () => {
+  const traceparents = [undefined, '', 'nonsense', `00-${'0'.repeat(32)}-${'b'.repeat(16)}-01`, 7]
+  for (const traceparent of traceparents) {
+    const context = await contextOf({ traceparent, tracestate: 'foo=1' } as Record<string, string>)
+    assert.match(context?.traceparent ?? '', /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/)
+    assert.equal(context?.tracestate, undefined)
+  }
 })
 
 test('pauses grow with each failure and begin anew after a success', async () => {

@@ -87,7 +87,8 @@ test('a call without a valid service token gets UNAUTHENTICATED', async () => {
 test('the trace, the request id, the deadline and the principal travel with a call', async () => {
   const principal = { sub: 'u1', sid: 's1', scopes: [], anonymous: false, address: null }
   const context: RequestContext = {
-    traceparent: continueTrace(undefined),
+    ...continueTrace({}),
+    tracestate: 'foo=1,bar=2',
     requestId: 'r1',
     deadline: Date.now() + 700,
     principalToken: await createPrincipalSigner({ key: privateKeys.gateway })(principal),
@@ -100,9 +101,27 @@ test('the trace, the request id, the deadline and the principal travel with a ca
   }
   await runWithContext(context, () => getUser(privateKeys.orders))
   assert.equal(seen?.traceparent.slice(0, 36), context.traceparent.slice(0, 36))
+  assert.notEqual(seen?.traceparent, context.traceparent)
+  assert.equal(seen?.tracestate, 'foo=1,bar=2')
   assert.equal(seen?.requestId, 'r1')
   assert.equal(seen?.principalToken, context.principalToken)
   assert.ok(Math.abs((seen?.deadline ?? 0) - (context.deadline ?? 0)) < 100)
+})
+
+test('several tracestates of a call are one, and several traceparents none', async () => {
+  const token = await createServiceTokens({ key: privateKeys.orders })('users')
+  const { traceparent } = continueTrace({})
+  let seen: RequestContext | undefined
+  handle = async () => {
+    seen = currentContext()
+  }
+  await rawCall(token, { traceparent: [traceparent], tracestate: ['foo=1', 'bar=2'], baggage: ['secret=1'] })
+  assert.equal(seen?.traceparent.slice(0, 36), traceparent.slice(0, 36))
+  assert.deepEqual(Object.keys(seen ?? {}).sort(), ['deadline', 'traceparent', 'tracestate'])
+  assert.equal(seen?.tracestate, 'foo=1,bar=2')
+  await rawCall(token, { traceparent: [traceparent, traceparent], tracestate: ['foo=1'] })
+  assert.notEqual(seen?.traceparent.slice(0, 36), traceparent.slice(0, 36))
+  assert.equal(seen?.tracestate, undefined)
 })
 
 test('a user is not there for a call that brings none', async () => {
@@ -145,9 +164,7 @@ test('a call ends at the deadline of the request it is made for', async () => {
   const { promise, resolve } = Promise.withResolvers<void>()
   handle = () => promise
   const started = performance.now()
-  const call = runWithContext({ traceparent: continueTrace(undefined), deadline: Date.now() + 150 }, () =>
-    getUser(privateKeys.orders),
-  )
+  const call = runWithContext({ ...continueTrace({}), deadline: Date.now() + 150 }, () => getUser(privateKeys.orders))
   await assert.rejects(call, { code: 'SUBGRAPH_TIMEOUT', details: { subgraph: 'users', retryAfter: 1 } })
   assert.ok(performance.now() - started < 1_500)
   resolve()
@@ -163,13 +180,14 @@ test('a peer that is not there is SUBGRAPH_UNAVAILABLE', async () => {
   peer.close()
 })
 
-function rawCall(token: string | undefined): Promise<RpcError> {
+function rawCall(token: string | undefined, headers: Record<string, string[]> = {}): Promise<RpcError> {
   const Client = makeGenericClientConstructor(service, 'users')
   const client = new Client(address, credentials.createInsecure())
   const metadata = new Metadata()
   if (token) metadata.set('authorization', `Bearer ${token}`)
+  for (const [name, values] of Object.entries(headers)) for (const value of values) metadata.add(name, value)
   return new Promise((resolve) => {
-    client.GetUser?.({ id: 'u1' }, metadata, (error: RpcError) => {
+    client.GetUser?.({ id: 'u1' }, metadata, { deadline: Date.now() + 5_000 }, (error: RpcError) => {
       client.close()
       resolve(error)
     })

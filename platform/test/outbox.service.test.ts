@@ -59,12 +59,13 @@ test('an event is told as it was put in, with the trace of the change it tells o
   const told: BusEvent[] = []
   relay(async (events) => void told.push(...events))
   const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
-  await runWithContext({ traceparent }, () => append(1))
+  const tracestate = 'foo=1,bar=2'
+  await runWithContext({ traceparent, tracestate }, () => append(1))
   await waitFor('the event', () => told.length === 1)
   const { id, ...rest } = told[0] ?? ({} as BusEvent)
   assert.match(id, /^[0-9a-f-]{36}$/)
   const time = new Date('2026-01-01T00:00:00.123Z')
-  assert.deepEqual(rest, { ...thing(1), source: 'orders', time, traceparent })
+  assert.deepEqual(rest, { ...thing(1), source: 'orders', time, traceparent, tracestate })
 })
 
 test('an event of a transaction that is rolled back is not told', async () => {

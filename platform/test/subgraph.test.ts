@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { type AddressInfo, connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { after, before, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import type { FastifyInstance } from 'fastify'
@@ -102,6 +104,15 @@ test('a call without a valid principal gets 401 before anything is read', async 
   }
 })
 
+/** Sends header lines as they stand here. */
+async function sendRaw(body: string, lines: readonly string[]): Promise<void> {
+  if (!app.server.listening) await app.listen({ host: '127.0.0.1', port: 0 })
+  const socket = connect((app.server.address() as AddressInfo).port, '127.0.0.1')
+  const head = ['POST /graphql HTTP/1.1', 'host: a', 'connection: close', 'content-type: application/json']
+  socket.end([...head, `content-length: ${body.length}`, ...lines, '', body].join('\r\n'))
+  await text(socket)
+}
+
 test('trace, request id, deadline and principal are there for what the resolver calls', async () => {
   const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
   await post({ query: '{ who }' }, { 'x-principal': token, traceparent, 'x-request-id': 'r1', 'x-timeout-ms': '5000' })
@@ -110,6 +121,44 @@ test('trace, request id, deadline and principal are there for what the resolver 
   assert.equal(context?.requestId, 'r1')
   assert.equal(context?.principalToken, token)
   assert.ok(Math.abs((context?.deadline ?? 0) - Date.now() - 5000) < 1000)
+})
+
+test('the trace is read from the headers of HTTP as they are sent, and nothing else of a caller is kept', async () => {
+  const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
+  const contextFor = async (...lines: string[]) => {
+    context = undefined
+    await sendRaw('{"query":"{ who }"}', [`x-principal: ${token}`, ...lines])
+    return context as RequestContext | undefined
+  }
+  const sameTrace = ({ traceparent: seen }: RequestContext) => seen.slice(0, 36) === traceparent.slice(0, 36)
+
+  const whole = await contextFor(
+    `TraceParent: \t ${traceparent} \t`,
+    'TRACESTATE: foo=1 , bar=2',
+    'tracestate:',
+    'TraceState: baz=3',
+    'baggage: secret=1',
+  )
+  assert.ok(whole && sameTrace(whole))
+  assert.equal(whole.tracestate, 'foo=1,bar=2,baz=3')
+  assert.deepEqual(Object.keys(whole).sort(), ['principalToken', 'traceparent', 'tracestate'])
+
+  const invalid = [
+    [`traceparent: ${traceparent}`, `traceparent: ${traceparent}`],
+    [`traceparent: cc${traceparent.slice(2)}-more`, `traceparent: ${traceparent}`],
+    [`traceparent: ${traceparent.toUpperCase()}`],
+    [`trace-parent: ${traceparent}`],
+    [`trace.parent: ${traceparent}`],
+    [],
+  ]
+  for (const lines of invalid) {
+    const restarted = await contextFor(...lines, 'tracestate: foo=1')
+    assert.ok(restarted && !sameTrace(restarted))
+    assert.equal(restarted.tracestate, undefined)
+  }
+  for (const wrong of ['trace-state', 'trace.state']) {
+    assert.equal((await contextFor(`traceparent: ${traceparent}`, `${wrong}: foo=1`))?.tracestate, undefined)
+  }
 })
 
 test('refusals keep their words, everything else is masked', async () => {

@@ -47,7 +47,8 @@ export function busContract({ name, skip = false, open, readHeaders, memberEnv }
 
     test('an event arrives as it was published', async () => {
       const { topic, group } = names()
-      const sent = { ...event(topic, 'k', 7), traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` }
+      const trace = { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`, tracestate: 'foo=1,bar=2' }
+      const sent = { ...event(topic, 'k', 7), ...trace }
       const seen: BusEvent[] = []
       const subscription = bus.subscribe({
         group,
@@ -56,6 +57,8 @@ export function busContract({ name, skip = false, open, readHeaders, memberEnv }
       await bus.publish([sent])
       await waitFor('the event', () => seen.length > 0)
       assert.deepEqual(seen, [sent])
+      const [headers] = await readHeaders(topic)
+      assert.deepEqual({ traceparent: headers?.traceparent, tracestate: headers?.tracestate }, trace)
       await subscription.stop()
     })
 

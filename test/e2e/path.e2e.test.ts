@@ -132,12 +132,16 @@ for (const events of ['PostgreSQL', 'Kafka'] as const) {
           query: 'mutation ($input: CreateOrderInput!) { createOrder(input: $input) { order { id } } }',
           variables: { input },
         }),
-        { authorization: `Bearer ${customer.token}`, traceparent: `00-${trace}-00f067aa0ba902b7-01` },
+        {
+          authorization: `Bearer ${customer.token}`,
+          traceparent: `00-${trace}-00f067aa0ba902b7-01`,
+          tracestate: 'foo=1, bar=2',
+        },
       )
-      const [row] = await stack.sql('orders', 'SELECT traceparent FROM outbox WHERE traceparent LIKE $1', [
+      const [row] = await stack.sql('orders', 'SELECT tracestate FROM outbox WHERE traceparent LIKE $1', [
         `00-${trace}-%`,
       ])
-      assert.ok(row)
+      assert.equal(row?.tracestate, 'foo=1,bar=2')
     })
   })
 }

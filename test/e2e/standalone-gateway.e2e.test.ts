@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import type { IncomingHttpHeaders } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -44,13 +45,21 @@ const foreign = {
 describe('the gateway alone, on a foreign supergraph', () => {
   let folder: string
   const servers: ApolloServer[] = []
+  /** The headers of each subgraph's last fetch. */
+  const received = new Map<string, IncomingHttpHeaders>()
   const services: { name: string; url: string; typeDefs: ReturnType<typeof parse> }[] = []
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'foreign-'))
     for (const [name, { typeDefs, resolvers }] of Object.entries(foreign)) {
       const server = new ApolloServer({ schema: buildSubgraphSchema([{ typeDefs, resolvers }]) })
-      const { url } = await startStandaloneServer(server, { listen: { port: 0, host: '127.0.0.1' } })
+      const { url } = await startStandaloneServer(server, {
+        listen: { port: 0, host: '127.0.0.1' },
+        context: async ({ req }) => {
+          received.set(name, req.headers)
+          return {}
+        },
+      })
       servers.push(server)
       services.push({ name, url, typeDefs })
     }
@@ -84,10 +93,10 @@ describe('the gateway alone, on a foreign supergraph', () => {
     return {
       code,
       output: () => output,
-      async query(query: string) {
+      async query(query: string, headers: Record<string, string | string[]> = {}) {
         const { body } = await request(`http://127.0.0.1:${port}/graphql`, {
           method: 'POST',
-          headers: { 'content-type': 'application/json' },
+          headers: { 'content-type': 'application/json', ...headers },
           body: JSON.stringify({ query }),
         })
         return body.json()
@@ -113,6 +122,26 @@ describe('the gateway alone, on a foreign supergraph', () => {
     const failed = await gateway.query('{ fails planets { name } }')
     assert.doesNotMatch(JSON.stringify(failed), /db\.internal/)
     assert.equal(await gateway.stop(), 0)
+  })
+
+  test('subgraphs get the trace of the client, and no other header of it', async () => {
+    const gateway = await runGateway({ SUPERGRAPH_FILE: await supergraph() })
+    const trace = 'c0ffee00c0ffee00c0ffee00c0ffee00'
+    const traceparent = `00-${trace}-00f067aa0ba902b7-ff`
+    const untold = { baggage: 'secret=1', cookie: 'a=b', 'x-principal': 'forged', 'x-b3-traceid': trace }
+    await gateway.query('{ planets { moons } }', { ...untold, traceparent, tracestate: ['foo=1, bar=2', '', 'baz=3'] })
+    const [planets = {}, moons = {}] = [received.get('planets'), received.get('moons')]
+    for (const headers of [planets, moons]) {
+      assert.match(String(headers.traceparent), new RegExp(`^00-${trace}-(?!00f067aa0ba902b7)[0-9a-f]{16}-01$`))
+      assert.equal(headers.tracestate, 'foo=1,bar=2,baz=3')
+      for (const name of Object.keys(untold)) assert.equal(headers[name], undefined, name)
+    }
+    await gateway.query('{ planets { moons } }', { traceparent: [traceparent, traceparent], tracestate: 'foo=1' })
+    const restarted = received.get('planets') ?? {}
+    assert.match(String(restarted.traceparent), /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/)
+    assert.ok(!restarted.traceparent?.includes(trace))
+    assert.equal(restarted.tracestate, undefined)
+    await gateway.stop()
   })
 
   test('it does not start on a supergraph whose security it would not enforce', async () => {
