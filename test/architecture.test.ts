@@ -67,6 +67,7 @@ const wrapped: Record<string, string> = {
   '@grpc/proto-loader': 'platform/grpc/',
   dataloader: 'platform/loader.ts',
   pino: 'platform/',
+  'prom-client': 'platform/metrics.ts',
 }
 
 /** The files of a service, each of a kind of its own. What else it needs, an adapter, stands in a folder. */

@@ -10,6 +10,7 @@ import { loadService } from '#platform/grpc/service.ts'
 import { run } from '#platform/lifecycle.ts'
 import { createLoop } from '#platform/loop.ts'
 import { createMask } from '#platform/mask.ts'
+import { createMetrics } from '#platform/metrics.ts'
 import { createServiceTokens } from '#platform/principal.ts'
 import { serve } from '#platform/serve.ts'
 import { readConfig } from './config.ts'
@@ -36,6 +37,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const newId = randomUUID
   const url = config.USERS_DATABASE_URL
   const mask = createMask({ service: name, log })
+  const metrics = createMetrics({ service: name })
 
   const database = await openServiceDatabase({
     name,
@@ -115,6 +117,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
       ),
     lifecycle,
     mask,
+    metrics,
   })
 
   keyRefresh.start()
