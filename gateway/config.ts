@@ -3,9 +3,11 @@ import { z } from 'zod'
 import { auditSettings } from '#platform/audit.ts'
 import { integer, list, type Parsed, port, processSettings, readEnv, urls } from '#platform/env.ts'
 import { identityRule, identitySettings } from '#platform/principal.ts'
+import { redisRule, redisSettings } from '#platform/redis.ts'
 import { headerSettings } from './http/headers.ts'
 import { limitSettings } from './limits.ts'
 import { persistedSettings } from './persisted.ts'
+import { rateLimitRule, rateLimitSettings } from './rate-limit.ts'
 
 const onOff = z.enum(['on', 'off'], 'must be on or off')
 
@@ -39,6 +41,8 @@ export const settings = {
   CORS_ORIGINS: list.optional(),
   ...headerSettings,
   ...persistedSettings,
+  ...rateLimitSettings,
+  ...redisSettings,
   /** Pages to explore the graph: Apollo Sandbox at `/graphql`, Altair at `/explorer`. Default: on in development. */
   EXPLORER: onOff.optional(),
   /** Whether clients may learn the schema, by introspection and by suggestions in errors. Default: on in development. */
@@ -77,4 +81,5 @@ function limitsRule({ NODE_ENV, LIMITS }: Partial<GatewayConfig>): string[] {
   return NODE_ENV === 'production' && LIMITS === 'off' ? ['LIMITS: production does not start without limits'] : []
 }
 
-export const readConfig = () => readEnv(settings, [authenticationRule, limitsRule, identityRule('gateway')])
+export const readConfig = () =>
+  readEnv(settings, [authenticationRule, limitsRule, rateLimitRule, redisRule, identityRule('gateway')])

@@ -2,7 +2,6 @@ import type { ExecutionResult } from 'graphql'
 import { type GraphQLError, type GraphQLFormattedError, type GraphQLSchema, getVariableValues } from 'graphql'
 import { ServiceError } from '#platform/errors.ts'
 import type { Mask } from '#platform/mask.ts'
-import type { Principal } from '#platform/principal.ts'
 import { Refusal, refusalOf } from './errors.ts'
 import type { Executor, GatewayContext } from './executor.ts'
 import type { Params, ParsedRequest } from './http/params.ts'
@@ -15,6 +14,7 @@ import {
   type Variables,
 } from './operations.ts'
 import type { Persisted, Resolved } from './persisted.ts'
+import type { Work } from './rate-limit.ts'
 
 /** How a request came. */
 export type Call = {
@@ -23,6 +23,8 @@ export type Call = {
   readonly safe: boolean
   /** The client asks what its operations cost. */
   readonly reportCost: boolean
+  /** Charges the caller for the operations and gives the headers that tell what is left. Throws RATE_LIMITED. */
+  readonly charge: (work: Work) => Promise<Readonly<Record<string, string>>>
 }
 
 /** One operation of a request, ready to be executed. */
@@ -32,13 +34,6 @@ type Ready = {
   readonly params: Params
   readonly variables: Variables
   readonly cost: number
-}
-
-/** What all operations of a request come to, for what charges their caller. */
-export type Bill = {
-  readonly operations: number
-  readonly cost: number
-  readonly fields: ReadonlyMap<string, number>
 }
 
 type Response = {
@@ -69,8 +64,6 @@ export type PipelineOptions = {
   maxCost: number | undefined
   /** Errors that are reported for one operation's variables. */
   mostErrors: number
-  /** Charges the caller and gives the response's headers, or throws RATE_LIMITED as a Refusal. */
-  charge: (principal: Principal, bill: Bill) => Promise<Readonly<Record<string, string>>>
   formatError: (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError
   mask: Mask
 }
@@ -80,7 +73,7 @@ export type PipelineOptions = {
  * estimate the cost, charge the caller, execute. An operation that is refused costs the others of its batch nothing.
  */
 export function createPipeline(options: PipelineOptions) {
-  const { schema, persisted, operations, execute, actualCost, maxCost, mostErrors, charge, formatError, mask } = options
+  const { schema, persisted, operations, execute, actualCost, maxCost, mostErrors, formatError, mask } = options
 
   async function ready(params: Params, safe: boolean): Promise<Ready> {
     const resolved = await persisted.resolve(params)
@@ -148,7 +141,7 @@ export function createPipeline(options: PipelineOptions) {
     const prepared = await Promise.all(asked.map((params) => ready(params, call.safe).catch(refused)))
     let headers: Readonly<Record<string, string>>
     try {
-      headers = await charge(call.context.principal, billOf(prepared))
+      headers = await call.charge(workOf(prepared))
     } catch (error) {
       return refused(error)
     }
@@ -163,7 +156,7 @@ export function createPipeline(options: PipelineOptions) {
 }
 
 /** What is refused costs one unit: it took work to find out. */
-function billOf(prepared: readonly (Ready | Answer)[]): Bill {
+function workOf(prepared: readonly (Ready | Answer)[]): Work {
   const fields = new Map<string, number>()
   let cost = 0
   for (const each of prepared) {

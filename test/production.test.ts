@@ -8,7 +8,7 @@ import { processNames } from '../tools/stack.ts'
 
 /** What each process says of an empty environment in production: every variable without which it does not start. */
 const needed: Record<string, string[]> = {
-  gateway: ['JWKS_URL'],
+  gateway: ['JWKS_URL', 'REDIS_URL'],
   users: [
     'SERVICE_PRIVATE_KEY',
     'SERVICE_JWKS',

@@ -188,8 +188,13 @@ describe('the gateway alone, on a foreign supergraph', () => {
     const SUPERGRAPH_FILE = await supergraph()
     const refused = await runGateway({ SUPERGRAPH_FILE, NODE_ENV: 'production', BODY_LIMIT: 'x' })
     assert.equal(refused.code, 1)
-    assert.match(refused.output(), /BODY_LIMIT: [^\n]+\n {2}JWKS_URL: is not set/)
-    const gateway = await runGateway({ SUPERGRAPH_FILE, NODE_ENV: 'production', AUTH: 'none' })
+    assert.match(refused.output(), /BODY_LIMIT: [^\n]+\n {2}JWKS_URL: is not set[^\n]+\n {2}REDIS_URL: is not set/)
+    const gateway = await runGateway({
+      SUPERGRAPH_FILE,
+      NODE_ENV: 'production',
+      AUTH: 'none',
+      REDIS_URL: 'redis://127.0.0.1:1',
+    })
     assert.equal(gateway.code, 'ready', gateway.output())
     const introspection = await gateway.query('{ __schema { queryType { name } } }')
     await gateway.stop()
