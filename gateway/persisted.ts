@@ -149,14 +149,15 @@ const sharedSeconds = 3_600
 const newTexts = { name: 'persisted', points: 60, seconds: 60 }
 
 /** Texts in Redis, for all gateways. What a Redis that fails does not give or take is asked of the client again. */
-export function createSharedTexts({ client }: Redis, quotas: Quotas): TextStore {
+export function createSharedTexts({ ask }: Redis, quotas: Quotas): TextStore {
   const quota = quotas.quota(newTexts)
   const key = (hash: string) => `persisted:${hash}`
   return {
-    get: async (hash) => (await client.getex(key(hash), 'EX', sharedSeconds).catch(() => null)) ?? undefined,
+    get: async (hash) =>
+      (await ask((client) => client.getex(key(hash), 'EX', sharedSeconds)).catch(() => null)) ?? undefined,
     async set(hash, text) {
       const { allowed } = await quota.charge('all')
-      if (allowed) await client.set(key(hash), text, 'EX', sharedSeconds).catch(() => {})
+      if (allowed) await ask((client) => client.set(key(hash), text, 'EX', sharedSeconds)).catch(() => {})
     },
   }
 }

@@ -1,3 +1,4 @@
+import type { Redis as Client } from 'ioredis'
 import { z } from 'zod'
 import type { Parsed, processSettings } from './env.ts'
 import type { Lifecycle } from './lifecycle.ts'
@@ -26,7 +27,7 @@ export type RedisOptions = {
   prefix?: string
   /** Who we are to the server. */
   name: string
-  /** Milliseconds that a command may take. Default 100. */
+  /** Milliseconds that a command may take, not counting those in which this process itself was busy. Default 100. */
   commandTimeout?: number
   log: Log
 }
@@ -50,7 +51,6 @@ export async function openRedis({ url, prefix = '', name, commandTimeout = 100, 
     lazyConnect: true,
     connectionName: name,
     keyPrefix: prefix,
-    commandTimeout,
     connectTimeout,
     socketTimeout: silenceLimit,
     enableOfflineQueue: false,
@@ -76,13 +76,16 @@ export async function openRedis({ url, prefix = '', name, commandTimeout = 100, 
   })
   await client.connect().catch(() => {})
 
+  const ask = <T>(command: (client: Client) => Promise<T>): Promise<T> => within(commandTimeout, command(client))
   return {
     client,
+    /** Sends a command. Rejects when it fails, or is not answered in time. */
+    ask,
     /** Rejects when the server does not answer. */
-    check: (): Promise<unknown> => client.ping(),
+    check: (): Promise<unknown> => ask((client) => client.ping()),
     async close(): Promise<void> {
       closing = true
-      await client.quit().catch(() => client.disconnect())
+      await ask((client) => client.quit()).catch(() => client.disconnect())
     },
   }
 }
@@ -105,6 +108,28 @@ export async function openServiceRedis({
   const redis = await openRedis({ url: config.REDIS_URL, prefix: config.REDIS_PREFIX, name, log })
   lifecycle.onStop('redis', redis.close)
   return redis
+}
+
+/** Parts in which a wait is measured. */
+const steps = 4
+
+/**
+ * Rejects when a promise takes too long. A process that was busy sees its timers before the answers that have come
+ * meanwhile, so the wait is made of steps, of which being busy uses up one at the most.
+ */
+function within<T>(milliseconds: number, promise: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    let left = steps
+    let timer: NodeJS.Timeout
+    const wait = (): void => {
+      timer = setTimeout(
+        () => (--left > 0 ? wait() : reject(new Error('Redis did not answer in time.'))),
+        milliseconds / steps,
+      )
+    }
+    wait()
+    promise.then(resolve, reject).finally(() => clearTimeout(timer))
+  })
 }
 
 function pauseBefore(attempt: number): number {

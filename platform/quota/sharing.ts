@@ -37,7 +37,7 @@ export async function createSharing({ redis, log, onChange }: SharingOptions) {
     const alone = !used
     if (alone) trying = true
     try {
-      const answer = await ask()
+      const answer = await redis.ask(ask)
       change(true)
       return answer
     } catch (error) {
