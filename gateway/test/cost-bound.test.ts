@@ -19,7 +19,7 @@ import {
 import { compileCosts } from '../cost.ts'
 
 /** Every list is at most this long, unless its slicing argument says otherwise. */
-const defaultListSize = 3
+const defaultListSize = 2
 const sdl = `
   schema @link(url: "https://specs.apollo.dev/cost/v0.1", import: ["@cost", "@listSize"]) { query: Query }
   type Query {
@@ -37,11 +37,11 @@ const sdl = `
     friends(first: Int = 2): [Node] @listSize(slicingArguments: ["first"], requireOneSlicingArgument: false)
     friend(weight: Int @cost(weight: 2)): User
   }
-  type Vault implements Node @cost(weight: 4) { id: ID self: Vault friends(first: Int = 2): [Node] gold: [Gold] any: Any }
+  type Vault implements Node @cost(weight: -4) { id: ID self: Vault friends(first: Int = 2): [Node] gold: [Gold] any: Any }
   union Any = User | Vault
   scalar Gold @cost(weight: 2)
   type Users { edges: [Edge] tags: [String] }
-  type Edge @cost(weight: -1) { node: User any: Any }
+  type Edge @cost(weight: 6) { node: User any: Any }
 `
 const schema = buildSchema(sdl, { assumeValidSDL: true })
 const costOf = compileCosts(parse(sdl), schema, { defaultListSize })
