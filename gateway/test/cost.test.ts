@@ -107,6 +107,7 @@ describe('an estimate', () => {
       ['{ sliced(first: 7) { id } }', 7],
       ['{ sliced(first: 2, ids: ["a", "b", "c"]) { id } }', 3],
       ['{ sliced { id } }', 6],
+      ['{ sliced(first: 9, ids: []) { id } }', 9],
       ['{ users(first: 3, last: 8) { nodes { id } } }', 1 + 8],
     ],
     'sizes the fields below a connection, and no others': [
