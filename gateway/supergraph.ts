@@ -9,6 +9,8 @@ export type LinkedFeature = {
   readonly purpose: string | undefined
   /** What its directive of the same name is called in this schema, without the `@`. */
   readonly directive: string
+  /** What any of its directives is called in this schema, both without the `@`. */
+  readonly nameOf: (directive: string) => string
 }
 
 /** Where the specifications of Apollo's own directives stand. */
@@ -62,13 +64,18 @@ function linkOf(node: ConstDirectiveNode): LinkedFeature | undefined {
   const [, identity, name, version] = typeof url === 'string' ? (/^(.*\/([^/]+))\/(v\d+\.\d+)\/?$/.exec(url) ?? []) : []
   if (!identity || !name || !version) return undefined
   const imports = (argumentOf(node, 'import') ?? []) as Import[]
-  const renamed = imports.find((entry) => typeof entry !== 'string' && entry.name === `@${name}`)
-  const alias = typeof renamed === 'object' ? renamed.as?.replace(/^@/, '') : undefined
+  const namespace = (argumentOf(node, 'as') as string | undefined) ?? name
+  const nameOf = (directive: string): string => {
+    const imported = imports.find((entry) => (typeof entry === 'string' ? entry : entry.name) === `@${directive}`)
+    if (imported) return ((typeof imported === 'object' && imported.as) || `@${directive}`).slice(1)
+    return directive === name ? namespace : `${namespace}__${directive}`
+  }
   return {
     identity,
     version,
     purpose: argumentOf(node, 'for') as string | undefined,
-    directive: alias ?? (argumentOf(node, 'as') as string | undefined) ?? name,
+    directive: nameOf(name),
+    nameOf,
   }
 }
 

@@ -46,11 +46,15 @@ export function fieldOf(
   return isUnionType(parent) ? undefined : parent.getFields()[name]
 }
 
-/** The fields that an object of a type is asked for, by the name they are answered under: `CollectFields`. */
+/**
+ * The fields that an object of a type is asked for, by the name they are answered under: `CollectFields`.
+ * `onSelection` is told of each selection that is looked at.
+ */
 export function collectFields(
   { schema, fragments, variables }: Execution,
   type: GraphQLObjectType,
   selectionSets: readonly SelectionSetNode[],
+  onSelection: () => void = () => {},
 ): Map<string, FieldNode[]> {
   const fields = new Map<string, FieldNode[]>()
   const visited = new Set<string>()
@@ -64,10 +68,13 @@ export function collectFields(
   }
   const collect = ({ selections }: SelectionSetNode): void => {
     for (const selection of selections) {
+      onSelection()
       if (!included(selection)) continue
       if (selection.kind === Kind.FIELD) {
         const name = (selection.alias ?? selection.name).value
-        fields.set(name, [...(fields.get(name) ?? []), selection])
+        const nodes = fields.get(name)
+        if (nodes) nodes.push(selection)
+        else fields.set(name, [selection])
       } else if (selection.kind === Kind.INLINE_FRAGMENT) {
         if (applies(selection.typeCondition?.name.value)) collect(selection.selectionSet)
       } else if (!visited.has(selection.name.value)) {

@@ -43,3 +43,14 @@ test('a directive is known by the name that the schema gives it', () => {
   assert.equal(nameIn(', import: ["@authenticated"]'), 'authenticated')
   assert.equal(nameIn(', import: [{ name: "@authenticated", as: "@signedIn" }]'), 'signedIn')
 })
+
+test('a directive that is not named as its feature is known by its import, or by the name of the feature before it', () => {
+  const nameIn = (rest: string) =>
+    linkedFeatures(parse(schema(`@link(url: "https://specs.apollo.dev/cost/v0.1"${rest})`)))
+      .at(-1)
+      ?.nameOf('listSize')
+  assert.equal(nameIn(''), 'cost__listSize')
+  assert.equal(nameIn(', as: "price"'), 'price__listSize')
+  assert.equal(nameIn(', import: ["@listSize"]'), 'listSize')
+  assert.equal(nameIn(', as: "price", import: [{ name: "@listSize", as: "@length" }]'), 'length')
+})
