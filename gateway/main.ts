@@ -1,3 +1,4 @@
+import { parse } from 'graphql'
 import { createAudit } from '#platform/audit.ts'
 import { run } from '#platform/lifecycle.ts'
 import { createMask } from '#platform/mask.ts'
@@ -8,6 +9,7 @@ import { openServiceRedis } from '#platform/redis.ts'
 import { createAuthenticator } from './auth.ts'
 import { createAuthorization } from './authorization.ts'
 import { readConfig } from './config.ts'
+import { compileCosts } from './cost.ts'
 import { createErrorFormatter } from './errors.ts'
 import { openGraph } from './graph.ts'
 import { createOperations } from './operations.ts'
@@ -60,10 +62,12 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
       limits: limited ? config : undefined,
       introspection: inDevelopment(config.INTROSPECTION),
       mostErrors: config.MAX_VALIDATION_ERRORS,
-      estimatorOf: () => () => 1,
+      costOf: compileCosts(parse(supergraphSdl, { noLocation: true }), graph.schema, {
+        defaultListSize: config.DEFAULT_LIST_SIZE,
+      }),
     }),
     execute: authorize(supergraphSdl, graph.schema, graph.execute),
-    actualCost: () => 1,
+    chargesCost: config.RATE_LIMITS === 'on',
     maxCost: limited ? config.MAX_COST : undefined,
     mostErrors: config.MAX_VALIDATION_ERRORS,
     formatError: createErrorFormatter({ log }),

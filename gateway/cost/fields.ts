@@ -1,6 +1,5 @@
 import {
   type GraphQLArgument,
-  GraphQLError,
   type GraphQLOutputType,
   type GraphQLSchema,
   isListType,
@@ -9,6 +8,7 @@ import {
   type ValueNode,
   valueFromASTUntyped,
 } from 'graphql'
+import { ServiceError } from '#platform/errors.ts'
 import { type Formula, most, type Term, type Variables } from './formula.ts'
 import type { AskedField } from './levels.ts'
 import type { ListSize, Weights } from './weights.ts'
@@ -103,9 +103,10 @@ function hasVariable(value: ValueNode): boolean {
   return value.kind === Kind.VARIABLE
 }
 
-function wantsOne({ node, parent, definition }: AskedField, slicingArguments: readonly string[]): GraphQLError {
-  return new GraphQLError(`${parent.name}.${definition.name} wants exactly one of: ${slicingArguments.join(', ')}.`, {
-    nodes: node,
-    extensions: { code: 'BAD_USER_INPUT', field: slicingArguments[0] },
-  })
+function wantsOne({ parent, definition }: AskedField, slicingArguments: readonly string[]): ServiceError {
+  return new ServiceError(
+    'BAD_USER_INPUT',
+    `${parent.name}.${definition.name} wants exactly one of: ${slicingArguments.join(', ')}.`,
+    { ...(slicingArguments[0] && { field: slicingArguments[0] }) },
+  )
 }

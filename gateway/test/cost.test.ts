@@ -170,7 +170,7 @@ describe('an estimate', () => {
   test('refuses what does not give a list its one slicing argument', () => {
     assert.equal(estimate('{ one(first: 3) { id } }'), 3)
     for (const source of ['{ one { id } }', '{ one(first: 1, last: 1) { id } }', '{ one(first: null) { id } }']) {
-      assert.throws(() => estimate(source), { extensions: { code: 'BAD_USER_INPUT', field: 'first' } }, source)
+      assert.throws(() => estimate(source), { code: 'BAD_USER_INPUT', details: { field: 'first' } }, source)
     }
     const given = costs('query ($a: Int, $b: Int) { one(first: $a, last: $b) { id } }')
     assert.equal(given.estimate({ b: 4 }), 4)
