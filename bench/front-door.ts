@@ -47,7 +47,7 @@ function subgraphs(guarded: boolean) {
           id: ID!
           reviews: [Review!] ${on('@requiresScopes(scopes: [["reviews:read"]]) @listSize(assumedSize: 3)')}
         }
-        type Review { stars: Int! text: String! ${on('@cost(weight: "1")')} }`,
+        type Review { stars: Int! text: String! ${on('@cost(weight: 1)')} }`,
       resolvers: {
         Product: {
           reviews: ({ id }: { id: string }) => [1, 2, 3].map((stars) => ({ stars, text: `Review of ${id}` })),
@@ -102,7 +102,11 @@ const off = await runGateway({
 const on = await runGateway({
   SUPERGRAPH_FILE: await guarded.supergraph(),
   JWKS_URL: `http://127.0.0.1:${(jwks.address() as AddressInfo).port}/`,
-  SERVICE_PRIVATE_KEY: JSON.stringify({ ...(await exportJWK(gatewayKey.privateKey)), kid: 'gateway.bench', alg: 'EdDSA' }),
+  SERVICE_PRIVATE_KEY: JSON.stringify({
+    ...(await exportJWK(gatewayKey.privateKey)),
+    kid: 'gateway.bench',
+    alg: 'EdDSA',
+  }),
   OPERATIONS: 'safelist',
   OPERATIONS_FOLDER: folder,
   RATE_LIMIT_COST: '1000000000',

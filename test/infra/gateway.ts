@@ -44,7 +44,8 @@ export async function startForeignGraph(subgraphs: Record<string, ForeignSubgrap
     received,
     /** Writes the supergraph schema to a file, with a change, and returns its path. */
     async supergraph(change = (sdl: string) => sdl): Promise<string> {
-      const { supergraphSdl = '' } = composeServices(started.map(({ service }) => service))
+      const { supergraphSdl, errors = [] } = composeServices(started.map(({ service }) => service))
+      if (!supergraphSdl) throw new AggregateError(errors, errors.map(({ message }) => message).join('\n'))
       const file = join(folder, 'supergraph.graphql')
       await writeFile(file, change(supergraphSdl))
       return file
