@@ -57,7 +57,12 @@ const explorerPolicy = [
 /** Serves Altair, an explorer that works without a network. */
 export async function serveExplorer(app: FastifyInstance): Promise<void> {
   const { default: altair } = await import('altair-static')
-  const page = altair.renderAltair({ baseURL: explorerPath, endpointURL: '/graphql', initialName: 'Commerce' })
+  const page = altair.renderAltair({
+    baseURL: explorerPath,
+    endpointURL: '/graphql',
+    disableAccount: true,
+    initialSettings: { 'banners.disable': true },
+  })
   await app.register(async (scope) => {
     scope.addHook('onSend', async (_request, reply) => void reply.header('content-security-policy', explorerPolicy))
     scope.get(explorerPath.slice(0, -1), (_request, reply) => reply.redirect(explorerPath))
