@@ -65,6 +65,33 @@ describe('requests', () => {
     assert.equal(await idFor('abc-1'), 'abc-1')
     assert.match(String(await idFor('x'.repeat(500))), /^[0-9a-f-]{36}$/)
   })
+  test('what an operation is estimated to cost, and what it did, is told to who asks', async () => {
+    await stack.addProducts(1, 1)
+    const query = '{ products(first: 50) { edges { node { name category { name } } } } }'
+    const costOf = async (headers: Record<string, string>) => {
+      const { body } = await request(stack.url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: JSON.stringify({ query }),
+      })
+      return ((await body.json()) as { extensions?: { cost: unknown } }).extensions?.cost
+    }
+    // The connection, and for each of 50 or 2 edges itself, its node and the node's category.
+    assert.deepEqual(await costOf({ 'graphql-cost': 'report' }), { estimated: 1 + 50 * 3, actual: 1 + 2 * 3 })
+    assert.equal(await costOf({}), undefined)
+  })
+  test('the explorer that needs no network loads nothing from elsewhere', async () => {
+    const url = new URL('/explorer/', stack.url)
+    const { statusCode, headers, body } = await request(url)
+    const page = await body.text()
+    assert.equal(statusCode, 200)
+    assert.match(String(headers['content-security-policy']), /^default-src 'self';/)
+    assert.doesNotMatch(page, /(src|href)="(https?:)?\/\//)
+    const [, script = ''] = /src="(main[^"]*\.js)"/.exec(page) ?? []
+    const { statusCode: found, headers: type, body: code } = await request(new URL(script, url))
+    await code.dump()
+    assert.deepEqual([found, /javascript/.test(String(type['content-type']))], [200, true])
+  })
   test('a browser gets the page of Apollo Sandbox', async () => {
     const { statusCode, headers, body } = await request(stack.url, { headers: { accept: 'text/html' } })
     assert.equal(statusCode, 200)

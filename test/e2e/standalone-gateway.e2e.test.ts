@@ -73,6 +73,17 @@ describe('the gateway alone, on a foreign supergraph', () => {
     await gateway.stop()
   })
 
+  test('subgraphs get the headers that a setting names, as the client sent them', async () => {
+    const gateway = await runGateway({
+      SUPERGRAPH_FILE: await graph.supergraph(),
+      FORWARD_HEADERS: 'Accept-Language,x-a',
+    })
+    await gateway.query('{ planets { name } }', { 'accept-language': 'de', 'x-b': 'no' })
+    await gateway.stop()
+    const { 'accept-language': language, 'x-a': absent, 'x-b': unnamed } = graph.received.get('planets') ?? {}
+    assert.deepEqual([language, absent, unnamed], ['de', undefined, undefined])
+  })
+
   test('it does not start on a supergraph whose security it would not enforce', async () => {
     const secured = await graph.supergraph((sdl) =>
       sdl.replace(
