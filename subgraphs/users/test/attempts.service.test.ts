@@ -55,6 +55,12 @@ test('of 30 wrong passwords at once 10 are verified, and the others are refused 
   assert.equal(verified, 10, 'also the right one is not looked at')
 })
 
+test('of 30 right passwords at once none is refused', async () => {
+  const { user } = await users.register()
+  const from = stranger()
+  assert.deepEqual(await outcomes(times(30, () => login(from, user.email, password))), { ok: 30 })
+})
+
 test('nobody locks another out: the owner signs in from elsewhere, and others from the same address', async () => {
   const [{ user }, other] = [await users.register(), await users.register()]
   const attacker = stranger()
