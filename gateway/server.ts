@@ -80,7 +80,9 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
   const app = createHttpServer({ ...http, health })
   app.addHook('onClose', async () => health.stop())
   const security = securityHeaders(hstsMaxAge)
-  app.addHook('onRequest', async (_request, reply) => void reply.headers(security))
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers(security).header('x-request-id', requestIdOf(request))
+  })
   await app.register(cors, {
     origin: [...origins],
     methods: ['GET', 'POST'],
@@ -99,8 +101,7 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
     async admit(request, reply) {
       const { authorization, traceparent, tracestate } = request.headers
       const trace = continueTrace({ traceparent, tracestate })
-      const requestId = requestIdOf(request)
-      reply.header('x-request-id', requestId)
+      const requestId = String(reply.getHeader('x-request-id'))
       const { ip: address } = request
       const principal = await runWithContext({ ...trace, requestId }, () => authenticate(authorization, address)).catch(
         // Whoever tries tokens is counted as one who has none.
