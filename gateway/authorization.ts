@@ -4,7 +4,7 @@ import { LRUCache } from 'lru-cache'
 import { type Audit, actorOf } from '#platform/audit.ts'
 import { httpStatus } from '#platform/http.ts'
 import { type Completion, createCompletion } from './authorization/complete.ts'
-import { fieldsIn, fragmentsOf, type Selections } from './authorization/fields.ts'
+import { fieldsIn, fragmentsOf } from './authorization/fields.ts'
 import { type Filtered, filterOperation } from './authorization/filter.ts'
 import { compileAccessRules, meets, type Policies, type Rule } from './authorization/rules.ts'
 import type { Executed, Execution, Executor } from './executor.ts'
@@ -74,7 +74,7 @@ export function createAuthorization({ policies, unauthorized, audit }: Authoriza
         ...actorOf(principal),
         detail: { code, fields: [...new Set(left.removed.values())] },
       })
-      const completion = createCompletion(selectionsOf(schema, request), request.operation, left)
+      const completion = createCompletion(executionOf(schema, request), request.operation, left)
       const refusals = () =>
         completion.places().map(
           (path) =>
@@ -107,6 +107,6 @@ export function createAuthorization({ policies, unauthorized, audit }: Authoriza
   }
 }
 
-function selectionsOf(schema: GraphQLSchema, { document, coerced }: Execution): Selections {
+function executionOf(schema: GraphQLSchema, { document, coerced }: Execution) {
   return { schema, fragments: fragmentsOf(document), variables: coerced }
 }

@@ -9,6 +9,8 @@ export type LinkedFeature = {
   readonly purpose: string | undefined
   /** What its directive of the same name is called in this schema, without the `@`. */
   readonly directive: string
+  /** What any of its directives is called in this schema, both without the `@`. */
+  readonly nameOf: (directive: string) => string
 }
 
 /** Where the specifications of Apollo's own directives stand. */
@@ -33,7 +35,7 @@ export function withoutSecurity(sdl: string, file: string): string {
   const document = parse(sdl, { noLocation: true })
   const missing = linkedFeatures(document)
     .filter(({ purpose }) => purpose === 'SECURITY')
-    .map(nameOf)
+    .map(versioned)
     .filter((name) => !enforced.has(name) && !enforcedByApollo.has(name))
   if (missing.length > 0) {
     throw new Error(
@@ -44,14 +46,14 @@ export function withoutSecurity(sdl: string, file: string): string {
     visit(document, {
       Directive(node) {
         const link = linkOf(node as ConstDirectiveNode)
-        if (link?.purpose !== 'SECURITY' || !enforced.has(nameOf(link))) return undefined
+        if (link?.purpose !== 'SECURITY' || !enforced.has(versioned(link))) return undefined
         return { ...node, arguments: node.arguments?.filter(({ name }) => name.value !== 'for') }
       },
     }),
   )
 }
 
-function nameOf({ identity, version }: LinkedFeature): string {
+function versioned({ identity, version }: LinkedFeature): string {
   return `${identity} ${version}`
 }
 
@@ -70,16 +72,18 @@ function linkOf(node: ConstDirectiveNode): LinkedFeature | undefined {
   const [, identity, name, version] = /^(.*\/([^/]+))\/(v\d+\.\d+)\/?$/.exec(url) ?? []
   if (!identity || !name || !version) return undefined
   const imports = [argumentOf(node, 'import') ?? []].flat() as Import[]
-  const [imported] = imports
-    .map((entry) => (typeof entry === 'string' ? { name: entry, as: undefined } : entry))
-    .filter((entry) => entry.name === `@${name}`)
-  const prefix = argumentOf(node, 'as') as string | undefined
+  const namespace = (argumentOf(node, 'as') as string | undefined) ?? name
+  const nameOf = (directive: string): string => {
+    const imported = imports.find((entry) => (typeof entry === 'string' ? entry : entry.name) === `@${directive}`)
+    if (imported) return ((typeof imported === 'object' && imported.as) || `@${directive}`).slice(1)
+    return directive === name ? namespace : `${namespace}__${directive}`
+  }
   return {
     identity,
     version,
     purpose: argumentOf(node, 'for') as string | undefined,
-    // What is imported has the name it is imported by; of the rest, the directive named like the feature has the prefix.
-    directive: imported ? (imported.as ?? imported.name).replace(/^@/, '') : (prefix ?? name),
+    directive: nameOf(name),
+    nameOf,
   }
 }
 

@@ -11,7 +11,7 @@ import {
   type OperationDefinitionNode,
   type SelectionSetNode,
 } from 'graphql'
-import { collectFields, fieldOf, rootTypeOf, type Selections } from './fields.ts'
+import { collectFields, type Execution, fieldOf, rootTypeOf } from './fields.ts'
 import type { Filtered } from './filter.ts'
 
 export type Path = readonly (string | number)[]
@@ -48,11 +48,11 @@ const mostUnanswered = 20_000
  * indices of lists. Fields are collected once for each type and place in the operation, however long the lists are.
  */
 export function createCompletion(
-  selections: Selections,
+  execution: Execution,
   operation: OperationDefinitionNode,
   { dirty, removed, typeAlias }: Filtered,
 ) {
-  const { schema } = selections
+  const { schema } = execution
   const root = rootTypeOf(schema, operation)
   const rootSets: Sets = [operation.selectionSet]
   const collected = new Map<Sets, Map<GraphQLObjectType, Fields>>()
@@ -64,7 +64,10 @@ export function createCompletion(
     collected.set(sets, byType)
     const known = byType.get(type)
     if (known) return known
-    const { fields, visited } = collectFields(selections, type, sets)
+    let visited = 0
+    const fields = collectFields(execution, type, sets, () => {
+      visited++
+    })
     const made = { fields: [...fields].map(([name, nodes]) => askedField(type, name, nodes)), visited }
     byType.set(type, made)
     return made

@@ -69,33 +69,26 @@ export function* fieldsIn(schema: GraphQLSchema, document: DocumentNode): Genera
   }
 }
 
-/** What the fields of an object are collected from. */
-export type Selections = {
-  readonly schema: GraphQLSchema
-  readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>
+/** What GraphQL's execution knows of a document. https://spec.graphql.org/October2021/#sec-Executing-Selection-Sets */
+export type Execution = {
+  schema: GraphQLSchema
+  fragments: ReadonlyMap<string, FragmentDefinitionNode>
   /** Coerced. */
-  readonly variables: Readonly<Record<string, unknown>>
-}
-
-export type Collected = {
-  /** By the name that they are answered under. */
-  readonly fields: ReadonlyMap<string, readonly FieldNode[]>
-  /** Selections that were looked at. */
-  readonly visited: number
+  variables: Readonly<Record<string, unknown>>
 }
 
 /**
- * The fields that an object of a type is asked for, as GraphQL's execution collects them.
- * https://spec.graphql.org/October2021/#CollectFields()
+ * The fields that an object of a type is asked for, by the name they are answered under: `CollectFields`.
+ * `onSelection` is told of each selection that is looked at.
  */
 export function collectFields(
-  { schema, fragments, variables }: Selections,
+  { schema, fragments, variables }: Execution,
   type: GraphQLObjectType,
   selectionSets: readonly SelectionSetNode[],
-): Collected {
+  onSelection: () => void = () => {},
+): Map<string, FieldNode[]> {
   const fields = new Map<string, FieldNode[]>()
-  const spread = new Set<string>()
-  let visited = 0
+  const visited = new Set<string>()
   const applies = (condition: string | undefined) => {
     if (condition === undefined || condition === type.name) return true
     const wider = schema.getType(condition)
@@ -103,7 +96,7 @@ export function collectFields(
   }
   const collect = ({ selections }: SelectionSetNode): void => {
     for (const selection of selections) {
-      visited++
+      onSelection()
       if (!isIncluded(selection, variables)) continue
       if (selection.kind === Kind.FIELD) {
         const name = (selection.alias ?? selection.name).value
@@ -112,15 +105,15 @@ export function collectFields(
         else fields.set(name, [selection])
       } else if (selection.kind === Kind.INLINE_FRAGMENT) {
         if (applies(selection.typeCondition?.name.value)) collect(selection.selectionSet)
-      } else if (!spread.has(selection.name.value)) {
-        spread.add(selection.name.value)
+      } else if (!visited.has(selection.name.value)) {
+        visited.add(selection.name.value)
         const fragment = fragments.get(selection.name.value)
         if (fragment && applies(fragment.typeCondition.name.value)) collect(fragment.selectionSet)
       }
     }
   }
   for (const selectionSet of selectionSets) collect(selectionSet)
-  return { fields, visited }
+  return fields
 }
 
 function isIncluded({ directives = [] }: SelectionNode, variables: Readonly<Record<string, unknown>>): boolean {
