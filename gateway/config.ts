@@ -3,9 +3,12 @@ import { z } from 'zod'
 import { auditSettings } from '#platform/audit.ts'
 import { integer, list, type Parsed, port, processSettings, readEnv, urls } from '#platform/env.ts'
 import { identityRule, identitySettings } from '#platform/principal.ts'
+import { redisRule, redisSettings } from '#platform/redis.ts'
+import { defaultListSize, defaultMaxCost } from './cost.ts'
 import { headerSettings } from './http/headers.ts'
 import { limitSettings } from './limits.ts'
 import { persistedSettings } from './persisted.ts'
+import { rateLimitRule, rateLimitSettings } from './rate-limit.ts'
 
 const onOff = z.enum(['on', 'off'], 'must be on or off')
 
@@ -39,6 +42,8 @@ export const settings = {
   CORS_ORIGINS: list.optional(),
   ...headerSettings,
   ...persistedSettings,
+  ...rateLimitSettings,
+  ...redisSettings,
   /** Pages to explore the graph: Apollo Sandbox at `/graphql`, Altair at `/explorer`. Default: on in development. */
   EXPLORER: onOff.optional(),
   /** Whether clients may learn the schema, by introspection and by suggestions in errors. Default: on in development. */
@@ -53,7 +58,9 @@ export const settings = {
   LIMITS: onOff.default('on'),
   ...limitSettings,
   /** Units of cost that one operation may be estimated at. Default 5000. */
-  MAX_COST: integer(1).default(5_000),
+  MAX_COST: integer(1).default(defaultMaxCost),
+  /** Entries that are assumed of a list which `@listSize` says nothing of. Default 10. */
+  DEFAULT_LIST_SIZE: integer(1, 1_000_000).default(defaultListSize),
   /** Errors that are reported for one document, or for its variables. Default 10. */
   MAX_VALIDATION_ERRORS: integer(1, 1_000).default(10),
   /** Operations in one request. Default 10. */
@@ -77,4 +84,5 @@ function limitsRule({ NODE_ENV, LIMITS }: Partial<GatewayConfig>): string[] {
   return NODE_ENV === 'production' && LIMITS === 'off' ? ['LIMITS: production does not start without limits'] : []
 }
 
-export const readConfig = () => readEnv(settings, [authenticationRule, limitsRule, identityRule('gateway')])
+export const readConfig = () =>
+  readEnv(settings, [authenticationRule, limitsRule, rateLimitRule, redisRule, identityRule('gateway')])

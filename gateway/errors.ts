@@ -29,9 +29,11 @@ export class Refusal extends Error {
 export function refusalOf(
   error: ServiceError,
   status = httpStatus[error.code],
-  headers?: Record<string, string>,
+  headers: Readonly<Record<string, string>> = {},
 ): Refusal {
-  return new Refusal([graphqlError(error)], status, headers)
+  const { retryAfter } = error.details
+  const wait = retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }
+  return new Refusal([graphqlError(error)], status, { ...wait, ...headers })
 }
 
 /** What a code may carry. Anything else that an error holds stays inside. */

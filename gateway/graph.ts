@@ -1,5 +1,6 @@
 import { ApolloGateway } from '@apollo/gateway'
 import type { GraphQLSchema } from 'graphql'
+import { refuseVendorTelemetry } from '#platform/env.ts'
 import type { Log } from '#platform/log.ts'
 import { type Executor, executorOf } from './executor.ts'
 import { createForwarder, type Forwarder } from './forward.ts'
@@ -18,6 +19,7 @@ const mostPlans = 1_000
 
 /** What a supergraph schema gives to execute with: the schema that clients see, and an executor over its subgraphs. */
 export async function openGraph({ supergraphSdl, urlsOf, subgraphTimeout, log }: GraphOptions) {
+  refuseVendorTelemetry()
   const forwarders: Forwarder[] = []
   const gateway = new ApolloGateway({
     supergraphSdl,

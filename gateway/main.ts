@@ -1,16 +1,22 @@
+import { parse } from 'graphql'
 import { createAudit } from '#platform/audit.ts'
 import { run } from '#platform/lifecycle.ts'
 import { createMask } from '#platform/mask.ts'
+import { createMetrics } from '#platform/metrics.ts'
 import { createPrincipalSigner } from '#platform/principal.ts'
+import { createQuotas } from '#platform/quota.ts'
+import { openServiceRedis } from '#platform/redis.ts'
 import { createAuthenticator } from './auth.ts'
 import { createAuthorization } from './authorization.ts'
 import { readConfig } from './config.ts'
+import { compileCosts } from './cost.ts'
 import { createErrorFormatter } from './errors.ts'
 import { openGraph } from './graph.ts'
 import { createOperations } from './operations.ts'
-import { createPersisted, createTextStore, readRecorded } from './persisted.ts'
+import { createPersisted, createSharedTexts, createTextStore, readRecorded } from './persisted.ts'
 import { createPipeline } from './pipeline.ts'
 import { policies } from './policies.ts'
+import { createRateLimiter } from './rate-limit.ts'
 import { createGateway } from './server.ts'
 import { loadSupergraph } from './supergraph.ts'
 
@@ -39,13 +45,16 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   lifecycle.onStop('graph', graph.close)
   const authorize = createAuthorization({ policies, unauthorized: config.UNAUTHORIZED_FIELDS, audit })
   const limited = config.LIMITS === 'on'
+  const metrics = createMetrics({ service: name })
+  const redis = await openServiceRedis({ name, config, log, lifecycle })
+  const quotas = await createQuotas({ redis, log, metrics })
 
   const answer = createPipeline({
     schema: graph.schema,
     persisted: createPersisted({
       mode: config.OPERATIONS,
       recorded: await readRecorded(config.OPERATIONS_FOLDER),
-      store: config.PERSISTED_QUERIES === 'on' ? createTextStore() : undefined,
+      store: config.PERSISTED_QUERIES === 'on' ? createTextStore(redis && createSharedTexts(redis, quotas)) : undefined,
       log,
     }),
     operations: createOperations({
@@ -53,13 +62,14 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
       limits: limited ? config : undefined,
       introspection: inDevelopment(config.INTROSPECTION),
       mostErrors: config.MAX_VALIDATION_ERRORS,
-      estimatorOf: () => () => 1,
+      costOf: compileCosts(parse(supergraphSdl, { noLocation: true }), graph.schema, {
+        defaultListSize: config.DEFAULT_LIST_SIZE,
+      }),
     }),
     execute: authorize(supergraphSdl, graph.schema, graph.execute),
-    actualCost: () => 1,
+    chargesCost: config.RATE_LIMITS === 'on',
     maxCost: limited ? config.MAX_COST : undefined,
     mostErrors: config.MAX_VALIDATION_ERRORS,
-    charge: async () => ({}),
     formatError: createErrorFormatter({ log }),
     mask,
   })
@@ -74,7 +84,9 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     }),
     signPrincipal: config.SERVICE_PRIVATE_KEY && createPrincipalSigner({ key: config.SERVICE_PRIVATE_KEY }),
     forwarders: graph.forwarders,
-    dependencies: [],
+    rateLimiter: createRateLimiter({ quotas, config }),
+    dependencies: quotas.dependencies,
+    metrics,
     explorer: inDevelopment(config.EXPLORER),
     origins: config.CORS_ORIGINS ?? (development ? [sandboxOrigin] : []),
     compression: config.COMPRESSION === 'on',

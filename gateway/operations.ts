@@ -15,6 +15,7 @@ import {
 } from 'graphql'
 import { LRUCache } from 'lru-cache'
 import { type ErrorCode, ServiceError } from '#platform/errors.ts'
+import type { OperationCost } from './cost.ts'
 import { Refusal } from './errors.ts'
 import { checkLimits, type Limits, tooComplex } from './limits.ts'
 
@@ -32,11 +33,9 @@ export type Operation = {
   readonly node: OperationDefinitionNode
   /** `Mutation.register` and the like, and how often it is asked for. */
   readonly rootFields: ReadonlyMap<string, number>
-  /** Units of cost, from coerced variables. */
-  readonly estimate: (variables: Variables) => number
+  /** What it costs. Made when it is first asked for. */
+  readonly cost: () => OperationCost
 }
-
-export type Variables = Readonly<Record<string, unknown>>
 
 export type OperationsOptions = {
   schema: GraphQLSchema
@@ -46,8 +45,7 @@ export type OperationsOptions = {
   introspection: boolean
   /** Errors that are reported for one document. */
   mostErrors: number
-  /** Makes the function that estimates an operation's cost. */
-  estimatorOf: (document: DocumentNode, operation: OperationDefinitionNode) => (variables: Variables) => number
+  costOf: (document: DocumentNode, operation: OperationDefinitionNode) => OperationCost
 }
 
 /** Documents that are kept, and their characters together. */
@@ -58,7 +56,7 @@ const cacheCharacters = 4_000_000
  * Turns the text of a document into what is executed, cheapest checks first: tokens, then limits, then validation. What
  * passed is remembered. Throws GRAPHQL_PARSE_FAILED, OPERATION_TOO_COMPLEX or GRAPHQL_VALIDATION_FAILED.
  */
-export function createOperations({ schema, limits, introspection, mostErrors, estimatorOf }: OperationsOptions) {
+export function createOperations({ schema, limits, introspection, mostErrors, costOf }: OperationsOptions) {
   const cache = new LRUCache<string, Prepared>({
     max: cacheSize,
     maxSize: cacheCharacters,
@@ -93,7 +91,7 @@ export function createOperations({ schema, limits, introspection, mostErrors, es
       document: kept,
       operations: kept.definitions
         .filter((node) => node.kind === Kind.OPERATION_DEFINITION)
-        .map((node) => operationOf(kept, node, estimatorOf)),
+        .map((node) => operationOf(kept, node, costOf)),
     }
   }
 
@@ -133,7 +131,7 @@ export function selectOperation({ operations }: Prepared, name: string | undefin
 function operationOf(
   document: DocumentNode,
   node: OperationDefinitionNode,
-  estimatorOf: OperationsOptions['estimatorOf'],
+  costOf: OperationsOptions['costOf'],
 ): Operation {
   const type = { query: 'Query', mutation: 'Mutation', subscription: 'Subscription' }[node.operation]
   const rootFields = new Map<string, number>()
@@ -141,14 +139,14 @@ function operationOf(
     const coordinate = `${type}.${field}`
     rootFields.set(coordinate, (rootFields.get(coordinate) ?? 0) + 1)
   }
-  let estimate: Operation['estimate'] | undefined
+  let cost: OperationCost | undefined
   return {
     name: node.name?.value,
     node,
     rootFields,
-    estimate(variables) {
-      estimate ??= estimatorOf(document, node)
-      return estimate(variables)
+    cost() {
+      cost ??= costOf(document, node)
+      return cost
     },
   }
 }

@@ -7,6 +7,8 @@ import { LRUCache } from 'lru-cache'
 import { z } from 'zod'
 import { ServiceError } from '#platform/errors.ts'
 import type { Log } from '#platform/log.ts'
+import type { Quotas } from '#platform/quota.ts'
+import type { Redis } from '#platform/redis.ts'
 import type { Params } from './http/params.ts'
 
 export const persistedSettings = {
@@ -116,10 +118,11 @@ export async function readRecorded(folder: string): Promise<RecordedOperations> 
   }
 }
 
-/** Texts that are kept in this process, by their characters together. */
+/** Texts that are kept in this process, by their characters together, and what a text may have to be kept at all. */
 const keptCharacters = 4_000_000
+const longestText = 10_000
 
-/** Keeps texts in this process, and in `shared` for the other ones. What `shared` cannot give is asked of the client. */
+/** Keeps texts in this process, and in `shared` for the other ones. A text that is not found is asked of the client. */
 export function createTextStore(shared?: TextStore): TextStore {
   const texts = new LRUCache<string, string>({ maxSize: keptCharacters, sizeCalculation: ({ length }) => length + 64 })
   return {
@@ -133,9 +136,28 @@ export function createTextStore(shared?: TextStore): TextStore {
       return text
     },
     async set(hash, text) {
-      if (texts.has(hash)) return
+      if (text.length > longestText || texts.has(hash)) return
       texts.set(hash, text)
       await shared?.set(hash, text)
+    },
+  }
+}
+
+/** Seconds that Redis keeps a text after it was asked for last. */
+const sharedSeconds = 3_600
+/** New texts a minute, of all gateways together: with their length and time it bounds what Redis holds to 36 MB. */
+const newTexts = { name: 'persisted', points: 60, seconds: 60 }
+
+/** Texts in Redis, for all gateways. What a Redis that fails does not give or take is asked of the client again. */
+export function createSharedTexts({ ask }: Redis, quotas: Quotas): TextStore {
+  const quota = quotas.quota(newTexts)
+  const key = (hash: string) => `persisted:${hash}`
+  return {
+    get: async (hash) =>
+      (await ask((client) => client.getex(key(hash), 'EX', sharedSeconds)).catch(() => null)) ?? undefined,
+    async set(hash, text) {
+      const { allowed } = await quota.charge('all')
+      if (allowed) await ask((client) => client.set(key(hash), text, 'EX', sharedSeconds)).catch(() => {})
     },
   }
 }

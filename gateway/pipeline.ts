@@ -2,19 +2,13 @@ import type { ExecutionResult } from 'graphql'
 import { type GraphQLError, type GraphQLFormattedError, type GraphQLSchema, getVariableValues } from 'graphql'
 import { ServiceError } from '#platform/errors.ts'
 import type { Mask } from '#platform/mask.ts'
-import type { Principal } from '#platform/principal.ts'
+import type { Variables } from './cost/formula.ts'
 import { Refusal, refusalOf } from './errors.ts'
 import type { Executor, GatewayContext } from './executor.ts'
 import type { Params, ParsedRequest } from './http/params.ts'
-import {
-  isSafe,
-  type Operation,
-  type Operations,
-  type Prepared,
-  selectOperation,
-  type Variables,
-} from './operations.ts'
+import { isSafe, type Operation, type Operations, type Prepared, selectOperation } from './operations.ts'
 import type { Persisted, Resolved } from './persisted.ts'
+import type { Work } from './rate-limit.ts'
 
 /** How a request came. */
 export type Call = {
@@ -23,6 +17,8 @@ export type Call = {
   readonly safe: boolean
   /** The client asks what its operations cost. */
   readonly reportCost: boolean
+  /** Charges the caller for the operations and gives the headers that tell what is left. Throws RATE_LIMITED. */
+  readonly charge: (work: Work) => Promise<Readonly<Record<string, string>>>
 }
 
 /** One operation of a request, ready to be executed. */
@@ -32,13 +28,6 @@ type Ready = {
   readonly params: Params
   readonly variables: Variables
   readonly cost: number
-}
-
-/** What all operations of a request come to, for what charges their caller. */
-export type Bill = {
-  readonly operations: number
-  readonly cost: number
-  readonly fields: ReadonlyMap<string, number>
 }
 
 type Response = {
@@ -58,19 +47,12 @@ export type PipelineOptions = {
   persisted: Persisted
   operations: Operations
   execute: Executor
-  /** What an operation came to, from its answer. */
-  actualCost: (
-    operation: Prepared,
-    node: Operation['node'],
-    variables: Variables,
-    data: ExecutionResult['data'],
-  ) => number
   /** Units of cost that one operation may be estimated at. Absent: any. */
   maxCost: number | undefined
+  /** Whether callers are charged by cost. Where nothing asks for it, it is not estimated. */
+  chargesCost: boolean
   /** Errors that are reported for one operation's variables. */
   mostErrors: number
-  /** Charges the caller and gives the response's headers, or throws RATE_LIMITED as a Refusal. */
-  charge: (principal: Principal, bill: Bill) => Promise<Readonly<Record<string, string>>>
   formatError: (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError
   mask: Mask
 }
@@ -80,9 +62,9 @@ export type PipelineOptions = {
  * estimate the cost, charge the caller, execute. An operation that is refused costs the others of its batch nothing.
  */
 export function createPipeline(options: PipelineOptions) {
-  const { schema, persisted, operations, execute, actualCost, maxCost, mostErrors, charge, formatError, mask } = options
+  const { schema, persisted, operations, execute, maxCost, chargesCost, mostErrors, formatError, mask } = options
 
-  async function ready(params: Params, safe: boolean): Promise<Ready> {
+  async function ready(params: Params, { safe, reportCost }: Call): Promise<Ready> {
     const resolved = await persisted.resolve(params)
     const prepared = operations.known(resolved.text) ?? admitted(resolved)
     if (resolved.onValid) await resolved.onValid()
@@ -92,7 +74,8 @@ export function createPipeline(options: PipelineOptions) {
       throw refusalOf(error, 405, { allow: 'POST' })
     }
     const variables = coerce(operation, params.variables)
-    const cost = operation.estimate(variables)
+    const asked = chargesCost || reportCost || maxCost !== undefined
+    const cost = asked ? operation.cost().estimate(variables) : 0
     if (maxCost !== undefined && cost > maxCost) {
       throw new ServiceError('OPERATION_TOO_COMPLEX', `The operation may cost ${cost}: the limit is ${maxCost}.`)
     }
@@ -129,8 +112,9 @@ export function createPipeline(options: PipelineOptions) {
       coerced: variables,
       context: call.context,
     })
-    const actual = call.reportCost && actualCost(prepared, operation.node, variables, data)
-    const reported = call.reportCost ? { cost: { estimated: cost, actual } } : undefined
+    const reported = call.reportCost && {
+      cost: { estimated: cost, actual: operation.cost().actual(variables, data ?? null) },
+    }
     const body = {
       ...(data !== undefined && { data }),
       ...(errors.length > 0 && { errors: errors.map((error) => formatError(error.toJSON(), error)) }),
@@ -145,10 +129,10 @@ export function createPipeline(options: PipelineOptions) {
   }
 
   return async function answer({ operations: asked, batch }: ParsedRequest, call: Call): Promise<Answer> {
-    const prepared = await Promise.all(asked.map((params) => ready(params, call.safe).catch(refused)))
+    const prepared = await Promise.all(asked.map((params) => ready(params, call).catch(refused)))
     let headers: Readonly<Record<string, string>>
     try {
-      headers = await charge(call.context.principal, billOf(prepared))
+      headers = await call.charge(workOf(prepared))
     } catch (error) {
       return refused(error)
     }
@@ -163,7 +147,7 @@ export function createPipeline(options: PipelineOptions) {
 }
 
 /** What is refused costs one unit: it took work to find out. */
-function billOf(prepared: readonly (Ready | Answer)[]): Bill {
+function workOf(prepared: readonly (Ready | Answer)[]): Work {
   const fields = new Map<string, number>()
   let cost = 0
   for (const each of prepared) {

@@ -1,17 +1,19 @@
 import compress from '@fastify/compress'
 import cors from '@fastify/cors'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import { continueTrace, runWithContext } from '#platform/context.ts'
 import { createHealth, type Dependency } from '#platform/health.ts'
 import { createHttpServer, type HttpOptions } from '#platform/http.ts'
 import type { Principal } from '#platform/principal.ts'
 import type { Authenticator } from './auth.ts'
+import { refusalOf } from './errors.ts'
 import type { GatewayContext } from './executor.ts'
 import type { Forwarder } from './forward.ts'
 import { serveGraphql } from './http/graphql.ts'
 import { forwardedHeaders, requestIdOf, securityHeaders } from './http/headers.ts'
 import { serveExplorer } from './http/pages.ts'
 import type { createPipeline } from './pipeline.ts'
+import type { RateLimiter, Verdict } from './rate-limit.ts'
 
 export type GatewayOptions = Omit<HttpOptions, 'health'> & {
   /** Answers the operations of a request. */
@@ -19,6 +21,7 @@ export type GatewayOptions = Omit<HttpOptions, 'health'> & {
   authenticate: Authenticator
   /** Absent: subgraphs get no principal. */
   signPrincipal: ((principal: Principal) => Promise<string>) | undefined
+  rateLimiter: RateLimiter
   /** The subgraphs, whose health is the gateway's. */
   forwarders: readonly Forwarder[]
   /** What else the gateway depends on. */
@@ -44,7 +47,8 @@ const worthCompressing = 1_024
 
 /** The graph's front door: GraphQL at `/graphql`. */
 export async function createGateway(options: GatewayOptions): Promise<FastifyInstance> {
-  const { answer, authenticate, signPrincipal, forwarders, dependencies, explorer, origins, compression } = options
+  const { answer, authenticate, signPrincipal, rateLimiter, forwarders, dependencies, explorer, origins, compression } =
+    options
   const { forwardHeaders, batchLimit, hstsMaxAge, requestTimeout, ...http } = options
 
   async function newContext(
@@ -97,8 +101,24 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
       const trace = continueTrace({ traceparent, tracestate })
       const requestId = requestIdOf(request)
       reply.header('x-request-id', requestId)
-      const principal = await runWithContext({ ...trace, requestId }, () => authenticate(authorization, request.ip))
-      return newContext(principal, requestId, trace, forwardedHeaders(request, forwardHeaders))
+      const { ip: address } = request
+      const principal = await runWithContext({ ...trace, requestId }, () => authenticate(authorization, address)).catch(
+        // Whoever tries tokens is counted as one who has none.
+        async (error: unknown) => {
+          pass(await rateLimiter.atDoor(undefined, address), reply)
+          throw error
+        },
+      )
+      const door = await rateLimiter.atDoor(principal, address)
+      pass(door, reply)
+      return {
+        context: await newContext(principal, requestId, trace, forwardedHeaders(request, forwardHeaders)),
+        async charge(work) {
+          const { headers, refusal } = await rateLimiter.forOperations(principal, address, work, door)
+          if (refusal) throw refusalOf(refusal, undefined, headers)
+          return headers
+        },
+      }
     },
     answer,
     batchLimit,
@@ -107,6 +127,12 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
   if (explorer) await serveExplorer(app)
   app.get('/', (_request, reply) => reply.redirect(explorer ? '/graphql' : '/health/live'))
   return app
+}
+
+/** Tells the caller what is left. Throws RATE_LIMITED when it is too little. */
+function pass({ headers, refusal }: Verdict, reply: FastifyReply): void {
+  reply.headers(headers)
+  if (refusal) throw refusal
 }
 
 const nobody: Principal = { sub: null, sid: null, scopes: [], anonymous: true, address: null }

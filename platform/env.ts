@@ -89,3 +89,8 @@ export const processSettings = {
   /** The address listened on. Default 127.0.0.1: this machine only. */
   HOST: z.string().default('127.0.0.1'),
 }
+
+/** Keeps @apollo/gateway from asking cloud providers where it runs and sending Apollo figures every hour. */
+export function refuseVendorTelemetry(): void {
+  process.env.APOLLO_TELEMETRY_DISABLED = 'true'
+}

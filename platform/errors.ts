@@ -27,6 +27,7 @@ export const errorCodes = [
   'IDEMPOTENCY_KEY_REUSED',
   // What the system could not do now
   'IN_PROGRESS',
+  'RATE_LIMITED',
   'OVERLOADED',
   'SUBGRAPH_TIMEOUT',
   'SUBGRAPH_UNAVAILABLE',
@@ -52,6 +53,7 @@ export type ErrorDetails = {
 /** The same request may succeed later, without a change. */
 const retryable: ReadonlySet<ErrorCode> = new Set([
   'IN_PROGRESS',
+  'RATE_LIMITED',
   'OVERLOADED',
   'SUBGRAPH_TIMEOUT',
   'SUBGRAPH_UNAVAILABLE',

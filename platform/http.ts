@@ -4,6 +4,7 @@ import { type ErrorCode, ServiceError } from './errors.ts'
 import type { HealthMonitor } from './health.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { Mask } from './mask.ts'
+import type { Metrics } from './metrics.ts'
 
 /** The HTTP status of an error that is answered without GraphQL. */
 export const httpStatus: Record<ErrorCode, number> = {
@@ -27,6 +28,7 @@ export const httpStatus: Record<ErrorCode, number> = {
   ILLEGAL_TRANSITION: 409,
   IDEMPOTENCY_KEY_REUSED: 409,
   IN_PROGRESS: 409,
+  RATE_LIMITED: 429,
   OVERLOADED: 503,
   SUBGRAPH_TIMEOUT: 504,
   SUBGRAPH_UNAVAILABLE: 503,
@@ -42,6 +44,8 @@ export type HttpOptions = {
   lifecycle: Lifecycle
   health: HealthMonitor
   mask: Mask
+  /** Served at `/metrics`. Absent: there is no such path. */
+  metrics?: Metrics
   /** Bytes of a request's body, at the most. */
   bodyLimit: number
   /** Milliseconds that a client may take to send a request, headers and body. Default 15000. */
@@ -58,13 +62,15 @@ const idleTimeout = 30_000
 const receiveCheckInterval = 1_000
 
 /**
- * An HTTP server with what every process serves: `/health/live`, `/health/ready` and `/health`. A request that is refused
- * gets an error in GraphQL's response shape, also one that is not HTTP or does not arrive in time.
+ * An HTTP server with what every process serves: `/health/live`, `/health/ready`, `/health` and `/metrics`. A request that
+ * is refused gets an error in GraphQL's response shape, also one that is not HTTP or does not arrive in time, and the
+ * `Retry-After` that the error knows.
  */
 export function createHttpServer({
   lifecycle,
   health,
   mask,
+  metrics,
   bodyLimit,
   receiveTimeout = 15_000,
   trustedProxies = 0,
@@ -73,6 +79,8 @@ export function createHttpServer({
   const answerError = (error: FastifyError, reply: FastifyReply) => {
     const { refusal, status } = refusalOf(error, mask)
     if (refusal.code === 'UNAUTHENTICATED') reply.header('www-authenticate', challenge(refusal))
+    const { retryAfter } = refusal.details
+    if (retryAfter !== undefined) reply.header('retry-after', String(retryAfter))
     return reply.code(status).send({ errors: [graphqlError(refusal)] })
   }
   const app = Fastify({
@@ -101,6 +109,8 @@ export function createHttpServer({
     const report = health.report()
     return reply.code(report.status === 'DOWN' ? 503 : 200).send(report)
   })
+  if (metrics)
+    app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()))
   return app
 }
 

@@ -4,6 +4,7 @@ import { createGrpcServer, type GrpcServer } from './grpc/server.ts'
 import { createHealth, type Dependency } from './health.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { Mask } from './mask.ts'
+import type { Metrics } from './metrics.ts'
 import { createPrincipalVerifier, createServiceTokenVerifier, type PublicKeys } from './principal.ts'
 import { createSubgraph, type SubgraphOptions } from './subgraph.ts'
 
@@ -21,11 +22,12 @@ export type ServeOptions<Context extends object> = Pick<
   routes?: (app: FastifyInstance) => void
   lifecycle: Lifecycle
   mask: Mask
+  metrics: Metrics
 }
 
 /** Serves a subgraph to the gateway, to peers and to operators, until the process stops. */
 export async function serve<Context extends object>(options: ServeOptions<Context>): Promise<void> {
-  const { name, config, dependencies, grpc, routes, lifecycle, mask, schemaFile, resolvers, createContext } = options
+  const { name, config, dependencies, grpc, routes, lifecycle, mask, metrics, ...graph } = options
   const health = createHealth(dependencies)
   await health.start()
   lifecycle.onStop('health', health.stop)
@@ -39,7 +41,7 @@ export async function serve<Context extends object>(options: ServeOptions<Contex
     lifecycle.onStop('grpc', server.close)
   }
 
-  const app = await createSubgraph({ schemaFile, resolvers, createContext, verifyPrincipal, lifecycle, health, mask })
+  const app = await createSubgraph({ ...graph, verifyPrincipal, lifecycle, health, mask, metrics })
   routes?.(app)
   await app.listen({ host: config.HOST, port: config.PORT })
   lifecycle.onStop('http', () => app.close())

@@ -14,7 +14,15 @@ import { root } from '../tools/services.ts'
 const rules: Record<string, { may: string[]; types?: string[] }> = {
   main: { may: ['own', 'platform', 'contracts', 'node'], types: ['generated'] },
   config: {
-    may: ['platform/env', 'platform/audit', 'platform/principal', 'platform/database/open', 'platform/bus/open', 'zod'],
+    may: [
+      'platform/env',
+      'platform/audit',
+      'platform/principal',
+      'platform/redis',
+      'platform/database/open',
+      'platform/bus/open',
+      'zod',
+    ],
   },
   resolvers: {
     may: ['domain', 'contracts', 'pure'],
@@ -34,7 +42,7 @@ const rules: Record<string, { may: string[]; types?: string[] }> = {
   },
   service: {
     may: ['service', 'domain', 'contracts', 'pure'],
-    types: ['store', 'grpc', 'adapter', 'platform/principal', 'platform/audit'],
+    types: ['store', 'grpc', 'adapter', 'platform/principal', 'platform/audit', 'platform/quota'],
   },
   store: {
     may: [
@@ -55,7 +63,7 @@ const rules: Record<string, { may: string[]; types?: string[] }> = {
   contracts: { may: ['contracts', 'zod'] },
 }
 
-const pure = ['platform/errors', 'platform/input', 'platform/paging']
+const pure = ['platform/address', 'platform/errors', 'platform/input', 'platform/paging']
 
 /** Packages that a part of the platform wraps, and where alone they are imported. */
 const wrapped: Record<string, string> = {
@@ -67,6 +75,9 @@ const wrapped: Record<string, string> = {
   '@grpc/proto-loader': 'platform/grpc/',
   dataloader: 'platform/loader.ts',
   pino: 'platform/',
+  'prom-client': 'platform/metrics.ts',
+  ioredis: 'platform/redis.ts',
+  'rate-limiter-flexible': 'platform/quota/',
 }
 
 /** The files of a service, each of a kind of its own. What else it needs, an adapter, stands in a folder. */

@@ -8,8 +8,15 @@ import { processNames } from '../tools/stack.ts'
 
 /** What each process says of an empty environment in production: every variable without which it does not start. */
 const needed: Record<string, string[]> = {
-  gateway: ['JWKS_URL'],
-  users: ['SERVICE_PRIVATE_KEY', 'SERVICE_JWKS', 'USERS_DATABASE_URL', 'KAFKA_BROKERS', 'SIGNING_KEYS_SECRET'],
+  gateway: ['JWKS_URL', 'REDIS_URL'],
+  users: [
+    'SERVICE_PRIVATE_KEY',
+    'SERVICE_JWKS',
+    'USERS_DATABASE_URL',
+    'KAFKA_BROKERS',
+    'REDIS_URL',
+    'SIGNING_KEYS_SECRET',
+  ],
   products: ['SERVICE_PRIVATE_KEY', 'SERVICE_JWKS', 'PRODUCTS_DATABASE_URL', 'KAFKA_BROKERS'],
   orders: ['SERVICE_PRIVATE_KEY', 'SERVICE_JWKS', 'ORDERS_DATABASE_URL', 'KAFKA_BROKERS'],
   notifications: ['SERVICE_PRIVATE_KEY', 'SERVICE_JWKS', 'NOTIFICATIONS_DATABASE_URL', 'KAFKA_BROKERS', 'MAIL_DIR'],

@@ -6,15 +6,19 @@ import { Supergraph } from '@apollo/federation-internals'
 import { buildSubgraphSchema } from '@apollo/subgraph'
 import {
   type GraphQLObjectType,
+  getNamedType,
+  getNullableType,
   isEnumType,
   isInputObjectType,
   isIntrospectionType,
+  isListType,
   isNonNullType,
   isObjectType,
   isSpecifiedScalarType,
   parse,
   validate,
 } from 'graphql'
+import { compileWeights } from '../gateway/cost/weights.ts'
 import { createResolvers as notifications } from '../subgraphs/notifications/resolvers.ts'
 import { createResolvers as orders } from '../subgraphs/orders/resolvers.ts'
 import { createResolvers as products } from '../subgraphs/products/resolvers.ts'
@@ -100,6 +104,26 @@ test('a mutation takes one input and returns a payload', () => {
     )
     assert.match(String(type), /Payload$/, name)
   }
+})
+
+test('every list says how long it is, and every connection is as long as its page', () => {
+  const weights = compileWeights(parse(sdl), api)
+  const objects = apiTypes.filter(isObjectType)
+  const fields = objects.flatMap((type) => Object.values(type.getFields()).map((field) => ({ type, field })))
+  const sized = new Set<string>()
+  for (const { type, field } of fields) {
+    if (!/Connection$/.test(String(field.type))) continue
+    const size = weights.listSize(type, field.name)
+    assert.deepEqual([size?.slicingArguments, size?.sizedFields], [['first'], ['edges']], `${type.name}.${field.name}`)
+    sized.add(`${getNamedType(field.type).name}.edges`)
+  }
+  const unsized = fields
+    .filter(({ field }) => isListType(getNullableType(field.type)))
+    .filter(({ type, field }) => !sized.has(`${type.name}.${field.name}`) && !weights.listSize(type, field.name))
+  assert.deepEqual(
+    unsized.map(({ type, field }) => `${type.name}.${field.name}`),
+    [],
+  )
 })
 
 test('every recorded operation is valid, has a name, and is named as its file', () => {

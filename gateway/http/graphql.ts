@@ -3,7 +3,6 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { runWithContext } from '#platform/context.ts'
 import { ServiceError } from '#platform/errors.ts'
 import { Refusal, refusalOf } from '../errors.ts'
-import type { GatewayContext } from '../executor.ts'
 import type { Answer, Call } from '../pipeline.ts'
 import { readJson } from './json.ts'
 import { preferredType } from './media-types.ts'
@@ -12,13 +11,16 @@ import { type ParsedRequest, paramsOfBody, paramsOfQuery } from './params.ts'
 
 export type GraphqlRouteOptions = {
   /** Who calls, and what goes along. Throws for a caller who is not let in. */
-  admit: (request: FastifyRequest, reply: FastifyReply) => Promise<GatewayContext>
+  admit: (request: FastifyRequest, reply: FastifyReply) => Promise<Admitted>
   answer: (request: ParsedRequest, call: Call) => Promise<Answer>
   /** Operations in one request, at the most. */
   batchLimit: number
   /** Apollo Sandbox for browsers. */
   sandbox: boolean
 }
+
+/** A caller who is let in. */
+export type Admitted = Pick<Call, 'context' | 'charge'>
 
 const path = '/graphql'
 const allowed = 'GET, POST, OPTIONS'
@@ -28,19 +30,19 @@ const preflightHeaders = ['apollo-require-preflight', 'x-apollo-operation-name']
 /** GraphQL over HTTP. https://graphql.github.io/graphql-over-http/draft/ */
 export async function serveGraphql(app: FastifyInstance, options: GraphqlRouteOptions): Promise<void> {
   const { admit, answer, batchLimit, sandbox } = options
-  const contexts = new WeakMap<FastifyRequest, GatewayContext>()
-  const contextOf = (request: FastifyRequest): GatewayContext => {
-    const context = contexts.get(request)
-    if (!context) throw new Error('The request was not admitted.')
-    return context
+  const callers = new WeakMap<FastifyRequest, Admitted>()
+  const callerOf = (request: FastifyRequest): Admitted => {
+    const caller = callers.get(request)
+    if (!caller) throw new Error('The request was not admitted.')
+    return caller
   }
 
-  async function admitted(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    contexts.set(request, await admit(request, reply))
+  async function letIn(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    callers.set(request, await admit(request, reply))
   }
   /** After the body is read, since reading it loses the context. */
   const inContext = (request: FastifyRequest, _reply: FastifyReply, next: () => void) =>
-    runWithContext(contextOf(request), next)
+    runWithContext(callerOf(request).context, next)
 
   async function respond(
     request: FastifyRequest,
@@ -48,7 +50,7 @@ export async function serveGraphql(app: FastifyInstance, options: GraphqlRouteOp
     parse: () => ParsedRequest,
   ): Promise<FastifyReply> {
     const call = {
-      context: contextOf(request),
+      ...callerOf(request),
       safe: request.method === 'GET',
       reportCost: request.headers['graphql-cost'] === 'report',
     }
@@ -92,7 +94,7 @@ export async function serveGraphql(app: FastifyInstance, options: GraphqlRouteOp
             .send(sandboxPage)
         requireAcceptable(request)
         requirePreflighted(request)
-        await admitted(request, reply)
+        await letIn(request, reply)
       },
       preHandler: inContext,
       handler: (request, reply) => respond(request, reply, () => paramsOfQuery(request.query)),
@@ -101,7 +103,7 @@ export async function serveGraphql(app: FastifyInstance, options: GraphqlRouteOp
       async onRequest(request, reply) {
         requireAcceptable(request)
         requireJson(request)
-        await admitted(request, reply)
+        await letIn(request, reply)
       },
       preHandler: inContext,
       handler: (request, reply) => respond(request, reply, () => paramsOfBody(request.body, batchLimit)),

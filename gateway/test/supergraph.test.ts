@@ -55,3 +55,14 @@ test('a specification is known by its address, however it is written', () => {
     assert.equal(linkedFeatures(parse(schema(`@link(url: "${url}")`))).at(-1)?.identity, `${specifications}/policy`)
   }
 })
+
+test('a directive that is not named as its feature is known by its import, or by the name of the feature before it', () => {
+  const nameIn = (rest: string) =>
+    linkedFeatures(parse(schema(`@link(url: "https://specs.apollo.dev/cost/v0.1"${rest})`)))
+      .at(-1)
+      ?.nameOf('listSize')
+  assert.equal(nameIn(''), 'cost__listSize')
+  assert.equal(nameIn(', as: "price"'), 'price__listSize')
+  assert.equal(nameIn(', import: ["@listSize"]'), 'listSize')
+  assert.equal(nameIn(', as: "price", import: [{ name: "@listSize", as: "@length" }]'), 'length')
+})

@@ -2,10 +2,14 @@ import assert from 'node:assert/strict'
 import { type AddressInfo, connect } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import type { FastifyInstance } from 'fastify'
+import { ServiceError } from '../errors.ts'
 import { createHealth } from '../health.ts'
 import { createHttpServer } from '../http.ts'
 import { silentLog as log } from '../log.ts'
 import { createMask } from '../mask.ts'
+import { createMetrics } from '../metrics.ts'
+
+const metrics = createMetrics({ service: 'things' })
 
 let app: FastifyInstance
 before(async () => {
@@ -13,11 +17,13 @@ before(async () => {
     lifecycle: { ready: true, onStop() {} },
     health: createHealth([]),
     mask: createMask({ service: 'things', log }),
+    metrics,
     bodyLimit: 1_000,
     receiveTimeout: 300,
   })
   app.post('/', (_request, reply) => reply.send({}))
   app.get('/broken', () => Promise.reject(new Error('password=secret')))
+  app.get('/limited', () => Promise.reject(new ServiceError('RATE_LIMITED', 'Too many.', { retryAfter: 17 })))
   await app.listen({ host: '127.0.0.1', port: 0 })
 })
 after(() => app.close())
@@ -65,4 +71,23 @@ describe('every refusal is an error in the shape of GraphQL', () => {
   for (const [what, [bytes, status, code]] of Object.entries(cases)) {
     test(what, { timeout: 5_000 }, async () => assert.deepEqual(await refusal(bytes), [status, code]))
   }
+})
+
+test('a refusal that knows when to come back says so in Retry-After', async () => {
+  const { statusCode, headers } = await app.inject('/limited')
+  assert.deepEqual([statusCode, headers['retry-after']], [429, '17'])
+})
+
+test('/metrics has what was counted, what Node tells of the process, and the name of the service', async () => {
+  metrics.counter('things_total', 'Things.', ['kind']).inc({ kind: 'small' }, 2)
+  const { headers, body } = await app.inject('/metrics')
+  assert.match(String(headers['content-type']), /^text\/plain; version=0\.0\.4/)
+  assert.match(body, /^things_total\{kind="small",service="things"\} 2$/m)
+  assert.match(body, /^process_cpu_seconds_total\{service="things"\} [\d.]+$/m)
+})
+
+test('every process has a registry of its own, also where several live in one test', async () => {
+  const other = createMetrics({ service: 'others' })
+  other.counter('things_total', 'Things.')
+  assert.doesNotMatch(await other.text(), /small/)
 })

@@ -6,6 +6,7 @@ import { loadService } from '#platform/grpc/service.ts'
 import { run } from '#platform/lifecycle.ts'
 import { createLoop } from '#platform/loop.ts'
 import { createMask } from '#platform/mask.ts'
+import { createMetrics } from '#platform/metrics.ts'
 import { serve } from '#platform/serve.ts'
 import { createMailFolder } from './channels/mail-folder.ts'
 import { readConfig } from './config.ts'
@@ -24,6 +25,7 @@ const deliveryInterval = 1_000
 await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const url = config.NOTIFICATIONS_DATABASE_URL
   const mask = createMask({ service: name, log })
+  const metrics = createMetrics({ service: name })
 
   const database = await openServiceDatabase({
     name,
@@ -71,6 +73,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     },
     lifecycle,
     mask,
+    metrics,
   })
 
   worker.start()

@@ -9,6 +9,7 @@ import { createPeer } from '#platform/grpc/client.ts'
 import { loadService } from '#platform/grpc/service.ts'
 import { run } from '#platform/lifecycle.ts'
 import { createMask } from '#platform/mask.ts'
+import { createMetrics } from '#platform/metrics.ts'
 import { createServiceTokens } from '#platform/principal.ts'
 import { serve } from '#platform/serve.ts'
 import { readConfig } from './config.ts'
@@ -27,6 +28,7 @@ const requestLimit = 5_000
 await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const url = config.ORDERS_DATABASE_URL
   const mask = createMask({ service: name, log })
+  const metrics = createMetrics({ service: name })
 
   const database = await openServiceDatabase({
     name,
@@ -84,6 +86,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     createContext: (principal) => createContext(principal, store),
     lifecycle,
     mask,
+    metrics,
   })
 
   events.emit()

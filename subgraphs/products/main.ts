@@ -5,6 +5,7 @@ import { loadService } from '#platform/grpc/service.ts'
 import { run } from '#platform/lifecycle.ts'
 import { createLoop } from '#platform/loop.ts'
 import { createMask } from '#platform/mask.ts'
+import { createMetrics } from '#platform/metrics.ts'
 import { serve } from '#platform/serve.ts'
 import { readConfig } from './config.ts'
 import { createRpcHandlers } from './grpc.ts'
@@ -18,6 +19,7 @@ const name = 'products'
 await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const url = config.PRODUCTS_DATABASE_URL
   const mask = createMask({ service: name, log })
+  const metrics = createMetrics({ service: name })
 
   const database = await openServiceDatabase({
     name,
@@ -58,6 +60,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     },
     lifecycle,
     mask,
+    metrics,
   })
 
   events.emit()

@@ -4,6 +4,17 @@ import { busRules, busSettings } from '#platform/bus/open.ts'
 import { databaseSettings, databaseUrl } from '#platform/database/open.ts'
 import { addresses, integer, port, processSettings, readEnv } from '#platform/env.ts'
 import { identityRule, identitySettings } from '#platform/principal.ts'
+import { redisRule, redisSettings } from '#platform/redis.ts'
+
+/** How often passwords may be wrong. Failures are counted from the first, for as long as a window lasts. */
+export const attemptSettings = {
+  /** Wrong passwords for one account from one network address. Default 10. */
+  WRONG_PASSWORDS: integer(1, 1_000_000_000).default(10),
+  /** Wrong passwords for all accounts together from one network address. Default 100. */
+  WRONG_PASSWORDS_PER_ADDRESS: integer(1, 1_000_000_000).default(100),
+  /** Seconds that a window lasts. Default 900. */
+  WRONG_PASSWORD_WINDOW: integer(1, 86_400).default(900),
+}
 
 /** What the tools that work on signing keys read too. */
 export const signingKeySettings = {
@@ -25,6 +36,7 @@ export const settings = {
   ...databaseSettings,
   ...busSettings,
   ...auditSettings,
+  ...redisSettings,
   /** Default 4001. */
   PORT: port.default(4001),
   /** Default 50051. */
@@ -35,6 +47,7 @@ export const settings = {
   /** `aud` of access tokens. Default `commerce-graph`. */
   TOKEN_AUDIENCE: z.string().default('commerce-graph'),
   ...signingKeySettings,
+  ...attemptSettings,
   /** Seconds that a one-time code is good for. Default 900. */
   CODE_LIFETIME: integer(1, 86_400).default(900),
   /** Passwords that are hashed at once, each of which takes 19 MiB and one of Node's threads. Default 3. */
@@ -50,4 +63,4 @@ export function signingKeyRule({ NODE_ENV, SIGNING_KEYS_SECRET }: Secrecy): stri
   return NODE_ENV === 'production' && !SIGNING_KEYS_SECRET ? ['SIGNING_KEYS_SECRET: is not set'] : []
 }
 
-export const readConfig = () => readEnv(settings, [busRules, identityRule('users'), signingKeyRule])
+export const readConfig = () => readEnv(settings, [busRules, redisRule, identityRule('users'), signingKeyRule])

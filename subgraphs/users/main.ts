@@ -10,7 +10,10 @@ import { loadService } from '#platform/grpc/service.ts'
 import { run } from '#platform/lifecycle.ts'
 import { createLoop } from '#platform/loop.ts'
 import { createMask } from '#platform/mask.ts'
+import { createMetrics } from '#platform/metrics.ts'
 import { createServiceTokens } from '#platform/principal.ts'
+import { createQuotas } from '#platform/quota.ts'
+import { openServiceRedis } from '#platform/redis.ts'
 import { serve } from '#platform/serve.ts'
 import { readConfig } from './config.ts'
 import { isCommonPassword } from './credentials/common-passwords.ts'
@@ -36,6 +39,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const newId = randomUUID
   const url = config.USERS_DATABASE_URL
   const mask = createMask({ service: name, log })
+  const metrics = createMetrics({ service: name })
 
   const database = await openServiceDatabase({
     name,
@@ -67,6 +71,9 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     serviceToken: createServiceTokens({ key: config.SERVICE_PRIVATE_KEY }),
   })
   lifecycle.onStop('notifications', notifications.close)
+  const redis = await openServiceRedis({ name, config, log, lifecycle })
+  const quotas = await createQuotas({ redis, log, metrics })
+  const seconds = config.WRONG_PASSWORD_WINDOW
   const background = createBackground({ name: 'one-time codes', log })
   lifecycle.onStop('background', background.stop)
 
@@ -80,6 +87,14 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     inBackground: background.add,
     newCode: () => writeCode(randomBytes(codeBytes)),
     codeLifetime: config.CODE_LIFETIME,
+    attemptQuotas: {
+      ofAccount: quotas.quota({ name: 'wrong-passwords', points: config.WRONG_PASSWORDS, seconds }),
+      ofAddress: quotas.quota({
+        name: 'wrong-passwords-of-address',
+        points: config.WRONG_PASSWORDS_PER_ADDRESS,
+        seconds,
+      }),
+    },
     audit,
     now,
     newId,
@@ -100,6 +115,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
       { name: 'database', check: database.check, required: true },
       { name: 'events', check: events.check, required: false },
       { name: 'notifications', check: notifications.check, required: false },
+      ...quotas.dependencies,
     ],
     schemaFile: new URL('../../schema/users.graphql', import.meta.url),
     resolvers: createResolvers(service),
@@ -115,6 +131,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
       ),
     lifecycle,
     mask,
+    metrics,
   })
 
   keyRefresh.start()

@@ -1,3 +1,4 @@
+import { createAttempts } from './service/attempts.ts'
 import { createCodes } from './service/codes.ts'
 import type { UsersDependencies } from './service/dependencies.ts'
 import { createDirectory } from './service/directory.ts'
@@ -9,11 +10,12 @@ import { createSessionUseCases } from './service/sessions.ts'
 /** What can be done with accounts. */
 export function createUsersService(dependencies: UsersDependencies) {
   const codes = createCodes(dependencies)
+  const attempts = createAttempts(dependencies)
   return {
     ...createRegistration(dependencies, codes),
-    ...createSessionUseCases(dependencies),
-    ...createPasswordUseCases(dependencies, codes),
-    ...createProfileUseCases(dependencies, codes),
+    ...createSessionUseCases(dependencies, attempts),
+    ...createPasswordUseCases(dependencies, codes, attempts),
+    ...createProfileUseCases(dependencies, codes, attempts),
     ...createDirectory(dependencies),
   }
 }

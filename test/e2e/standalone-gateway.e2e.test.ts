@@ -1,27 +1,15 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import type { IncomingHttpHeaders } from 'node:http'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { composeServices } from '@apollo/composition'
-import { ApolloServer } from '@apollo/server'
-import { startStandaloneServer } from '@apollo/server/standalone'
-import { buildSubgraphSchema } from '@apollo/subgraph'
-import { parse } from 'graphql'
-import { request } from 'undici'
-import { freePorts } from '../../tools/infra/ports.ts'
-import { root } from '../../tools/services.ts'
+import { runGateway, startForeignGraph } from '../infra/gateway.ts'
 
 const link = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.3", import: ["@key"])'
 
 /** Two subgraphs that know nothing of this shop. */
 const foreign = {
   planets: {
-    typeDefs: parse(`${link}
+    sdl: `${link}
       type Query { planets: [Planet!]! fails: Int }
-      type Planet @key(fields: "id") { id: ID! name: String! }`),
+      type Planet @key(fields: "id") { id: ID! name: String! }`,
     resolvers: {
       Query: {
         planets: () => [
@@ -35,7 +23,7 @@ const foreign = {
     },
   },
   moons: {
-    typeDefs: parse(`${link} type Planet @key(fields: "id") { id: ID! moons: [String!]! }`),
+    sdl: `${link} type Planet @key(fields: "id") { id: ID! moons: [String!]! }`,
     resolvers: {
       Planet: { moons: ({ id }: { id: string }) => (id === '4' ? ['Phobos', 'Deimos'] : ['Moon']) },
     },
@@ -43,73 +31,14 @@ const foreign = {
 }
 
 describe('the gateway alone, on a foreign supergraph', () => {
-  let folder: string
-  const servers: ApolloServer[] = []
-  /** The headers of each subgraph's last fetch. */
-  const received = new Map<string, IncomingHttpHeaders>()
-  const services: { name: string; url: string; typeDefs: ReturnType<typeof parse> }[] = []
-
+  let graph: Awaited<ReturnType<typeof startForeignGraph>>
   before(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'foreign-'))
-    for (const [name, { typeDefs, resolvers }] of Object.entries(foreign)) {
-      const server = new ApolloServer({ schema: buildSubgraphSchema([{ typeDefs, resolvers }]) })
-      const { url } = await startStandaloneServer(server, {
-        listen: { port: 0, host: '127.0.0.1' },
-        context: async ({ req }) => {
-          received.set(name, req.headers)
-          return {}
-        },
-      })
-      servers.push(server)
-      services.push({ name, url, typeDefs })
-    }
+    graph = await startForeignGraph(foreign)
   })
-  after(async () => {
-    await Promise.all(servers.map((server) => server.stop()))
-    await rm(folder, { recursive: true })
-  })
-
-  async function supergraph(change = (sdl: string) => sdl): Promise<string> {
-    const { supergraphSdl = '' } = composeServices(services)
-    const file = join(folder, 'supergraph.graphql')
-    await writeFile(file, change(supergraphSdl))
-    return file
-  }
-
-  /** Runs the gateway until it is ready or ends, whichever comes first. */
-  async function runGateway(env: Record<string, string>) {
-    const [port = 0] = await freePorts(1)
-    const child = spawn(process.execPath, [join(root, 'gateway/main.ts')], {
-      env: { PATH: process.env.PATH ?? '', PORT: String(port), ...env },
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    })
-    let output = ''
-    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (output += chunk))
-    const exited = new Promise<number | null>((resolve) => child.once('exit', resolve))
-    const code = await Promise.race([
-      exited,
-      new Promise<'ready'>((resolve) => child.once('message', () => resolve('ready'))),
-    ])
-    return {
-      code,
-      output: () => output,
-      async query(query: string, headers: Record<string, string | string[]> = {}) {
-        const { body } = await request(`http://127.0.0.1:${port}/graphql`, {
-          method: 'POST',
-          headers: { 'content-type': 'application/json', ...headers },
-          body: JSON.stringify({ query }),
-        })
-        return body.json()
-      },
-      async stop() {
-        child.kill('SIGTERM')
-        return exited
-      },
-    }
-  }
+  after(() => graph.stop())
 
   test('it answers over the subgraphs of the file, with SUPERGRAPH_FILE and PORT alone', async () => {
-    const gateway = await runGateway({ SUPERGRAPH_FILE: await supergraph() })
+    const gateway = await runGateway({ SUPERGRAPH_FILE: await graph.supergraph() })
     assert.equal(gateway.code, 'ready', gateway.output())
     assert.deepEqual(await gateway.query('{ planets { name moons } }'), {
       data: {
@@ -125,19 +54,19 @@ describe('the gateway alone, on a foreign supergraph', () => {
   })
 
   test('subgraphs get the trace of the client, and no other header of it', async () => {
-    const gateway = await runGateway({ SUPERGRAPH_FILE: await supergraph() })
+    const gateway = await runGateway({ SUPERGRAPH_FILE: await graph.supergraph() })
     const trace = 'c0ffee00c0ffee00c0ffee00c0ffee00'
     const traceparent = `00-${trace}-00f067aa0ba902b7-ff`
     const untold = { baggage: 'secret=1', cookie: 'a=b', 'x-principal': 'forged', 'x-b3-traceid': trace }
     await gateway.query('{ planets { moons } }', { ...untold, traceparent, tracestate: ['foo=1, bar=2', '', 'baz=3'] })
-    const [planets = {}, moons = {}] = [received.get('planets'), received.get('moons')]
+    const [planets = {}, moons = {}] = [graph.received.get('planets'), graph.received.get('moons')]
     for (const headers of [planets, moons]) {
       assert.match(String(headers.traceparent), new RegExp(`^00-${trace}-(?!00f067aa0ba902b7)[0-9a-f]{16}-01$`))
       assert.equal(headers.tracestate, 'foo=1,bar=2,baz=3')
       for (const name of Object.keys(untold)) assert.equal(headers[name], undefined, name)
     }
     await gateway.query('{ planets { moons } }', { traceparent: [traceparent, traceparent], tracestate: 'foo=1' })
-    const restarted = received.get('planets') ?? {}
+    const restarted = graph.received.get('planets') ?? {}
     assert.match(String(restarted.traceparent), /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/)
     assert.ok(!restarted.traceparent?.includes(trace))
     assert.equal(restarted.tracestate, undefined)
@@ -145,7 +74,7 @@ describe('the gateway alone, on a foreign supergraph', () => {
   })
 
   test('it does not start on a supergraph whose security it would not enforce', async () => {
-    const secured = await supergraph((sdl) =>
+    const secured = await graph.supergraph((sdl) =>
       sdl.replace(
         '@link(url: "https://specs.apollo.dev/link/v1.0")',
         '$& @link(url: "https://specs.example.com/confidential/v0.1", for: SECURITY)',
@@ -158,7 +87,7 @@ describe('the gateway alone, on a foreign supergraph', () => {
 
   test('it enforces the access rules of the supergraph', async () => {
     const authenticated = '@link(url: "https://specs.apollo.dev/authenticated/v0.1", as: "signedIn", for: SECURITY)'
-    const secured = await supergraph((sdl) =>
+    const secured = await graph.supergraph((sdl) =>
       sdl
         .replace('@link(url: "https://specs.apollo.dev/link/v1.0")', `$& ${authenticated}`)
         .replace(/directive @link/, 'directive @signedIn on FIELD_DEFINITION | OBJECT\n$&')
@@ -185,11 +114,16 @@ describe('the gateway alone, on a foreign supergraph', () => {
   })
 
   test('in production it starts only when authentication is set up, or said not to be meant', async () => {
-    const SUPERGRAPH_FILE = await supergraph()
+    const SUPERGRAPH_FILE = await graph.supergraph()
     const refused = await runGateway({ SUPERGRAPH_FILE, NODE_ENV: 'production', BODY_LIMIT: 'x' })
     assert.equal(refused.code, 1)
-    assert.match(refused.output(), /BODY_LIMIT: [^\n]+\n {2}JWKS_URL: is not set/)
-    const gateway = await runGateway({ SUPERGRAPH_FILE, NODE_ENV: 'production', AUTH: 'none' })
+    assert.match(refused.output(), /BODY_LIMIT: [^\n]+\n {2}JWKS_URL: is not set[^\n]+\n {2}REDIS_URL: is not set/)
+    const gateway = await runGateway({
+      SUPERGRAPH_FILE,
+      NODE_ENV: 'production',
+      AUTH: 'none',
+      REDIS_URL: 'redis://127.0.0.1:1',
+    })
     assert.equal(gateway.code, 'ready', gateway.output())
     const introspection = await gateway.query('{ __schema { queryType { name } } }')
     await gateway.stop()

@@ -3,6 +3,7 @@ import { migrate } from '#platform/database/migrate.ts'
 import { silentLog } from '#platform/log.ts'
 import { type Kafka, kafkaMissing, startKafka } from '../../tools/infra/kafka.ts'
 import type { Postgres } from '../../tools/infra/postgres.ts'
+import { type RedisServer, redisVersion, startRedis } from '../../tools/infra/redis.ts'
 import { startTemporaryPostgres } from '../../tools/infra/temporary-postgres.ts'
 import { migrationsFolder, root, serviceNames } from '../../tools/services.ts'
 import { templateOf, variables } from './parts.ts'
@@ -14,20 +15,26 @@ import { templateOf, variables } from './parts.ts'
 
 let postgres: Postgres | undefined
 let kafka: Kafka | undefined
+let redis: RedisServer | undefined
 
 export async function globalSetup(): Promise<void> {
   process.env.NODE_COMPILE_CACHE ??= join(root, 'node_modules/.cache/node')
   exitOnSignals()
-  const brokers = process.env.KAFKA_BROKERS
-  const ownBroker = !brokers && isKafkaThere()
+  const { KAFKA_BROKERS: brokers, REDIS_URL: redisUrl } = process.env
+  const ownBroker = !brokers && isThere('Kafka', kafkaMissing())
+  const version = redisVersion()
+  const ownRedis = !redisUrl && isThere('Redis', version ? undefined : 'there is no redis-server')
   if (brokers) process.env[variables.kafka] = brokers
-  await Promise.all([startPostgres(), ownBroker && startBroker()])
+  if (redisUrl) process.env[variables.redis] = redisUrl
+  await Promise.all([startPostgres(), ownBroker && startBroker(), ownRedis && startOwnRedis()])
   const rows = (await postgres?.query('SHOW server_version'))?.rows
-  console.log(`Real parts: PostgreSQL ${rows?.[0]?.server_version}${kafka ? ', Kafka 4.1.0' : ''}`)
+  const parts = [`PostgreSQL ${rows?.[0]?.server_version}`, kafka && 'Kafka 4.1.0', redis && `Redis ${version}`]
+  console.log(`Real parts: ${parts.filter(Boolean).join(', ')}`)
 }
 
 export function globalTeardown(): void {
   kafka?.stop()
+  redis?.stop()
   postgres?.stop()
 }
 
@@ -52,11 +59,15 @@ async function startBroker(): Promise<void> {
   process.env[variables.kafka] = kafka.brokers
 }
 
-/** Whether a broker of our own can be started. Throws where it must be. */
-function isKafkaThere(): boolean {
-  const missing = kafkaMissing()
+async function startOwnRedis(): Promise<void> {
+  redis = await startRedis()
+  process.env[variables.redis] = redis.url
+}
+
+/** Whether a server of our own can be started. Throws where it must be. */
+function isThere(name: string, missing: string | undefined): boolean {
   if (!missing) return true
-  if (process.env.REQUIRE_REAL === '1') throw new Error(`REQUIRE_REAL=1, and there is no Kafka: ${missing}.`)
-  console.log(`Tests on Kafka are skipped: ${missing}.`)
+  if (process.env.REQUIRE_REAL === '1') throw new Error(`REQUIRE_REAL=1, and there is no ${name}: ${missing}.`)
+  console.log(`Tests on ${name} are skipped: ${missing}.`)
   return false
 }

@@ -3,7 +3,11 @@ import pg from 'pg'
 import type { ServiceName } from '../../tools/services.ts'
 
 /** The variables in which the global setup tells test files where the real servers are. */
-export const variables = { postgres: 'TEST_POSTGRES_URL', kafka: 'TEST_KAFKA_BROKERS' } as const
+export const variables = {
+  postgres: 'TEST_POSTGRES_URL',
+  kafka: 'TEST_KAFKA_BROKERS',
+  redis: 'TEST_REDIS_URL',
+} as const
 
 /** The migrated database that test databases of a service are copies of. */
 export function templateOf(service: ServiceName): string {
@@ -27,4 +31,9 @@ export async function createTestDatabase(service?: ServiceName): Promise<string>
 /** Kafka's brokers. Undefined where there are none: skip the test. */
 export function kafkaBrokers(): string | undefined {
   return process.env[variables.kafka]
+}
+
+/** Redis's URL. Undefined where there is none: skip the test. Others use it too: begin the names of keys with something new. */
+export function redisUrl(): string | undefined {
+  return process.env[variables.redis]
 }

@@ -47,7 +47,7 @@ export async function startTestStack({ events = 'PostgreSQL', extra = {} }: Test
         : { EVENTS_DATABASE_URL: await createTestDatabase() },
     mailFolder: join(folder, 'mail'),
     auditLog: join(folder, 'audit.log'),
-    extra,
+    extra: { ...extra, ...unlimited(extra) },
     longestPause: 200,
     onLine: (name, line) => {
       output.push(`${name} ${line}`)
@@ -182,6 +182,15 @@ function readLines(file: string): Record<string, unknown>[] {
   if (!existsSync(file)) return []
   const lines = readFileSync(file, 'utf8').split('\n').filter(Boolean)
   return lines.map((line) => JSON.parse(line))
+}
+
+/** All calls of a test come from one address: no limits, unless it sets some. */
+function unlimited({ gateway, users }: NonNullable<StackOptions['extra']>): NonNullable<StackOptions['extra']> {
+  const many = '1000000'
+  return {
+    gateway: { ...gateway, env: { RATE_LIMITS: 'off', ...gateway?.env } },
+    users: { ...users, env: { WRONG_PASSWORDS: many, WRONG_PASSWORDS_PER_ADDRESS: many, ...users?.env } },
+  }
 }
 
 async function portsOf(): Promise<Ports> {

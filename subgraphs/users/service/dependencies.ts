@@ -1,5 +1,6 @@
 import type { Audit } from '#platform/audit.ts'
 import type { Principal } from '#platform/principal.ts'
+import type { Quota } from '#platform/quota.ts'
 import type { Passwords } from '../credentials/passwords.ts'
 import type { Tokens } from '../credentials/tokens.ts'
 import { type SignedIn, scopesOf, type User } from '../domain/account.ts'
@@ -21,6 +22,8 @@ export type UsersDependencies = {
   newCode: () => string
   /** Seconds that a one-time code is good for. */
   codeLifetime: number
+  /** Wrong passwords: for an account from one network address, and for all accounts from one. */
+  attemptQuotas: { ofAccount: Quota; ofAddress: Quota }
   audit: Audit
   now: () => Date
   newId: () => string

@@ -4,22 +4,26 @@ import { requireAccount, type SignedIn } from '../domain/account.ts'
 import { hashCode, wrongCode } from '../domain/code.ts'
 import { parsePassword, refuseGuessable } from '../domain/password.ts'
 import { normalizeEmail } from '../domain/profile.ts'
+import type { Attempts } from './attempts.ts'
 import type { Codes } from './codes.ts'
 import { type Caller, createSessions, type UsersDependencies } from './dependencies.ts'
 import { createReauthentication, requireSamePassword } from './reauthentication.ts'
 
 /** A new password. It ends every session there is and begins one. */
-export function createPasswordUseCases(dependencies: UsersDependencies, codes: Codes) {
+export function createPasswordUseCases(dependencies: UsersDependencies, codes: Codes, attempts: Attempts) {
   const { store, passwords, isCommonPassword: isCommon, audit, now } = dependencies
   const sessions = createSessions(dependencies)
-  const reauthenticate = createReauthentication(dependencies)
+  const reauthenticate = createReauthentication(dependencies, attempts)
 
   return {
-    /** Throws BAD_USER_INPUT, INVALID_CREDENTIALS for a wrong current password, UNAUTHENTICATED or NOT_FOUND. */
+    /**
+     * Throws BAD_USER_INPUT, INVALID_CREDENTIALS for a wrong current password, RATE_LIMITED after too many of them,
+     * UNAUTHENTICATED or NOT_FOUND.
+     */
     async changePassword(caller: Caller, input: { currentPassword: string; newPassword: string }): Promise<SignedIn> {
       const id = requireAccount(caller)
       const password = parsePassword('newPassword', input.newPassword)
-      const verified = await reauthenticate(id, input.currentPassword)
+      const verified = await reauthenticate(caller, id, input.currentPassword)
       refuseGuessable('newPassword', password, { isCommon, owner: verified.user })
       const passwordHash = await passwords.hash(password)
       const { session, signedIn } = sessions.begin(id)
@@ -51,9 +55,10 @@ export function createPasswordUseCases(dependencies: UsersDependencies, codes: C
      * INVALID_CREDENTIALS in the same words and after the same time whatever is wrong with the code or the address.
      */
     async resetPassword(
-      { address }: Caller,
+      caller: Caller,
       input: { email: string; code: string; newPassword: string },
     ): Promise<SignedIn> {
+      const { address } = caller
       const email = normalizeEmail(input.email)
       const password = parsePassword('newPassword', input.newPassword)
       refuseGuessable('newPassword', password, { isCommon, owner: { email } })
@@ -78,6 +83,7 @@ export function createPasswordUseCases(dependencies: UsersDependencies, codes: C
         audit({ action: 'session.refused', actor: null, address, detail: { code: 'INVALID_CREDENTIALS' } })
         throw wrongCode()
       }
+      await attempts.forgive(caller, email)
       audit({ action: 'password.reset', actor: user.id, target: user.id, address })
       return begun.signedIn(user)
     },

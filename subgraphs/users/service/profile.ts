@@ -3,14 +3,15 @@ import { badInput, notFound, ServiceError } from '#platform/errors.ts'
 import { requireAccount, requireAnAdmin, type User } from '../domain/account.ts'
 import { hashCode, wrongCode } from '../domain/code.ts'
 import { changeProfile, normalizeEmail, type ProfileChange, parseProfileChange } from '../domain/profile.ts'
+import type { Attempts } from './attempts.ts'
 import type { Codes } from './codes.ts'
 import type { Caller, UsersDependencies } from './dependencies.ts'
 import { createReauthentication, requireSamePassword } from './reauthentication.ts'
 
 /** What people do with their own account. */
-export function createProfileUseCases(dependencies: UsersDependencies, codes: Codes) {
+export function createProfileUseCases(dependencies: UsersDependencies, codes: Codes, attempts: Attempts) {
   const { store, audit, now } = dependencies
-  const reauthenticate = createReauthentication(dependencies)
+  const reauthenticate = createReauthentication(dependencies, attempts)
 
   async function requireUser(id: string): Promise<User> {
     const account = await store.findById(id)
@@ -21,7 +22,7 @@ export function createProfileUseCases(dependencies: UsersDependencies, codes: Co
   return {
     /**
      * Changes what is given. Another address needs the password, is not proven, and gets a code by mail. Throws
-     * BAD_USER_INPUT, INVALID_CREDENTIALS, EMAIL_TAKEN, UNAUTHENTICATED or NOT_FOUND.
+     * BAD_USER_INPUT, INVALID_CREDENTIALS, RATE_LIMITED after too many of them, EMAIL_TAKEN, UNAUTHENTICATED or NOT_FOUND.
      */
     async updateProfile(
       caller: Caller,
@@ -34,7 +35,7 @@ export function createProfileUseCases(dependencies: UsersDependencies, codes: Co
       if (movesTo && input.currentPassword == null) {
         throw badInput('currentPassword', 'Another e-mail address needs the current password.')
       }
-      const verified = movesTo ? await reauthenticate(id, input.currentPassword ?? '') : undefined
+      const verified = movesTo ? await reauthenticate(caller, id, input.currentPassword ?? '') : undefined
       // Without the password the address stays as it is now, also when it was another a moment ago.
       const { email: _, ...rest } = change
       const user = await store.changeAccount(id, now(), (account) => {
@@ -83,11 +84,12 @@ export function createProfileUseCases(dependencies: UsersDependencies, codes: Co
 
     /**
      * Removes the caller's account and all that is kept of it here, and tells the other services to forget it too. Throws
-     * INVALID_CREDENTIALS, ILLEGAL_TRANSITION for the last administrator, UNAUTHENTICATED or NOT_FOUND.
+     * INVALID_CREDENTIALS, RATE_LIMITED after too many of them, ILLEGAL_TRANSITION for the last administrator,
+     * UNAUTHENTICATED or NOT_FOUND.
      */
     async eraseAccount(caller: Caller, password: string): Promise<void> {
       const id = requireAccount(caller)
-      const verified = await reauthenticate(id, password)
+      const verified = await reauthenticate(caller, id, password)
       const erased = await store.eraseAccount(id, now(), (account, otherAdmins) => {
         requireSamePassword(account, verified)
         if (account.user.roles.includes('ADMIN')) requireAnAdmin(otherAdmins)

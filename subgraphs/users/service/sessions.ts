@@ -3,16 +3,16 @@ import { ServiceError } from '#platform/errors.ts'
 import type { SignedIn, User } from '../domain/account.ts'
 import { normalizePassword } from '../domain/password.ts'
 import { normalizeEmail } from '../domain/profile.ts'
+import type { Attempts } from './attempts.ts'
 import { type Caller, createSessions, type UsersDependencies } from './dependencies.ts'
 
 /** Signing in, staying signed in, and no longer. */
-export function createSessionUseCases(dependencies: UsersDependencies) {
+export function createSessionUseCases(dependencies: UsersDependencies, attempts: Attempts) {
   const { store, passwords, tokens, hashRefreshToken, audit, now } = dependencies
   const sessions = createSessions(dependencies)
 
-  async function login(caller: Caller, credentials: { email: string; password: string }): Promise<SignedIn> {
-    const account = await store.findByEmail(normalizeEmail(credentials.email))
-    const password = normalizePassword(credentials.password)
+  async function signIn(caller: Caller, email: string, password: string): Promise<SignedIn> {
+    const account = await store.findByEmail(email)
     const valid = await passwords.verify(account?.passwordHash, password)
     if (!account || !valid) throw refuse(caller, account?.user.id)
     const { id } = account.user
@@ -26,7 +26,7 @@ export function createSessionUseCases(dependencies: UsersDependencies) {
     })
     if (!user) throw refuse(caller, id)
     // The password, or only the way it is hashed: asked again of what is there now.
-    if (changedSince) return login(caller, credentials)
+    if (changedSince) return signIn(caller, email, password)
     audit({ action: 'session.started', actor: id, target: id, address: caller.address })
     return signedIn(user)
   }
@@ -38,8 +38,14 @@ export function createSessionUseCases(dependencies: UsersDependencies) {
   }
 
   return {
-    /** Throws INVALID_CREDENTIALS, after the same time and in the same words whether the address is known or not. */
-    login,
+    /**
+     * Throws INVALID_CREDENTIALS, after the same time and in the same words whether the address is known or not, and
+     * RATE_LIMITED after too many of them.
+     */
+    login(caller: Caller, credentials: { email: string; password: string }): Promise<SignedIn> {
+      const email = normalizeEmail(credentials.email)
+      return attempts.guard(caller, email, () => signIn(caller, email, normalizePassword(credentials.password)))
+    },
 
     /**
      * Exchanges a refresh token for a new pair, with the scopes of the roles that the account has now. A token that was

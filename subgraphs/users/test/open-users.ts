@@ -4,6 +4,7 @@ import type { AuditEntry } from '#platform/audit.ts'
 import { createBackground } from '#platform/background.ts'
 import { openDatabase } from '#platform/database/open.ts'
 import { silentLog as log } from '#platform/log.ts'
+import { createQuotas } from '#platform/quota.ts'
 import { createTestDatabase } from '../../../test/infra/parts.ts'
 import { waitFor } from '../../../test/infra/wait.ts'
 import { isCommonPassword } from '../credentials/common-passwords.ts'
@@ -35,6 +36,7 @@ export async function openUsers(replaced: Partial<UsersDependencies> = {}) {
   const keys = createKeyRing({ load: store.signingKeys, remove: store.removeSigningKeys, open, lifetime: 900, now })
   await keys.refresh()
   const background = createBackground({ name: 'test', pauses: [1, 1], log })
+  const { quota } = await createQuotas({ log })
   const tokens = createTokens({ keys, issuer: 'users', audience: 'graph', lifetime: 900, now, newId: randomUUID })
   const dependencies: UsersDependencies = {
     store,
@@ -46,6 +48,10 @@ export async function openUsers(replaced: Partial<UsersDependencies> = {}) {
     inBackground: background.add,
     newCode: () => writeCode(randomBytes(codeBytes)),
     codeLifetime: 900,
+    attemptQuotas: {
+      ofAccount: quota({ name: 'account', points: 10, seconds: 900 }),
+      ofAddress: quota({ name: 'address', points: 100, seconds: 900 }),
+    },
     audit: (entry) => void entries.push(entry),
     now,
     newId: randomUUID,
