@@ -1,18 +1,10 @@
 import { createHash } from 'node:crypto'
-import {
-  type DocumentNode,
-  GraphQLError,
-  type GraphQLSchema,
-  Kind,
-  parse,
-  TypeInfo,
-  visit,
-  visitWithTypeInfo,
-} from 'graphql'
+import { type DocumentNode, GraphQLError, type GraphQLSchema, parse } from 'graphql'
 import { LRUCache } from 'lru-cache'
 import { type Audit, actorOf } from '#platform/audit.ts'
 import { httpStatus } from '#platform/http.ts'
-import { completeData, type Path } from './authorization/complete.ts'
+import { type Completion, createCompletion } from './authorization/complete.ts'
+import { fieldsIn, fragmentsOf } from './authorization/fields.ts'
 import { type Filtered, filterOperation } from './authorization/filter.ts'
 import { compileAccessRules, meets, type Policies, type Rule } from './authorization/rules.ts'
 import type { Executed, Execution, Executor } from './executor.ts'
@@ -27,8 +19,9 @@ export type AuthorizationOptions = {
 
 /** Forms of one document that are remembered, each without what one kind of caller may not see. */
 const mostForms = 16
-/** Errors about refused fields in one answer. */
-const mostErrors = 100
+
+/** An operation without what one kind of caller may not see, under a hash of its own. */
+type Form = Filtered & { readonly hash: string }
 
 /**
  * Enforces `@authenticated`, `@requiresScopes` and `@policy` as the supergraph schema has them. What a caller may not see
@@ -40,23 +33,16 @@ export function createAuthorization({ policies, unauthorized, audit }: Authoriza
     const rules = compileAccessRules(parse(supergraphSdl, { noLocation: true }), schema, policies)
     // By document and not by its hash, since what is remembered speaks of its nodes, and lives as long.
     const protectedFields = new WeakMap<DocumentNode, Map<string, Rule>>()
-    const filtered = new WeakMap<DocumentNode, LRUCache<string, Filtered & { hash: string }>>()
+    const filtered = new WeakMap<DocumentNode, LRUCache<string, Form>>()
 
     function protectedFieldsOf({ document }: Execution): Map<string, Rule> {
       const known = protectedFields.get(document)
       if (known) return known
       const found = new Map<string, Rule>()
-      const types = new TypeInfo(schema)
-      visit(
-        document,
-        visitWithTypeInfo(types, {
-          Field({ name }) {
-            const type = types.getParentType()?.name ?? ''
-            const rule = rules(type, name.value)
-            if (rule) found.set(`${type}.${name.value}`, rule)
-          },
-        }),
-      )
+      for (const [{ name: type }, { name }] of fieldsIn(schema, document)) {
+        const rule = rules(type, name.value)
+        if (rule) found.set(`${type}.${name.value}`, rule)
+      }
       protectedFields.set(document, found)
       return found
     }
@@ -88,17 +74,9 @@ export function createAuthorization({ policies, unauthorized, audit }: Authoriza
         ...actorOf(principal),
         detail: { code, fields: [...new Set(left.removed.values())] },
       })
-      const places = new Map<string, Path>()
-      const complete = (data: Executed['data']) =>
-        completeData(
-          executionOf(schema, request),
-          request.operation,
-          left,
-          data ?? null,
-          (path) => places.size < mostErrors && places.set(path.join('.'), path),
-        )
+      const completion = createCompletion(executionOf(schema, request), request.operation, left)
       const refusals = () =>
-        [...places.values()].map(
+        completion.places().map(
           (path) =>
             new GraphQLError(principal.anonymous ? 'Sign in to do this.' : 'You are not allowed to do this.', {
               path,
@@ -106,21 +84,29 @@ export function createAuthorization({ policies, unauthorized, audit }: Authoriza
             }),
         )
       if (unauthorized === 'reject') {
-        complete(null)
-        return { errors: refusals(), status: httpStatus[code] }
+        completion.complete(null)
+        const errors = refusals()
+        // There are none when conditions exclude all that is refused.
+        if (errors.length > 0) return { errors, status: httpStatus[code] }
       }
-      const operation = left.document.definitions.find((node) => node.kind === Kind.OPERATION_DEFINITION)
-      const result: Executed =
-        left.empty || !operation
-          ? { data: {} }
-          : await execute({ ...request, document: left.document, operation, hash: left.hash })
-      const data = complete(result.data)
-      return { ...result, data, errors: [...(result.errors ?? []), ...refusals()] }
+      const { data: answered, errors: failures = [], ...rest } = await executeLeft(request, left, completion)
+      const data = completion.complete(answered ?? null)
+      const errors = [...failures, ...refusals()]
+      return { ...rest, data, ...(errors.length > 0 && { errors }) }
+    }
+
+    async function executeLeft(
+      request: Execution,
+      { document, operation, hash }: Form,
+      { leavesNothing }: Completion,
+    ): Promise<Executed> {
+      // No mutation runs whose answer is known to be lost.
+      if (leavesNothing()) return { data: null }
+      return operation ? execute({ ...request, document, operation, hash }) : { data: {} }
     }
   }
 }
 
 function executionOf(schema: GraphQLSchema, { document, coerced }: Execution) {
-  const definitions = document.definitions.filter((node) => node.kind === Kind.FRAGMENT_DEFINITION)
-  return { schema, fragments: new Map(definitions.map((node) => [node.name.value, node])), variables: coerced }
+  return { schema, fragments: fragmentsOf(document), variables: coerced }
 }

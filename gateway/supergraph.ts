@@ -19,20 +19,24 @@ export const specifications = 'https://specs.apollo.dev'
 /** What this gateway enforces of what supergraphs ask for security (gateway/authorization.ts). */
 const enforced = new Set(['authenticated', 'requiresScopes', 'policy'].map((name) => `${specifications}/${name} v0.1`))
 
+/** What @apollo/gateway enforces itself. */
+const enforcedByApollo = new Set(['v0.1', 'v0.2'].map((version) => `${specifications}/inaccessible ${version}`))
+
 /** Reads a supergraph schema that @apollo/gateway loads. */
 export async function loadSupergraph(file: string): Promise<string> {
   return withoutSecurity(await readFile(file, 'utf8'), file)
 }
 
 /**
- * Takes `for: SECURITY` off the features that we enforce, since @apollo/gateway enforces none and refuses to load any.
+ * Takes `for: SECURITY` off the features that we enforce, since @apollo/gateway refuses to load those that it does not.
  * Throws for a supergraph schema that asks for another one.
  */
 export function withoutSecurity(sdl: string, file: string): string {
   const document = parse(sdl, { noLocation: true })
   const missing = linkedFeatures(document)
-    .filter(({ purpose, identity, version }) => purpose === 'SECURITY' && !enforced.has(`${identity} ${version}`))
-    .map(({ identity, version }) => `${identity} ${version}`)
+    .filter(({ purpose }) => purpose === 'SECURITY')
+    .map(versioned)
+    .filter((name) => !enforced.has(name) && !enforcedByApollo.has(name))
   if (missing.length > 0) {
     throw new Error(
       `The supergraph ${file} asks for security features that this gateway does not enforce: ${missing.join(', ')}`,
@@ -41,12 +45,16 @@ export function withoutSecurity(sdl: string, file: string): string {
   return print(
     visit(document, {
       Directive(node) {
-        if (!linkOf(node as ConstDirectiveNode) || argumentOf(node as ConstDirectiveNode, 'for') !== 'SECURITY')
-          return undefined
+        const link = linkOf(node as ConstDirectiveNode)
+        if (link?.purpose !== 'SECURITY' || !enforced.has(versioned(link))) return undefined
         return { ...node, arguments: node.arguments?.filter(({ name }) => name.value !== 'for') }
       },
     }),
   )
+}
+
+function versioned({ identity, version }: LinkedFeature): string {
+  return `${identity} ${version}`
 }
 
 export function linkedFeatures(document: DocumentNode): LinkedFeature[] {
@@ -59,11 +67,11 @@ export function linkedFeatures(document: DocumentNode): LinkedFeature[] {
 type Import = string | { name: string; as?: string }
 
 function linkOf(node: ConstDirectiveNode): LinkedFeature | undefined {
-  const url = argumentOf(node, 'url')
   // A link is known by its URL, since `@link` itself can be renamed.
-  const [, identity, name, version] = typeof url === 'string' ? (/^(.*\/([^/]+))\/(v\d+\.\d+)\/?$/.exec(url) ?? []) : []
+  const url = addressOf(argumentOf(node, 'url'))
+  const [, identity, name, version] = /^(.*\/([^/]+))\/(v\d+\.\d+)\/?$/.exec(url) ?? []
   if (!identity || !name || !version) return undefined
-  const imports = (argumentOf(node, 'import') ?? []) as Import[]
+  const imports = [argumentOf(node, 'import') ?? []].flat() as Import[]
   const namespace = (argumentOf(node, 'as') as string | undefined) ?? name
   const nameOf = (directive: string): string => {
     const imported = imports.find((entry) => (typeof entry === 'string' ? entry : entry.name) === `@${directive}`)
@@ -77,6 +85,13 @@ function linkOf(node: ConstDirectiveNode): LinkedFeature | undefined {
     directive: nameOf(name),
     nameOf,
   }
+}
+
+/** A URL without what does not tell specifications apart, as @apollo/gateway reads it. */
+function addressOf(url: unknown): string {
+  if (typeof url !== 'string' || !URL.canParse(url)) return ''
+  const { protocol, host, pathname } = new URL(url)
+  return `${protocol}//${host}${pathname}`
 }
 
 function argumentOf({ arguments: args = [] }: ConstDirectiveNode, name: string): unknown {

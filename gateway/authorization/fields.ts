@@ -1,4 +1,5 @@
 import {
+  type DocumentNode,
   type FieldNode,
   type FragmentDefinitionNode,
   type GraphQLCompositeType,
@@ -8,7 +9,9 @@ import {
   type GraphQLSchema,
   GraphQLSkipDirective,
   getDirectiveValues,
+  getNamedType,
   isAbstractType,
+  isCompositeType,
   isUnionType,
   Kind,
   type OperationDefinitionNode,
@@ -18,14 +21,6 @@ import {
   TypeMetaFieldDef,
   TypeNameMetaFieldDef,
 } from 'graphql'
-
-/** What GraphQL's execution knows of a document. https://spec.graphql.org/October2021/#sec-Executing-Selection-Sets */
-export type Execution = {
-  schema: GraphQLSchema
-  fragments: ReadonlyMap<string, FragmentDefinitionNode>
-  /** Coerced. */
-  variables: Record<string, unknown>
-}
 
 export function rootTypeOf(schema: GraphQLSchema, { operation }: OperationDefinitionNode): GraphQLObjectType {
   const type = schema.getRootType(operation)
@@ -46,6 +41,42 @@ export function fieldOf(
   return isUnionType(parent) ? undefined : parent.getFields()[name]
 }
 
+export function fragmentsOf(document: DocumentNode): Map<string, FragmentDefinitionNode> {
+  return new Map(
+    document.definitions.flatMap((node) => (node.kind === Kind.FRAGMENT_DEFINITION ? [[node.name.value, node]] : [])),
+  )
+}
+
+/** Every field that stands in a valid document, with the type it is asked of. However deep it is nested: this needs no stack. */
+export function* fieldsIn(schema: GraphQLSchema, document: DocumentNode): Generator<[GraphQLCompositeType, FieldNode]> {
+  const typeNamed = (name: string) => schema.getType(name) as GraphQLCompositeType
+  const sets = document.definitions.flatMap((node): [GraphQLCompositeType, SelectionSetNode][] => {
+    if (node.kind === Kind.OPERATION_DEFINITION) return [[rootTypeOf(schema, node), node.selectionSet]]
+    if (node.kind !== Kind.FRAGMENT_DEFINITION) return []
+    return [[typeNamed(node.typeCondition.name.value), node.selectionSet]]
+  })
+  for (const [parent, { selections }] of sets) {
+    for (const node of selections) {
+      if (node.kind === Kind.INLINE_FRAGMENT) {
+        sets.push([node.typeCondition ? typeNamed(node.typeCondition.name.value) : parent, node.selectionSet])
+      } else if (node.kind === Kind.FIELD) {
+        yield [parent, node]
+        if (!node.selectionSet) continue
+        const type = getNamedType(fieldOf(schema, parent, node.name.value)?.type)
+        if (isCompositeType(type)) sets.push([type, node.selectionSet])
+      }
+    }
+  }
+}
+
+/** What GraphQL's execution knows of a document. https://spec.graphql.org/October2021/#sec-Executing-Selection-Sets */
+export type Execution = {
+  schema: GraphQLSchema
+  fragments: ReadonlyMap<string, FragmentDefinitionNode>
+  /** Coerced. */
+  variables: Readonly<Record<string, unknown>>
+}
+
 /**
  * The fields that an object of a type is asked for, by the name they are answered under: `CollectFields`.
  * `onSelection` is told of each selection that is looked at.
@@ -58,9 +89,6 @@ export function collectFields(
 ): Map<string, FieldNode[]> {
   const fields = new Map<string, FieldNode[]>()
   const visited = new Set<string>()
-  const included = ({ directives }: SelectionNode) =>
-    getDirectiveValues(GraphQLSkipDirective, { directives: directives ?? [] }, variables)?.if !== true &&
-    getDirectiveValues(GraphQLIncludeDirective, { directives: directives ?? [] }, variables)?.if !== false
   const applies = (condition: string | undefined) => {
     if (condition === undefined || condition === type.name) return true
     const wider = schema.getType(condition)
@@ -69,7 +97,7 @@ export function collectFields(
   const collect = ({ selections }: SelectionSetNode): void => {
     for (const selection of selections) {
       onSelection()
-      if (!included(selection)) continue
+      if (!isIncluded(selection, variables)) continue
       if (selection.kind === Kind.FIELD) {
         const name = (selection.alias ?? selection.name).value
         const nodes = fields.get(name)
@@ -86,4 +114,12 @@ export function collectFields(
   }
   for (const selectionSet of selectionSets) collect(selectionSet)
   return fields
+}
+
+function isIncluded({ directives = [] }: SelectionNode, variables: Readonly<Record<string, unknown>>): boolean {
+  if (directives.length === 0) return true
+  return (
+    getDirectiveValues(GraphQLSkipDirective, { directives }, variables)?.if !== true &&
+    getDirectiveValues(GraphQLIncludeDirective, { directives }, variables)?.if !== false
+  )
 }

@@ -1,15 +1,19 @@
 import {
   type ConstDirectiveNode,
   type DocumentNode,
+  GraphQLList,
+  GraphQLNonNull,
   type GraphQLSchema,
+  GraphQLString,
   getNamedType,
   isInterfaceType,
   isObjectType,
   Kind,
-  valueFromASTUntyped,
+  type TypeNode,
+  valueFromAST,
 } from 'graphql'
 import type { Principal } from '#platform/principal.ts'
-import { linkedFeatures, specifications } from '../supergraph.ts'
+import { type LinkedFeature, linkedFeatures, specifications } from '../supergraph.ts'
 
 /** One thing that a caller must bring. */
 export type Check =
@@ -35,7 +39,7 @@ const readers: Record<string, (directive: ConstDirectiveNode) => Check> = {
 /**
  * The access rules of a supergraph schema, by field: those of the field, of the type it is on and of the type it returns.
  * A field of an interface asks for what the same field asks for on every type behind it, since any of them may answer.
- * Throws for a policy that nobody defines: nobody could meet it.
+ * Throws for a policy that nobody defines, since nobody could meet it, and for rules that cannot be read.
  */
 export function compileAccessRules(supergraph: DocumentNode, schema: GraphQLSchema, policies: Policies) {
   const declared = declaredRules(supergraph)
@@ -46,16 +50,22 @@ export function compileAccessRules(supergraph: DocumentNode, schema: GraphQLSche
   if (unknown.length > 0) throw new Error(`The supergraph asks for policies that nobody defines: ${unknown.join(', ')}`)
 
   const on = (coordinate: string): Rule => declared.get(coordinate) ?? []
+  const { objects, returns } = implementations(supergraph)
   const rules = new Map<string, Rule>()
   for (const type of Object.values(schema.getTypeMap())) {
     if (!isObjectType(type) && !isInterfaceType(type)) continue
-    const behind = isInterfaceType(type) ? schema.getPossibleTypes(type) : []
+    const behind = [...(objects.get(type.name) ?? [])]
     const fields = Object.values(type.getFields()).map(({ name, type: returned }) => ({
       name,
       rule: [
         ...on(`${type.name}.${name}`),
         ...on(getNamedType(returned).name),
-        ...behind.flatMap((object) => [...on(object.name), ...on(`${object.name}.${name}`)]),
+        ...behind.flatMap((object) => [
+          ...on(object),
+          ...on(`${object}.${name}`),
+          // An object may return a narrower type than the interface says.
+          ...on(returns.get(`${object}.${name}`) ?? ''),
+        ]),
       ],
     }))
     for (const { name, rule } of [...fields, { name: '__typename', rule: [] }]) {
@@ -84,13 +94,7 @@ export function meets(principal: Principal, rule: Rule, policies: Policies): boo
 
 /** What stands in the supergraph schema, by type (`User`) and by field (`User.email`). */
 function declaredRules(supergraph: DocumentNode): Map<string, Rule> {
-  const features = linkedFeatures(supergraph)
-  const byDirective = new Map(
-    Object.entries(readers).flatMap(([feature, read]) => {
-      const linked = features.find(({ identity }) => identity === `${specifications}/${feature}`)
-      return linked ? [[linked.directive, read] as const] : []
-    }),
-  )
+  const byDirective = readersByDirective(supergraph)
   const rules = new Map<string, Rule>()
   const declare = (coordinate: string, directives: readonly ConstDirectiveNode[] = []) => {
     const checks = directives.flatMap((directive) => byDirective.get(directive.name.value)?.(directive) ?? [])
@@ -107,7 +111,50 @@ function declaredRules(supergraph: DocumentNode): Map<string, Rule> {
   return rules
 }
 
-function setsOf({ arguments: args = [] }: ConstDirectiveNode, name: string): string[][] {
+function readersByDirective(supergraph: DocumentNode) {
+  const linked = linkedFeatures(supergraph).flatMap((feature) => {
+    const read = readerOf(feature)
+    return read ? [[feature.directive, read] as const] : []
+  })
+  const defined = new Set(
+    supergraph.definitions.flatMap((node) => (node.kind === Kind.DIRECTIVE_DEFINITION ? [node.name.value] : [])),
+  )
+  const missing = linked.map(([directive]) => directive).filter((directive) => !defined.has(directive))
+  // Its rules would stand under a name that we do not look for.
+  if (missing.length > 0)
+    throw new Error(`The supergraph defines no directive @${missing.join(', @')}, and links to it`)
+  return new Map(linked)
+}
+
+function readerOf({ identity }: LinkedFeature) {
+  const [, read] = Object.entries(readers).find(([name]) => identity === `${specifications}/${name}`) ?? []
+  return read
+}
+
+/** The object types of each interface and what their fields return, also of those that clients do not see. */
+function implementations(supergraph: DocumentNode) {
+  const objects = new Map<string, Set<string>>()
+  const returns = new Map<string, string>()
+  for (const node of supergraph.definitions) {
+    if (node.kind !== Kind.OBJECT_TYPE_DEFINITION && node.kind !== Kind.OBJECT_TYPE_EXTENSION) continue
+    for (const { name } of node.interfaces ?? []) {
+      objects.set(name.value, (objects.get(name.value) ?? new Set()).add(node.name.value))
+    }
+    for (const { name, type } of node.fields ?? []) returns.set(`${node.name.value}.${name.value}`, namedTypeOf(type))
+  }
+  return { objects, returns }
+}
+
+function namedTypeOf(type: TypeNode): string {
+  return type.kind === Kind.NAMED_TYPE ? type.name.value : namedTypeOf(type.type)
+}
+
+const sets = new GraphQLNonNull(new GraphQLList(new GraphQLNonNull(new GraphQLList(new GraphQLNonNull(GraphQLString)))))
+
+/** `[["a", "b"], ["c"]]`, or what GraphQL takes for such a list: `"a"` and `["a", "b"]` are `[["a"]]` and `[["a"], ["b"]]`. */
+function setsOf({ name: directive, arguments: args = [] }: ConstDirectiveNode, name: string): string[][] {
   const argument = args.find((arg) => arg.name.value === name)
-  return argument ? (valueFromASTUntyped(argument.value) as string[][]) : []
+  const value = argument && valueFromAST(argument.value, sets)
+  if (value) return value as string[][]
+  throw new Error(`The supergraph has a @${directive.value} whose ${name} are no list of lists of strings`)
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parse } from 'graphql'
-import { linkedFeatures, withoutSecurity } from '../supergraph.ts'
+import { linkedFeatures, specifications, withoutSecurity } from '../supergraph.ts'
 
 const schema = (...links: string[]) =>
   `schema @link(url: "https://specs.apollo.dev/link/v1.0") ${links.join(' ')} { query: Query } type Query { a: Int }`
@@ -24,11 +24,12 @@ test("a feature is known by whose it is: another's of the same name is not ours"
   )
 })
 
-test('the features that we enforce are no longer marked, all else stays', () => {
+test('the features that we enforce are no longer marked, all else stays, with what @apollo/gateway enforces', () => {
   const link = (rest: string) =>
     `@link(url: "https://specs.apollo.dev/policy/v0.1", ${rest}import: [{ name: "@policy", as: "@rule" }])`
   const others = [
     '@link(url: "https://specs.apollo.dev/join/v0.5", for: EXECUTION)',
+    '@link(url: "https://specs.apollo.dev/inaccessible/v0.2", for: SECURITY)',
     '@link(url: "https://example.com/tag/v0.3")',
   ]
   const stripped = parse(withoutSecurity(schema(...others, link('for: SECURITY, ')), 'file'), { noLocation: true })
@@ -41,7 +42,18 @@ test('a directive is known by the name that the schema gives it', () => {
   assert.equal(nameIn(''), 'authenticated')
   assert.equal(nameIn(', as: "auth"'), 'auth')
   assert.equal(nameIn(', import: ["@authenticated"]'), 'authenticated')
+  assert.equal(nameIn(', import: "@authenticated"'), 'authenticated')
+  assert.equal(nameIn(', as: "auth", import: ["Scope"]'), 'auth')
   assert.equal(nameIn(', import: [{ name: "@authenticated", as: "@signedIn" }]'), 'signedIn')
+  assert.equal(nameIn(', as: "auth", import: ["@authenticated"]'), 'authenticated')
+  assert.equal(nameIn(', as: "auth", import: [{ name: "@authenticated" }]'), 'authenticated')
+  assert.equal(nameIn(', as: "auth", import: [{ name: "@authenticated", as: "@signedIn" }]'), 'signedIn')
+})
+
+test('a specification is known by its address, however it is written', () => {
+  for (const url of ['https://SPECS.apollo.dev/policy/v0.1', 'https://specs.apollo.dev:443/policy/v0.1#@policy']) {
+    assert.equal(linkedFeatures(parse(schema(`@link(url: "${url}")`))).at(-1)?.identity, `${specifications}/policy`)
+  }
 })
 
 test('a directive that is not named as its feature is known by its import, or by the name of the feature before it', () => {
