@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import {
   type DocumentNode,
-  type GraphQLError,
+  GraphQLError,
   type GraphQLSchema,
   Kind,
   MaxIntrospectionDepthRule,
@@ -11,6 +11,7 @@ import {
   parse,
   type SelectionSetNode,
   specifiedRules,
+  type ValidationRule,
   validate,
 } from 'graphql'
 import { LRUCache } from 'lru-cache'
@@ -64,6 +65,7 @@ export function createOperations({ schema, limits, introspection, mostErrors, co
   })
   const rules = [
     ...specifiedRules.filter((rule) => rule !== MaxIntrospectionDepthRule),
+    ServedOperationsRule,
     ...(introspection ? [] : [NoSchemaIntrospectionCustomRule]),
   ]
 
@@ -163,6 +165,14 @@ function rootFieldsOf(document: DocumentNode, { selections }: SelectionSetNode):
     )
   })
 }
+
+/** Refuses operations of a type that this schema does not have, which the specified rules let pass, and subscriptions. */
+const ServedOperationsRule: ValidationRule = (context) => ({
+  OperationDefinition(node) {
+    if (node.operation !== OperationTypeNode.SUBSCRIPTION && context.getSchema().getRootType(node.operation)) return
+    context.reportError(new GraphQLError(`There is no ${node.operation} here.`, { nodes: node }))
+  },
+})
 
 /** Whether an operation may be sent by GET. */
 export function isSafe({ node }: Operation): boolean {

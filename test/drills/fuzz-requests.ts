@@ -92,28 +92,43 @@ const document = fc
       ...fragments.map(([fragment, type, set]) => `fragment ${fragment} on ${type} ${set}`),
     ].join('\n'),
   )
-const valid = fc.constantFrom(
-  '{ me { name } }',
-  'query Q($a: Boolean) { me { id @skip(if: $a) friends { name } } }',
-  'mutation M { rename(id: 1, name: "x") { id } }',
-  '{ users(first: 3) { tags } fails }',
-  '{ __schema { types { name } } }',
-)
+/** Documents of the graph, most of which are valid. */
+const sound = fc
+  .letrec<{ user: string; field: string }>((tie) => ({
+    user: fc.array(tie('field'), { minLength: 1, maxLength: 4 }).map((fields) => `{ ${fields.join(' ')} }`),
+    field: fc.oneof(
+      { maxDepth: 5, depthSize: 'medium' },
+      fc.constantFrom('id', 'name', 'age', 'tags', '__typename', 'a: name', 'b: age @skip(if: $a)', '...F'),
+      tie('user').map((set) => `friends ${set}`),
+      tie('user').map((set) => `... on User @include(if: true) ${set}`),
+    ),
+  }))
+  .user.chain((set) =>
+    fc.constantFrom(
+      `query Q($a: Boolean = false) { me ${set} z: __typename @skip(if: $a) }`,
+      `query Q($a: Boolean! = true) { users(first: 3, kind: NEW) ${set} fails z: __typename @skip(if: $a) }`,
+      `query Q($a: Boolean = true, $f: Filter) { users(filter: $f) ${set} z: __typename @skip(if: $a) }`,
+      `mutation M($a: Boolean = false) { rename(id: 1, name: "x") ${set} z: __typename @skip(if: $a) }`,
+    ),
+  )
+  .map((operation) =>
+    operation.includes('...F') ? `${operation} fragment F on User { id friends { name } }` : operation,
+  )
 const text = fc.oneof(
-  { weight: 5, arbitrary: document },
-  { weight: 3, arbitrary: valid },
+  { weight: 3, arbitrary: document },
+  { weight: 6, arbitrary: sound },
   { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 200 }) },
   {
     weight: 1,
     arbitrary: fc
-      .tuple(valid, fc.nat(60), fc.string({ maxLength: 4 }))
+      .tuple(sound, fc.nat(60), fc.string({ maxLength: 4 }))
       .map(([of, at, put]) => of.slice(0, at) + put + of.slice(at + 1)),
   },
 )
 
 const anything = fc.jsonValue({ maxDepth: 3 })
 const hash = fc.constantFrom('0'.repeat(64), 'x', '', 'sha256:')
-const params = fc.record(
+const broken = fc.record(
   {
     query: fc.oneof({ weight: 8, arbitrary: text }, { weight: 1, arbitrary: anything }),
     variables: fc.oneof(fc.constantFrom(null, {}, { a: true, b: [1] }), anything),
@@ -127,6 +142,23 @@ const params = fc.record(
     id: anything,
   },
   { requiredKeys: [] },
+)
+const params: fc.Arbitrary<object> = fc.oneof(
+  { weight: 1, arbitrary: broken },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      query: text,
+      variables: fc.constantFrom(
+        {},
+        { a: true },
+        { a: false },
+        { a: 1 },
+        { f: { name: 'x', not: { ages: [1] } } },
+        { f: { x: 1 } },
+      ),
+    }),
+  },
 )
 const bytesOf = (of: string) => new TextEncoder().encode(of)
 const body = fc.oneof(
@@ -205,6 +237,7 @@ const post: fc.Arbitrary<Generated> = fc.tuple(headers, contentType, body).map((
   headers: { ...others, 'content-type': type },
   body: bytes,
 }))
+const preflighted = { 'apollo-require-preflight': '1' }
 const get: fc.Arbitrary<Generated> = fc.tuple(headers, params, fc.boolean()).map(([others, of, raw]) => {
   const search = new URLSearchParams(
     Object.entries(of).map(([key, part]): [string, string] => [
@@ -216,7 +249,12 @@ const get: fc.Arbitrary<Generated> = fc.tuple(headers, params, fc.boolean()).map
   const query = raw
     ? decodeURIComponent(search.toString().replaceAll(/%(?![2-7])..|%(7F|2[03])/gi, ''))
     : search.toString()
-  return { method: 'GET', path: `/graphql?${query.slice(0, 4_000)}`, headers: others, body: undefined }
+  return {
+    method: 'GET',
+    path: `/graphql?${query.slice(0, 4_000)}`,
+    headers: { ...preflighted, ...others },
+    body: undefined,
+  }
 })
 const odd: fc.Arbitrary<Generated> = fc
   .tuple(
@@ -238,8 +276,19 @@ const odd: fc.Arbitrary<Generated> = fc
   )
   .map(([method, others, bytes, path]) => ({ method, path, headers: others, body: bytes }))
 
+/** What clients send, but for what they ask. */
+const wellMeant: fc.Arbitrary<Generated> = fc
+  .tuple(sound, fc.constantFrom({}, { a: true }, { a: false, f: { name: 'x' } }))
+  .map(([query, variables]) => ({
+    method: 'POST',
+    path: '/graphql',
+    headers: { 'content-type': 'application/json', accept: 'application/graphql-response+json' },
+    body: bytesOf(JSON.stringify({ query, variables })),
+  }))
+
 /** Requests to the graph, most of which get as far as a document. */
 export const generated: fc.Arbitrary<Generated> = fc.oneof(
+  { weight: 4, arbitrary: wellMeant },
   { weight: 7, arbitrary: post },
   { weight: 2, arbitrary: get },
   { weight: 1, arbitrary: odd },
