@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import {
   type DocumentNode,
-  type GraphQLError,
+  GraphQLError,
   type GraphQLSchema,
   Kind,
   MaxIntrospectionDepthRule,
@@ -11,6 +11,7 @@ import {
   parse,
   type SelectionSetNode,
   specifiedRules,
+  type ValidationRule,
   validate,
 } from 'graphql'
 import { LRUCache } from 'lru-cache'
@@ -50,9 +51,9 @@ export type OperationsOptions = {
   estimatorOf: (document: DocumentNode, operation: OperationDefinitionNode) => (variables: Variables) => number
 }
 
-/** Documents that are kept, and their characters together. */
+/** Documents that are kept, and their characters together: a character takes up to 70 bytes once it is parsed. */
 const cacheSize = 2_000
-const cacheCharacters = 4_000_000
+const cacheCharacters = 1_000_000
 
 /**
  * Turns the text of a document into what is executed, cheapest checks first: tokens, then limits, then validation. What
@@ -66,6 +67,7 @@ export function createOperations({ schema, limits, introspection, mostErrors, es
   })
   const rules = [
     ...specifiedRules.filter((rule) => rule !== MaxIntrospectionDepthRule),
+    ServedOperationsRule,
     ...(introspection ? [] : [NoSchemaIntrospectionCustomRule]),
   ]
 
@@ -168,6 +170,14 @@ function rootFieldsOf(document: DocumentNode, { selections }: SelectionSetNode):
     )
   })
 }
+
+/** Refuses operations of a type that this schema does not have, which the specified rules let pass, and subscriptions. */
+const ServedOperationsRule: ValidationRule = (context) => ({
+  OperationDefinition(node) {
+    if (node.operation !== OperationTypeNode.SUBSCRIPTION && context.getSchema().getRootType(node.operation)) return
+    context.reportError(new GraphQLError(`There is no ${node.operation} here.`, { nodes: node }))
+  },
+})
 
 /** Whether an operation may be sent by GET. */
 export function isSafe({ node }: Operation): boolean {
