@@ -1,4 +1,5 @@
 import type { Drill } from './drill.ts'
+import { frontDoor } from './front-door.ts'
 import { identity } from './identity.ts'
 import { isolation } from './isolation.ts'
 import { latency } from './latency.ts'
@@ -18,4 +19,5 @@ export const drills: Record<string, Drill> = {
   rotation,
   identity,
   isolation,
+  'front-door': frontDoor,
 }
