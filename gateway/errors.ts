@@ -5,6 +5,9 @@ import { type ErrorDetails, isErrorCode, ServiceError } from '#platform/errors.t
 import { graphqlError, httpStatus } from '#platform/http.ts'
 import type { Log } from '#platform/log.ts'
 
+/** Characters of a message that is sent. What repeats something that a client sent may be longer. */
+const longestMessage = 500
+
 /** A request or an operation that is refused as a whole. */
 export class Refusal extends Error {
   override readonly name = 'Refusal'
@@ -19,7 +22,11 @@ export class Refusal extends Error {
     headers: Readonly<Record<string, string>> = {},
   ) {
     super(errors[0]?.message)
-    this.errors = errors
+    this.errors = errors.map((error) =>
+      error.message.length > longestMessage
+        ? { ...error, message: `${error.message.slice(0, longestMessage)}...` }
+        : error,
+    )
     this.status = status
     this.headers = headers
   }

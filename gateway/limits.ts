@@ -3,12 +3,14 @@ import {
   type DocumentNode,
   type FragmentDefinitionNode,
   Kind,
+  type OperationDefinitionNode,
   type SelectionSetNode,
   type ValueNode,
 } from 'graphql'
 import type { z } from 'zod'
 import { integer } from '#platform/env.ts'
 import { ServiceError } from '#platform/errors.ts'
+import { countRepeats } from './repeats.ts'
 
 /** How large an operation may be. Each setting is a limit of its own; what is above one is OPERATION_TOO_COMPLEX. */
 export const limitSettings = {
@@ -16,8 +18,10 @@ export const limitSettings = {
   MAX_TOKENS: integer(1, 100_000).default(4_000),
   /** How deep fields, and also input values, are nested. The standard introspection query has 15. Default 15. */
   MAX_DEPTH: integer(1, 200).default(15),
-  /** Fields, each counted as often as a fragment repeats it. Default 2000. */
+  /** Fields of a document, each counted as often as a fragment repeats it. Default 2000. */
   MAX_FIELDS: integer(1, 1_000_000).default(2_000),
+  /** Fields that an operation asks for again in the same place, and fragments beside another one. Default 500. */
+  MAX_REPEATED_FIELDS: integer(0, 1_000_000).default(500),
   /** Fields that are given another name. Default 50. */
   MAX_ALIASES: integer(0, 1_000_000).default(50),
   /** Fields of Query or Mutation in one operation. Default 20. */
@@ -95,8 +99,16 @@ export function checkLimits(document: DocumentNode, limits: Limits): void {
     return size
   }
 
+  let fields = 0
+  function refuseLarge({ selectionSet }: OperationDefinitionNode | FragmentDefinitionNode, size: Size): void {
+    refuseAbove(limits, size)
+    fields += size.fields
+    if (fields > limits.MAX_FIELDS) throw tooComplex('has too many fields', limits.MAX_FIELDS)
+    if (countRepeats(selectionSet, fragments) > limits.MAX_REPEATED_FIELDS) {
+      throw tooComplex('asks for too much again in the same place', limits.MAX_REPEATED_FIELDS)
+    }
+  }
   for (const node of document.definitions) {
-    if (node.kind === Kind.FRAGMENT_DEFINITION) sizeOfFragment(node.name.value, node)
     if (node.kind !== Kind.OPERATION_DEFINITION) continue
     const size = sizeOf(node.selectionSet, 0)
     addDirectives(size, node.directives, limits)
@@ -104,14 +116,17 @@ export function checkLimits(document: DocumentNode, limits: Limits): void {
       addDirectives(size, directives, limits)
       if (defaultValue) checkDepth(defaultValue, limits)
     }
-    refuseAbove(limits, size)
+    refuseLarge(node, size)
+  }
+  // What no operation uses is validated too.
+  for (const [name, node] of fragments) {
+    if (!measured.has(name)) refuseLarge(node, { ...sizeOfFragment(name, node), roots: 0 })
   }
 }
 
 function refuseAbove(limits: Limits, size: Size): void {
-  const { depth, fields, roots, aliases, directives, introspection } = size
+  const { depth, roots, aliases, directives, introspection } = size
   if (depth > limits.MAX_DEPTH) throw tooComplex('is nested too deep', limits.MAX_DEPTH)
-  if (fields > limits.MAX_FIELDS) throw tooComplex('has too many fields', limits.MAX_FIELDS)
   if (aliases > limits.MAX_ALIASES) throw tooComplex('has too many aliases', limits.MAX_ALIASES)
   if (directives > limits.MAX_DIRECTIVES) throw tooComplex('has too many directives', limits.MAX_DIRECTIVES)
   if (roots > limits.MAX_ROOT_FIELDS) throw tooComplex('has too many root fields', limits.MAX_ROOT_FIELDS)

@@ -1,5 +1,11 @@
 import type { Socket } from 'node:net'
-import Fastify, { type ConnectionError, type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
+import Fastify, {
+  type ConnectionError,
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify'
 import { type ErrorCode, ServiceError } from './errors.ts'
 import type { HealthMonitor } from './health.ts'
 import type { Lifecycle } from './lifecycle.ts'
@@ -95,6 +101,13 @@ export function createHttpServer({
     clientErrorHandler: refuseConnection,
   })
   if (maxConnections !== undefined) app.server.maxConnections = maxConnections
+  app.addHook('onRequest', async (request, reply) => {
+    const refusal = ambiguity(request)
+    if (!refusal) return
+    // What follows on the connection may be part of it.
+    reply.header('connection', 'close')
+    throw new ServiceError('BAD_REQUEST', refusal)
+  })
   app.setErrorHandler<FastifyError>((error, _request, reply) => answerError(error, reply))
   app.setNotFoundHandler((_request, reply) => {
     return reply.code(404).send({ errors: [graphqlError(new ServiceError('NOT_FOUND', 'There is no such path.'))] })
@@ -118,12 +131,30 @@ function refusalOf(error: FastifyError, mask: Mask): { refusal: ServiceError; st
   if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
     return { refusal: new ServiceError('PAYLOAD_TOO_LARGE', 'The request is too large.'), status: 413 }
   }
-  // Fastify's other refusals of a request: no JSON, a wrong length, an unknown media type.
+  // Fastify's other refusals of a request: no JSON, a wrong length, a file that is not to be had.
   if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
-    return { refusal: new ServiceError('BAD_REQUEST', error.message), status: error.statusCode }
+    const code = error.statusCode === 403 ? 'FORBIDDEN' : 'BAD_REQUEST'
+    return { refusal: new ServiceError(code, error.message), status: error.statusCode }
   }
   const refusal = mask(error)
   return { refusal, status: httpStatus[refusal.code] }
+}
+
+/** Headers of which Node takes the first and others the last, where there are several. */
+const single = new Set(['host', 'content-type', 'authorization'])
+
+/** Why a proxy in front may have read a request in another way (RFC 9112, sections 3.2 and 6.1), if it may. */
+function ambiguity({ raw: { headers, rawHeaders } }: FastifyRequest): string | undefined {
+  if ((headers['transfer-encoding'] ?? 'chunked').toLowerCase() !== 'chunked') {
+    return 'The only transfer coding is chunked.'
+  }
+  const seen = new Set<string>()
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]?.toLowerCase() ?? ''
+    if (seen.has(name)) return `The header ${name} stands more than once.`
+    if (single.has(name)) seen.add(name)
+  }
+  return undefined
 }
 
 /** Answers what is no request that a handler could answer, and closes the connection. */

@@ -1,4 +1,5 @@
 import type { Drill } from './drill.ts'
+import { frontDoor } from './front-door.ts'
 import { fuzz } from './fuzz.ts'
 import { identity } from './identity.ts'
 import { isolation } from './isolation.ts'
@@ -20,4 +21,5 @@ export const drills: Record<string, Drill> = {
   identity,
   isolation,
   fuzz,
+  'front-door': frontDoor,
 }
