@@ -9,7 +9,7 @@ import type { Authenticator } from './auth.ts'
 import { refusalOf } from './errors.ts'
 import type { GatewayContext } from './executor.ts'
 import type { Forwarder } from './forward.ts'
-import { serveGraphql } from './http/graphql.ts'
+import { allowedMethods, serveGraphql } from './http/graphql.ts'
 import { forwardedHeaders, requestIdOf, securityHeaders } from './http/headers.ts'
 import { serveExplorer } from './http/pages.ts'
 import type { createPipeline } from './pipeline.ts'
@@ -82,6 +82,8 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
   const security = securityHeaders(hstsMaxAge)
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(security).header('x-request-id', requestIdOf(request))
+    // The rest of the answer is that of CORS, whatever the path.
+    if (request.method === 'OPTIONS') reply.header('allow', allowedMethods)
   })
   await app.register(cors, {
     origin: [...origins],
@@ -89,7 +91,6 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
     exposedHeaders: ['x-request-id', 'ratelimit', 'ratelimit-policy', 'retry-after'],
     maxAge: 86_400,
     strictPreflight: false,
-    preflightContinue: true,
   })
   if (compression) {
     await app.register(compress, {

@@ -23,7 +23,7 @@ export type GraphqlRouteOptions = {
 export type Admitted = Pick<Call, 'context' | 'charge'>
 
 const path = '/graphql'
-const allowed = 'GET, POST, OPTIONS'
+export const allowedMethods = 'GET, POST, OPTIONS'
 /** Headers that no page of another origin can send without asking first. */
 const preflightHeaders = ['apollo-require-preflight', 'x-apollo-operation-name']
 
@@ -108,7 +108,6 @@ export async function serveGraphql(app: FastifyInstance, options: GraphqlRouteOp
       preHandler: inContext,
       handler: (request, reply) => respond(request, reply, () => paramsOfBody(request.body, batchLimit)),
     })
-    scope.options(path, (_request, reply) => reply.code(204).header('allow', allowed).send())
     for (const method of METHODS) {
       if (!app.supportedMethods.includes(method)) app.addHttpMethod(method)
     }
@@ -116,7 +115,7 @@ export async function serveGraphql(app: FastifyInstance, options: GraphqlRouteOp
       method: app.supportedMethods.filter((method) => !['GET', 'POST', 'OPTIONS'].includes(method)),
       url: path,
       async onRequest() {
-        throw refusalOf(badRequest('GraphQL is asked by POST, or by GET for queries.'), 405, { allow: allowed })
+        throw refusalOf(badRequest('GraphQL is asked by POST, or by GET for queries.'), 405, { allow: allowedMethods })
       },
       handler: () => {},
     })
