@@ -10,7 +10,7 @@ import {
 import type { z } from 'zod'
 import { integer } from '#platform/env.ts'
 import { ServiceError } from '#platform/errors.ts'
-import { countRepeats } from './repeats.ts'
+import { countRepeats } from './limits/repeats.ts'
 
 /** How large an operation may be. Each setting is a limit of its own; what is above one is OPERATION_TOO_COMPLEX. */
 export const limitSettings = {

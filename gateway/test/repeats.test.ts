@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Kind, parse } from 'graphql'
-import { countRepeats } from '../repeats.ts'
+import { countRepeats } from '../limits/repeats.ts'
 
 function repeatsIn(text: string): number {
   const { definitions } = parse(text)
