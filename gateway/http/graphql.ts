@@ -5,6 +5,7 @@ import { ServiceError } from '#platform/errors.ts'
 import { Refusal, refusalOf } from '../errors.ts'
 import type { GatewayContext } from '../executor.ts'
 import type { Answer, Call } from '../pipeline.ts'
+import { requestIdOf } from './headers.ts'
 import { readJson } from './json.ts'
 import { preferredType } from './media-types.ts'
 import { sandboxPage, sandboxPolicy } from './pages.ts'
@@ -73,7 +74,9 @@ export async function serveGraphql(app: FastifyInstance, options: GraphqlRouteOp
       const others = reply.getHeader('vary')
       reply.header('vary', others ? `${others}, Accept` : 'Accept')
     })
-    scope.setErrorHandler((error, _request, reply) => {
+    scope.setErrorHandler((error, request, reply) => {
+      // Who is refused before being admitted has none yet.
+      if (!reply.hasHeader('x-request-id')) reply.header('x-request-id', requestIdOf(request))
       if (!(error instanceof Refusal)) throw error
       return reply
         .code(error.status)
