@@ -1,5 +1,6 @@
 import type { Drill } from './drill.ts'
 import { frontDoor } from './front-door.ts'
+import { fuzz } from './fuzz.ts'
 import { identity } from './identity.ts'
 import { isolation } from './isolation.ts'
 import { latency } from './latency.ts'
@@ -20,4 +21,5 @@ export const drills: Record<string, Drill> = {
   identity,
   isolation,
   'front-door': frontDoor,
+  fuzz,
 }
