@@ -83,6 +83,7 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
     exposedHeaders: ['x-request-id', 'ratelimit', 'ratelimit-policy', 'retry-after'],
     maxAge: 86_400,
     strictPreflight: false,
+    preflightContinue: true,
   })
   if (compression) {
     await app.register(compress, {
