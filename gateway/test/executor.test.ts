@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { GraphQLError, Kind, OperationTypeNode, parse } from 'graphql'
-import { type Execution, executorOf } from '../executor.ts'
+import { executorOf } from '../executor.ts'
 
 test('whatever stands among the errors of Apollo’s gateway is a GraphQL error afterwards', async () => {
   const known = new GraphQLError('known')
@@ -10,7 +10,9 @@ test('whatever stands among the errors of Apollo’s gateway is a GraphQL error 
   const document = parse('{ a }')
   const [operation] = document.definitions
   assert.ok(operation?.kind === Kind.OPERATION_DEFINITION && operation.operation === OperationTypeNode.QUERY)
-  const { data, errors = [] } = await execute({ document, operation, hash: '', variables: {} } as unknown as Execution)
+  const principal = { sub: null, sid: null, scopes: [], anonymous: true, address: null }
+  const context = { principal, requestId: '1', traceparent: '', deadline: Date.now() + 1_000 }
+  const { data, errors = [] } = await execute({ document, operation, hash: '', variables: {}, coerced: {}, context })
   assert.equal(data, null)
   assert.equal(errors[0], known)
   assert.ok(errors[1] instanceof GraphQLError)

@@ -112,7 +112,7 @@ function origins(attempt: Make): Attempt[] {
     attempt('CORS: an origin of null', '204 -', preflight({ origin: 'null', 'access-control-request-method': 'POST' })),
     attempt('CORS: a foreign origin', '200 data', { headers: { origin }, body }),
     attempt('OPTIONS without an origin', '204 -', { method: 'OPTIONS' }),
-    attempt('OPTIONS *', '204 -', { method: 'OPTIONS', target: '*' }),
+    attempt('OPTIONS *', '404 NOT_FOUND', { method: 'OPTIONS', target: '*' }),
   ]
 }
 
