@@ -1,5 +1,5 @@
 import type { ApolloGateway } from '@apollo/gateway'
-import type { DocumentNode, ExecutionResult, OperationDefinitionNode } from 'graphql'
+import { type DocumentNode, type ExecutionResult, GraphQLError, type OperationDefinitionNode } from 'graphql'
 import type { Principal } from '#platform/principal.ts'
 import type { FetchContext } from './forward.ts'
 
@@ -41,6 +41,12 @@ export function executorOf(execute: ApolloExecutor): Executor {
       context,
       metrics: {},
     }
-    return (await execute(request as ApolloRequest)) as Executed
+    const { errors, ...result } = (await execute(request as ApolloRequest)) as Executed
+    return { ...result, ...(errors && { errors: errors.map(asGraphQLError) }) }
   }
+}
+
+/** What fails between a subgraph's answer and ours is thrown as it is, and Apollo's gateway puts it among the errors. */
+function asGraphQLError(error: Error): GraphQLError {
+  return error instanceof GraphQLError ? error : new GraphQLError(error.message, { originalError: error })
 }

@@ -20,8 +20,8 @@ export const limitSettings = {
   MAX_DEPTH: integer(1, 200).default(15),
   /** Fields of a document, each counted as often as a fragment repeats it. Default 2000. */
   MAX_FIELDS: integer(1, 1_000_000).default(2_000),
-  /** Fields that an operation asks for again in the same place, and fragments beside another one. Default 500. */
-  MAX_REPEATED_FIELDS: integer(0, 1_000_000).default(500),
+  /** Fields that an operation asks for again in the same place, and fragments beside another one. Default 250. */
+  MAX_REPEATED_FIELDS: integer(0, 1_000_000).default(250),
   /** Fields that are given another name. Default 50. */
   MAX_ALIASES: integer(0, 1_000_000).default(50),
   /** Fields of Query or Mutation in one operation. Default 20. */

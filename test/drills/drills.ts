@@ -20,6 +20,6 @@ export const drills: Record<string, Drill> = {
   rotation,
   identity,
   isolation,
-  fuzz,
   'front-door': frontDoor,
+  fuzz,
 }

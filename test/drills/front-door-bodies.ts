@@ -83,7 +83,7 @@ export function bodies(door: Door): Attempt[] {
     'a documentId that is a path': ['{"documentId":"../../package.json"}', '400 PERSISTED_QUERY_NOT_FOUND'],
     'a documentId of __proto__': ['{"documentId":"__proto__"}', '400 PERSISTED_QUERY_NOT_FOUND'],
     'a documentId that is a number': ['{"documentId":1}'],
-    'a documentId and a query': [`{${query},"documentId":"web/Browse"}`],
+    'a documentId and a query': [`{${query},"documentId":"demo/Browse"}`],
     'a byte order mark': [Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), Buffer.from(`{${query}}`)]), '200 data'],
     'UTF-8 that is not': [Buffer.from(`{"query":"{ __typename }","operationName":"\xff"}`, 'latin1')],
     'UTF-8 that is overlong': [Buffer.from('{"query":"\xc0\xaf"}', 'latin1')],
