@@ -64,6 +64,8 @@ export type HttpOptions = {
 
 /** Milliseconds after which a connection on which nothing moves is closed: a client that is gone, or does not read. */
 const idleTimeout = 30_000
+/** Bytes of a body that is too large which are read all the same, so that its sender sees the answer. */
+const mostDiscarded = 8 * 1024 * 1024
 /** Milliseconds between looks for clients that take too long. */
 const receiveCheckInterval = 1_000
 
@@ -84,6 +86,9 @@ export function createHttpServer({
 }: HttpOptions): FastifyInstance {
   const answerError = (error: FastifyError, reply: FastifyReply) => {
     const { refusal, status } = refusalOf(error, mask)
+    // Closed while a client still sends, a connection loses the answer too. What it said it would send is read and thrown away.
+    const announced = Number(reply.request.headers['content-length'])
+    if (refusal.code === 'PAYLOAD_TOO_LARGE' && announced <= mostDiscarded) reply.removeHeader('connection')
     if (refusal.code === 'UNAUTHENTICATED') reply.header('www-authenticate', challenge(refusal))
     const { retryAfter } = refusal.details
     if (retryAfter !== undefined) reply.header('retry-after', String(retryAfter))

@@ -91,3 +91,12 @@ test('every process has a registry of its own, also where several live in one te
   other.counter('things_total', 'Things.')
   assert.doesNotMatch(await other.text(), /small/)
 })
+
+test('whoever sends a body that is too large sees why, and does not just lose the connection', async () => {
+  const url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}/`
+  const body = JSON.stringify('x'.repeat(1_000_000))
+  for (let n = 0; n < 50; n++) {
+    const { status } = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+    assert.equal(status, 413)
+  }
+})

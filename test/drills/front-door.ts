@@ -20,6 +20,8 @@ import type { Reply } from './front-door-wire.ts'
 const target = 50
 /** Bytes in use that the gateway may have more of once they are over: documents and tokens that it remembers. */
 const margin = 24 * 1024 * 1024
+/** Attempts that are made at once. */
+const attackers = 2
 /** Seconds that the ordinary client is alone with the gateway, before. */
 const quiet = { short: 3, full: 20 }
 /** Bytes of an answer, at the most. An answer that repeats what was sent, at length, is a lever. */
@@ -67,7 +69,7 @@ export const frontDoor: Drill = {
       for (const { line } of tableOf(all)) print(line)
       const slowest = judged.sort((a, b) => b.milliseconds - a.milliseconds).slice(0, 3)
       print(`slowest: ${slowest.map(({ what, milliseconds }) => `${what} (${milliseconds.toFixed(0)} ms)`).join(', ')}`)
-      print(`${made + slowOnes.length} attempts of ${all.length} kinds`)
+      print(`${made + slowOnes.length} attempts of ${all.length} kinds, ${attackers} at a time`)
       print(`a client that never reads: ${((await unread) / 1024).toFixed(0)} KB taken from it`)
       report(print, 'before', before)
       report(print, 'during', during)
@@ -92,12 +94,12 @@ function attempts(door: Door): Attempt[] {
 
 type Judged = { what: string; line: string; fault: string | undefined; milliseconds: number }
 
-/** Four at a time. */
+/** A few at a time: attackers, services and gateway share this machine's cores, and it is the gateway that is on trial. */
 async function inTurns(all: readonly Attempt[]): Promise<Judged[]> {
   const judged: Judged[] = []
   const next = all.values()
   await Promise.all(
-    Array.from({ length: 4 }, async () => {
+    Array.from({ length: attackers }, async () => {
       for (const attempt of next) judged.push(await judge(attempt))
     }),
   )
