@@ -60,7 +60,8 @@ function operationFrom(choose: Chooser): string {
   const fragments: string[] = []
   function selections(typeName: string, nested: number): string {
     const type = schema.getType(typeName)
-    const parts = isLeafType(type) ? [] : ['__typename'].slice(choose.upTo(1))
+    // Without it the type of what is behind an interface or union can only be guessed.
+    const parts = isLeafType(type) ? [] : ['__typename'].slice(isAbstractType(type) ? 0 : choose.upTo(1))
     const fields = type && 'getFields' in type ? Object.values((type as GraphQLObjectType).getFields()) : []
     for (let more = choose.upTo(4); more > 0 && choose.left() && fields.length > 0; more--) {
       const field = fields[choose.upTo(fields.length - 1)]

@@ -37,7 +37,9 @@ test('a first use of the PostgreSQL log that fails does not keep the next from s
   await other.query('SELECT pg_advisory_lock(4917310)')
   const first = bus.publish([happening()])
   const cancelled = () =>
-    other.query(`SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'`)
+    other.query(`
+      SELECT pg_cancel_backend(pid) FROM pg_stat_activity
+      WHERE wait_event_type = 'Lock' AND datname = current_database()`)
   await waitFor('the first to wait', async () => (await cancelled()).rowCount === 1)
   await assert.rejects(first)
   await other.query('SELECT pg_advisory_unlock(4917310)')
