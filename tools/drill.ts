@@ -1,11 +1,11 @@
-/** `npm run drill -- <name>`: runs one drill at full size and prints its figures; without a name lists them. */
+/** `npm run drill -- <name> [seed]`: runs one drill at full size and prints its figures; without a name lists them. */
 import { drills } from '../test/drills/drills.ts'
 import { globalSetup, globalTeardown } from '../test/infra/global-setup.ts'
 
-const [name = ''] = process.argv.slice(2)
+const [name = '', seed] = process.argv.slice(2)
 const drill = drills[name]
 if (!drill) {
-  console.log(`Usage: npm run drill -- <name>\n`)
+  console.log(`Usage: npm run drill -- <name> [seed]\n`)
   for (const [known, { summary }] of Object.entries(drills)) console.log(`  ${known.padEnd(16)} ${summary}`)
   process.exit(name === '' ? 0 : 1)
 }
@@ -13,7 +13,7 @@ if (!drill) {
 await globalSetup()
 let failure: unknown
 try {
-  await drill.run({ short: false, print: console.log })
+  await drill.run({ short: false, print: console.log, ...(seed && { seed: Number(seed) }) })
   console.log(`The drill ${name} passed.`)
 } catch (error) {
   failure = error

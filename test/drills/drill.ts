@@ -1,7 +1,8 @@
 /** A run with faults or load that prints its figures and fails on any that must not be. */
 export type Drill = {
   summary: string
-  run(options: { short: boolean; print: (line: string) => void }): Promise<void>
+  /** A drill that draws at random draws the same again for the same `seed`. */
+  run(options: { short: boolean; print: (line: string) => void; seed?: number }): Promise<void>
 }
 
 /** The value below which `share` of the values lie. */

@@ -1,6 +1,6 @@
 import { exchange, type RawRequest, type Reply, rawRequest } from './front-door-wire.ts'
 
-/** One attempt at the front door, and how it must be answered: `400 BAD_REQUEST`, `200 data`, `closed`. */
+/** One attempt at the front door, and how it must be answered: `400 BAD_REQUEST`, `200 data`, `closed`, or one of two. */
 export type Attempt = { what: string; expected: string; run: () => Promise<Reply[]> }
 
 /** What attempts know of the gateway that they are made at. */

@@ -1,4 +1,5 @@
 import { type Attempt, ask, type Door } from './front-door-attempts.ts'
+import { exchange, rawRequest } from './front-door-wire.ts'
 
 const refused = '400 BAD_REQUEST'
 const query = '"query":"{ __typename }"'
@@ -99,12 +100,26 @@ export function bodies(door: Door): Attempt[] {
       `{"query":"query ($id: ID!) { product(id: $id) { id } }","variables":{"id":"\\u0000"}}`,
       '200 NOT_FOUND',
     ],
-    '1 MB of {': ['{'.repeat(1_048_576), '413 PAYLOAD_TOO_LARGE'],
-    '1 MB of a query': [`{"query":"${'{'.repeat(1_048_576)}"}`, '413 PAYLOAD_TOO_LARGE'],
     '60,000 names that are not read': [
       `{${query},${Array.from({ length: 24_000 }, (_, n) => `"${n}":1`).join()}}`,
       '200 data',
     ],
   }
-  return Object.entries(table).map(([what, [body, expected = refused]]) => attempt(`body: ${what}`, expected, body))
+  return [
+    ...Object.entries(table).map(([what, [body, expected = refused]]) => attempt(`body: ${what}`, expected, body)),
+    ...tooLarge(door),
+  ]
+}
+
+/** Their senders see why, and may go on. */
+function tooLarge({ port }: Door): Attempt[] {
+  const megabyte = '{'.repeat(1_048_576)
+  const next = rawRequest({ body: `{${query}}` })
+  return Object.entries({ '1 MB of {': megabyte, '1 MB of a query': `{"query":"${megabyte}"}` }).map(
+    ([what, body]) => ({
+      what: `body: ${what}, and a query behind it`,
+      expected: '413 PAYLOAD_TOO_LARGE, 200 data',
+      run: () => exchange(port, [rawRequest({ headers: { connection: 'keep-alive' }, body }), next]),
+    }),
+  )
 }

@@ -76,8 +76,9 @@ export function smuggling({ port, account }: Door): Attempt[] {
       `${start}transfer-encoding: chunked\r\n\r\n1;${'a'.repeat(65_536)}\r\n{\r\n0\r\n\r\n`,
     ),
     attempt(
+      // Nobody knows how much would follow: the connection is closed, and the answer may be lost with it.
       '1 MB in chunks',
-      '413 PAYLOAD_TOO_LARGE',
+      '413 PAYLOAD_TOO_LARGE or closed',
       `${start}transfer-encoding: chunked\r\n\r\n${many(256, `1000\r\n${'{'.repeat(4_096)}\r\n`, '')}0\r\n\r\n`,
     ),
     attempt(
@@ -142,7 +143,7 @@ export function smuggling({ port, account }: Door): Attempt[] {
       '431 BAD_REQUEST',
       `${start}x-a: ${'a'.repeat(65_536)}\r\ncontent-length: ${length}\r\n\r\n${body}`,
     ),
-    attempt('1 MB of one header without end', '431 BAD_REQUEST', `${start}x-a: ${'a'.repeat(1_048_576)}`),
+    attempt('1 MB of one header without end', '431 BAD_REQUEST or closed', `${start}x-a: ${'a'.repeat(1_048_576)}`),
     {
       what: 'wire: two requests at once, each with its own identity',
       expected: '200 data, 200 UNAUTHENTICATED, 200 data, 200 UNAUTHENTICATED',

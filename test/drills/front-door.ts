@@ -78,7 +78,12 @@ export const frontDoor: Drill = {
       assert.deepEqual([...faults], [])
       assert.deepEqual([...before.failures, ...during.failures], [])
       // The short run, beside other tests, says that everybody is answered; the full one says how fast.
-      if (!short) assert.ok(percentile(during.milliseconds, 0.99) <= target, `p99 is at most ${target} ms`)
+      // On a machine that was too busy before there was any attack, no more than then.
+      const [allowed, p99] = [before, during].map(({ milliseconds }) => percentile(milliseconds, 0.99)) as [
+        number,
+        number,
+      ]
+      if (!short) assert.ok(p99 <= Math.max(target, allowed), `p99 is at most ${target} ms`)
       await settle(() => memoryOf(stack, heapFile), memoryBefore, print)
     } finally {
       await client.stop()
@@ -115,7 +120,7 @@ async function judge({ what, expected, run }: Attempt): Promise<Judged> {
     return { what, line: `  WRONG ${what}`, fault: String(error), milliseconds: Number.NaN }
   }
   const seen = replies.length === 0 ? 'closed' : replies.map(outcomeOf).join(', ')
-  const fault = seen === expected ? replies.map(faultOf).find(Boolean) : `expected ${expected}`
+  const fault = expected.split(' or ').includes(seen) ? replies.map(faultOf).find(Boolean) : `expected ${expected}`
   return {
     what,
     line: `  ${fault ? 'WRONG ' : ''}${seen.padEnd(36)} ${what}`,

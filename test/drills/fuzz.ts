@@ -16,10 +16,9 @@ const statuses = new Set([200, 204, 400, 403, 405, 406, 413, 415])
 
 export const fuzz: Drill = {
   summary: 'requests made at random: each answered in the shape of GraphQL, none with a failure of ours',
-  async run({ short, print }) {
+  async run({ short, print, seed = Math.floor(Math.random() * 2 ** 31) }) {
     const requests = short ? 1_500 : 50_000
-    const seed = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31))
-    print(`seed ${seed}, FUZZ_SEED=${seed} to see the same again`)
+    print(`seed ${seed}: npm run drill -- fuzz ${seed} makes the same requests again`)
     const subgraphs = await startSubgraphs()
     const gateway = await startGateway(subgraphs.url)
     const agent = new Agent({ connections: width, pipelining: 1, headersTimeout: 20_000 })
