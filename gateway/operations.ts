@@ -169,8 +169,18 @@ function rootFieldsOf(document: DocumentNode, { selections }: SelectionSetNode):
   })
 }
 
-/** Refuses operations of a type that this schema does not have, which the specified rules let pass, and subscriptions. */
+/** The variable of entity fetches, which holds what they ask for. */
+const representations = 'representations'
+
+/**
+ * Refuses what the specified rules let pass and nobody here could answer: operations of a type that this schema does not
+ * have, subscriptions, and a variable that stands for something else in fetches from subgraphs.
+ */
 const ServedOperationsRule: ValidationRule = (context) => ({
+  VariableDefinition(node) {
+    if (node.variable.name.value !== representations) return
+    context.reportError(new GraphQLError(`The variable $${representations} is kept for the gateway.`, { nodes: node }))
+  },
   OperationDefinition(node) {
     if (node.operation !== OperationTypeNode.SUBSCRIPTION && context.getSchema().getRootType(node.operation)) return
     context.reportError(new GraphQLError(`There is no ${node.operation} here.`, { nodes: node }))

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import type { ExecutionResult } from 'graphql'
 import { type GraphQLError, type GraphQLFormattedError, type GraphQLSchema, getVariableValues } from 'graphql'
 import { ServiceError } from '#platform/errors.ts'
@@ -129,7 +130,12 @@ export function createPipeline(options: PipelineOptions) {
   }
 
   return async function answer({ operations: asked, batch }: ParsedRequest, call: Call): Promise<Answer> {
-    const prepared = await Promise.all(asked.map((params) => ready(params, call).catch(refused)))
+    const prepared: (Ready | Answer)[] = []
+    for (const params of asked) {
+      // Others are served between the operations of a batch.
+      if (prepared.length > 0) await turn()
+      prepared.push(await ready(params, call).catch(refused))
+    }
     let headers: Readonly<Record<string, string>>
     try {
       headers = await call.charge(workOf(prepared))

@@ -131,6 +131,11 @@ describe('operations', () => {
     }
     assert.equal(selectOperation(operations(true).prepare('query A { a }'), undefined).name, 'A')
   })
+  test('what nobody here could answer is refused: subscriptions, and the variable of entity fetches', () => {
+    for (const text of ['subscription { a }', 'query ($representations: Int) { secret(x: $representations) { a } }']) {
+      assert.equal(errorsOf(() => operations(true).prepare(text))[0]?.extensions.code, 'GRAPHQL_VALIDATION_FAILED')
+    }
+  })
   test('a document is prepared once', () => {
     const { prepare, known } = operations(true)
     assert.equal(known('{ a }'), undefined)

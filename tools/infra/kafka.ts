@@ -43,7 +43,7 @@ export async function startKafka(): Promise<Kafka> {
   const properties = join(folder, 'server.properties')
   writeFileSync(properties, serverProperties({ folder, port, controllerPort }))
   const id = randomBytes(16).toString('base64url')
-  const formatted = java(['kafka.tools.StorageTool', 'format', '-t', id, '-c', properties])
+  const formatted = java(['kafka.tools.StorageTool', 'format', `--cluster-id=${id}`, '-c', properties])
   if (formatted.status !== 0) throw new Error(`Formatting Kafka's storage failed: ${formatted.stderr}`)
 
   async function start(): Promise<void> {
