@@ -18,8 +18,8 @@ const mappers: Record<string, Record<string, string>> = {
     AuthPayload: '../../subgraphs/users/domain/account.ts#SignedIn as SignedInModel',
   },
   products: {
-    Product: '../../subgraphs/products/domain.ts#Product as ProductModel',
-    Category: '../../subgraphs/products/domain.ts#Category as CategoryModel',
+    Product: '../../subgraphs/products/domain/catalogue.ts#Product as ProductModel',
+    Category: '../../subgraphs/products/domain/catalogue.ts#Category as CategoryModel',
   },
   orders: {
     Order: '../../subgraphs/orders/domain/order.ts#Order as OrderModel',

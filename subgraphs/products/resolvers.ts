@@ -2,7 +2,7 @@ import type { Resolvers } from '#generated/graphql/products.ts'
 import { notFound } from '#platform/errors.ts'
 import { parseId } from '#platform/input.ts'
 import { parsePage, toConnection } from '#platform/paging.ts'
-import type { Category, Product } from './domain.ts'
+import type { Category, Product } from './domain/catalogue.ts'
 import type { Context } from './loaders.ts'
 import type { ProductsService } from './service.ts'
 

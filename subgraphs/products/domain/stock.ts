@@ -1,28 +1,10 @@
 import { createHash } from 'node:crypto'
 import { badInput, ServiceError } from '#platform/errors.ts'
 import { parseId } from '#platform/input.ts'
-
-/** Minor units of an ISO 4217 currency. */
-export type Money = { readonly amount: number; readonly currency: string }
-
-export type Product = {
-  readonly id: string
-  readonly sku: string
-  readonly name: string
-  readonly description: string
-  readonly price: Money
-  readonly categoryId: string
-  /** The stock less what is held. */
-  readonly available: number
-  readonly version: number
-  readonly createdAt: Date
-  readonly updatedAt: Date
-}
+import type { Money, Product } from './catalogue.ts'
 
 /** What a reservation needs to know of a product. */
 export type StockedProduct = Pick<Product, 'id' | 'sku' | 'name' | 'price' | 'available'>
-
-export type Category = { readonly id: string; readonly name: string; readonly parentId: string | null }
 
 /** What an order asks to hold. */
 export type ReservationItem = { readonly productId: string; readonly quantity: number }
