@@ -82,6 +82,23 @@ export const userErased = defineEvent('user.erased', {
   data: z.object({ userId: z.uuid() }),
 })
 
+/** What the catalogue says of a product changed, or the product is new. Carries all of it as it is now but the description. */
+export const productUpdated = defineEvent('product.updated', {
+  topic: 'products',
+  key: (data) => data.productId,
+  data: z.object({
+    productId: z.uuid(),
+    sku: z.string(),
+    name: z.string(),
+    price: money,
+    categoryId: z.uuid(),
+    /** Counts the product's changes. Also the event's sequence. */
+    version: z.int().positive(),
+    /** Whether it is for sale no longer. */
+    archived: z.boolean(),
+  }),
+})
+
 /** The hold of an order's items ended before the order was paid; the items are for sale again. */
 export const reservationExpired = defineEvent('reservation.expired', {
   topic: 'products',
@@ -116,6 +133,7 @@ export const events = [
   userSignedIn,
   userPasswordChanged,
   userErased,
+  productUpdated,
   reservationExpired,
   orderCreated,
   orderCancelled,

@@ -24,6 +24,7 @@ export const errorCodes = [
   'INSUFFICIENT_STOCK',
   'RESERVATION_ENDED',
   'ILLEGAL_TRANSITION',
+  'VERSION_CONFLICT',
   'IDEMPOTENCY_KEY_REUSED',
   // What the system could not do now
   'IN_PROGRESS',

@@ -12,17 +12,31 @@ const largestFirst = 100
 
 /** Reads `first` and `after`. Throws BAD_USER_INPUT. */
 export function parsePage({ first, after }: { first?: number | null; after?: string | null }): Page {
+  return { limit: parseFirst(first), after: after ? parseCursor(after) : undefined }
+}
+
+/** Reads `first`. Throws BAD_USER_INPUT. */
+export function parseFirst(first: number | null | undefined): number {
   const limit = first ?? defaultFirst
   if (limit < 1 || limit > largestFirst) throw badInput('first', `first is 1 to ${largestFirst}.`)
-  return { limit, after: after ? parseCursor(after) : undefined }
+  return limit
 }
 
 /** A connection from the items of a page and, where more follow, at least one behind them. */
 export function toConnection<Item extends Key>(items: readonly Item[], { limit, after }: Page) {
-  const edges = items.slice(0, limit).map((node) => ({ node, cursor: toCursor(node) }))
+  const edges = items.map((node) => ({ node, cursor: toCursor(node) }))
+  return connectionOf(edges, { limit, continued: after !== undefined })
+}
+
+/** The same of edges whose cursors are their list's own. `continued`: whether the page begins behind a cursor. */
+export function connectionOf<Edge extends { cursor: string }>(
+  found: readonly Edge[],
+  { limit, continued }: { limit: number; continued: boolean },
+) {
+  const edges = found.slice(0, limit)
   const pageInfo = {
-    hasNextPage: items.length > limit,
-    hasPreviousPage: after !== undefined,
+    hasNextPage: found.length > limit,
+    hasPreviousPage: continued,
     startCursor: edges[0]?.cursor ?? null,
     endCursor: edges.at(-1)?.cursor ?? null,
   }

@@ -19,7 +19,8 @@ const mappers: Record<string, Record<string, string>> = {
   },
   products: {
     Product: '../../subgraphs/products/domain/catalogue.ts#Product as ProductModel',
-    Category: '../../subgraphs/products/domain/catalogue.ts#Category as CategoryModel',
+    Category: '../../subgraphs/products/domain/category.ts#Category as CategoryModel',
+    ProductConnection: '../../subgraphs/products/service/listing.ts#ProductPage as ProductPageModel',
   },
   orders: {
     Order: '../../subgraphs/orders/domain/order.ts#Order as OrderModel',

@@ -2,6 +2,7 @@ import type { ProductServiceDefinition } from '#generated/grpc/products/v1/Produ
 import { badInput } from '#platform/errors.ts'
 import type { RpcHandlers } from '#platform/grpc/server.ts'
 import { parseId } from '#platform/input.ts'
+import { orderable } from './domain/catalogue.ts'
 import type { ProductsService } from './service.ts'
 
 const mostIds = 100
@@ -16,7 +17,10 @@ export function createRpcHandlers(service: ProductsService): RpcHandlers<Product
         const byId = new Map(found.map((product) => [product.id, product]))
         const products = ids.flatMap((id) => byId.get(id.toLowerCase()) ?? [])
         return {
-          products: products.map(({ id, sku, name, price, available }) => ({ id, sku, name, price, available })),
+          products: products.map((product) => {
+            const { id, sku, name, price } = product
+            return { id, sku, name, price, available: orderable(product) }
+          }),
         }
       },
     },

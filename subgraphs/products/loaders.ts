@@ -1,6 +1,7 @@
 import { createLoader, type Loader } from '#platform/loader.ts'
 import type { Principal } from '#platform/principal.ts'
-import type { Category, Product } from './domain/catalogue.ts'
+import type { Product } from './domain/catalogue.ts'
+import type { Category } from './domain/category.ts'
 import type { ProductsStore } from './store.ts'
 
 /** What resolvers get, for one request: its caller, and loaders that hold what this caller's request read. */

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { ProductServiceDefinition } from '#generated/grpc/products/v1/ProductService.ts'
 import { openServiceDatabase } from '#platform/database/open.ts'
 import { openEvents } from '#platform/events.ts'
@@ -34,7 +35,12 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
 
   const events = await openEvents({ name, url, config, log, lifecycle })
 
-  const service = createProductsService({ store, holdTime: config.RESERVATION_HOLD * 1000, now: () => new Date() })
+  const service = createProductsService({
+    store,
+    holdTime: config.RESERVATION_HOLD * 1000,
+    now: () => new Date(),
+    newId: randomUUID,
+  })
   const sweeper = createLoop({
     name: 'reservation sweeper',
     work: service.sweep,

@@ -1,8 +1,8 @@
 import type { Resolvers } from '#generated/graphql/products.ts'
 import { notFound } from '#platform/errors.ts'
 import { parseId } from '#platform/input.ts'
-import { parsePage, toConnection } from '#platform/paging.ts'
-import type { Category, Product } from './domain/catalogue.ts'
+import { orderable, type Product } from './domain/catalogue.ts'
+import type { Category } from './domain/category.ts'
 import type { Context } from './loaders.ts'
 import type { ProductsService } from './service.ts'
 
@@ -10,19 +10,44 @@ export function createResolvers(service: ProductsService): Resolvers {
   return {
     Query: {
       product: (_root, { id }, context) => byId(id, context),
-      productBySku: (_root, { sku }, context) => bySku(sku, context),
-      async products(_root, args) {
-        const page = parsePage(args)
-        return toConnection(await service.products(page.limit, page.after), page)
+      async productBySku(_root, { sku }, context) {
+        const product = await bySku(sku, context)
+        if (product.archivedAt) throw notFound('product')
+        return product
       },
+      products: (_root, args) => service.products(args),
       categories: (_root, _args, context) => context.categories(),
+    },
+    Mutation: {
+      async createProduct(_root, { input }, { principal }) {
+        return { product: await service.createProduct(principal, input) }
+      },
+      async updateProduct(_root, { input }, { principal }) {
+        return { product: await service.updateProduct(principal, input) }
+      },
+      async archiveProduct(_root, { input }, { principal }) {
+        return { product: await service.archiveProduct(principal, input.productId) }
+      },
+      async createCategory(_root, { input }, { principal }) {
+        return { category: await service.createCategory(principal, input) }
+      },
+      async updateCategory(_root, { input }, { principal }) {
+        return { category: await service.updateCategory(principal, input) }
+      },
+      async deleteCategory(_root, { input }, { principal }) {
+        await service.deleteCategory(principal, input.categoryId)
+        return { deleted: true }
+      },
     },
     Product: {
       __resolveReference: (reference, context) =>
         'id' in reference ? byId(reference.id, context) : bySku(reference.sku, context),
       category: ({ categoryId }, _args, context) => category(categoryId, context),
-      inStock: ({ available }) => available > 0,
+      available: orderable,
+      inStock: (product) => orderable(product) > 0,
+      archived: ({ archivedAt }) => archivedAt !== null,
     },
+    ProductConnection: { totalCount: ({ totalCount }) => totalCount() },
     Category: {
       __resolveReference: ({ id }, context) => category(id, context),
       parent: ({ parentId }, _args, context) => (parentId === null ? null : category(parentId, context)),

@@ -1,3 +1,5 @@
+import { createCatalogueUseCases } from './service/catalogue.ts'
+import { createCategoryUseCases } from './service/categories.ts'
 import type { ProductsDependencies } from './service/dependencies.ts'
 import { createListing } from './service/listing.ts'
 import { createReservations } from './service/reservations.ts'
@@ -6,6 +8,8 @@ import { createReservations } from './service/reservations.ts'
 export function createProductsService(dependencies: ProductsDependencies) {
   return {
     ...createListing(dependencies),
+    ...createCatalogueUseCases(dependencies),
+    ...createCategoryUseCases(dependencies),
     ...createReservations(dependencies),
   }
 }

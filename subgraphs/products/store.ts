@@ -1,6 +1,8 @@
 import { PrismaClient } from '#generated/prisma/products/client.ts'
 import type { Database } from '#platform/database/open.ts'
 import { catalogueStore } from './store/catalogue.ts'
+import { categoryStore } from './store/categories.ts'
+import { listingStore } from './store/listing.ts'
 import { stockStore } from './store/stock.ts'
 
 /** What the products service keeps. */
@@ -8,6 +10,8 @@ export function createProductsStore(adapter: Database['adapter']) {
   const prisma = new PrismaClient({ adapter, errorFormat: 'minimal' })
   return {
     ...catalogueStore(prisma),
+    ...categoryStore(prisma),
+    ...listingStore(prisma),
     ...stockStore(prisma),
     close: () => prisma.$disconnect(),
   }

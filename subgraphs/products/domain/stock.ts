@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { badInput, ServiceError } from '#platform/errors.ts'
 import { parseId } from '#platform/input.ts'
-import type { Money, Product } from './catalogue.ts'
+import { type Money, orderable, type Product } from './catalogue.ts'
 
 /** What a reservation needs to know of a product. */
-export type StockedProduct = Pick<Product, 'id' | 'sku' | 'name' | 'price' | 'available'>
+export type StockedProduct = Pick<Product, 'id' | 'sku' | 'name' | 'price' | 'available' | 'archivedAt'>
 
 /** What an order asks to hold. */
 export type ReservationItem = { readonly productId: string; readonly quantity: number }
@@ -53,7 +53,7 @@ export function hashItems(items: readonly ReservationItem[]): string {
 
 /**
  * All lines or none, at the prices of now. `products` are the ones that exist, locked, so that what is decided here
- * stays true until it is written. Throws NOT_FOUND or INSUFFICIENT_STOCK.
+ * stays true until it is written. Of an archived product there is nothing. Throws NOT_FOUND or INSUFFICIENT_STOCK.
  */
 export function reserve(items: readonly ReservationItem[], products: readonly StockedProduct[]): ReservedLine[] {
   const byId = new Map(products.map((product) => [product.id, product]))
@@ -66,7 +66,7 @@ export function reserve(items: readonly ReservationItem[], products: readonly St
       sku: product.sku,
       name: product.name,
       unitPrice: product.price,
-      available: product.available,
+      available: orderable(product),
     }
   })
   const short = lines.filter(({ quantity, available }) => available < quantity)

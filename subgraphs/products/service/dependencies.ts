@@ -5,4 +5,5 @@ export type ProductsDependencies = {
   /** Milliseconds that items are held for an order. */
   holdTime: number
   now: () => Date
+  newId: () => string
 }

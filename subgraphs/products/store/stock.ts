@@ -1,7 +1,7 @@
 import type { Prisma, PrismaClient } from '#generated/prisma/products/client.ts'
 import { appendToOutbox } from '#platform/outbox.ts'
 import type { Reservation, ReservationItem, ReservedLine, StockedProduct } from '../domain/stock.ts'
-import { changeStock, type Entry, type NewEvent, type Transaction } from './rows.ts'
+import type { NewEvent, Transaction } from './rows.ts'
 
 type NewReservation = { orderId: string; itemsHash: string; expiresAt: Date; at: Date }
 
@@ -85,9 +85,32 @@ export function stockStore(prisma: PrismaClient) {
 
 async function lockProducts(tx: Transaction, ids: readonly string[]): Promise<StockedProduct[]> {
   const rows = await tx.$queryRaw<(Omit<StockedProduct, 'price'> & { amount: number; currency: string })[]>`
-    SELECT id, sku, name, price_amount AS amount, price_currency AS currency, available
+    SELECT id, sku, name, price_amount AS amount, price_currency AS currency, available, archived_at AS "archivedAt"
     FROM products WHERE id = ANY(${ids}::uuid[]) ORDER BY id FOR UPDATE`
   return rows.map(({ amount, currency, ...row }) => ({ ...row, price: { amount, currency } }))
+}
+
+type StockChange = { productId: string; delta: number }
+type Entry = { reason: 'RESERVED' | 'RELEASED' | 'EXPIRED'; reference: string; at: Date }
+
+/** The one place where stock changes, once it is there: the product and its ledger, together. The products are locked in id order. */
+async function changeStock(
+  tx: Transaction,
+  changes: readonly StockChange[],
+  { reason, reference, at }: Entry,
+): Promise<void> {
+  if (changes.length === 0) return
+  const ids = changes.map(({ productId }) => productId)
+  const deltas = changes.map(({ delta }) => delta)
+  await tx.$executeRaw`
+    WITH changes AS MATERIALIZED (
+      SELECT c.id, c.delta FROM unnest(${ids}::uuid[], ${deltas}::int[]) AS c (id, delta)
+      JOIN products p ON p.id = c.id ORDER BY p.id FOR UPDATE OF p
+    ), changed AS (
+      UPDATE products p SET available = p.available + c.delta FROM changes c WHERE p.id = c.id RETURNING p.id, c.delta
+    )
+    INSERT INTO stock_entries (product_id, delta, reason, reference, at)
+    SELECT id, delta, ${reason}::stock_reason, ${reference}, ${at} FROM changed`
 }
 
 async function putBack(tx: Transaction, orderIds: readonly string[], entry: Omit<Entry, 'reference'>): Promise<void> {

@@ -49,6 +49,7 @@ test('of many products that are short, the details hold all and the message the 
     name: `Thing ${n}`,
     price: { amount: 100, currency: 'EUR' },
     available: n,
+    archivedAt: null,
   }))
   const items = products.map(({ id }) => ({ productId: id, quantity: 6 }))
   assert.throws(() => reserve(items, products), {

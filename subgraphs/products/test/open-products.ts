@@ -1,0 +1,77 @@
+import { randomUUID } from 'node:crypto'
+import pg from 'pg'
+import { openDatabase } from '#platform/database/open.ts'
+import { silentLog as log } from '#platform/log.ts'
+import { createTestDatabase } from '../../../test/infra/parts.ts'
+import type { NewProduct, Product } from '../domain/catalogue.ts'
+import type { ProductsRequest } from '../service/listing.ts'
+import { createProductsService } from '../service.ts'
+import { createProductsStore } from '../store.ts'
+
+export const nobody = { sub: null, scopes: [] }
+export const customer = { sub: randomUUID(), scopes: [] }
+export const manager = { sub: randomUUID(), scopes: ['catalog:write'] }
+
+/** The products service on a database of its own, with a clock that stands still. */
+export async function openProducts() {
+  const url = await createTestDatabase('products')
+  const database = openDatabase({ name: 'test', url, poolSize: 10, log })
+  const store = createProductsStore(database.adapter)
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  const clock = { time: new Date('2026-01-01T00:00:00Z') }
+  const service = createProductsService({ store, holdTime: 60_000, now: () => clock.time, newId: randomUUID })
+  const sql = async (query: string, values: unknown[] = []) => (await client.query(query, values)).rows
+
+  return {
+    url,
+    service,
+    store,
+    clock,
+    sql,
+
+    category: (name: string = randomUUID(), parentId: string | null = null) =>
+      service.createCategory(manager, { name, parentId }),
+
+    /** A new product, with what is given of it. It gets a category of its own unless one is given. */
+    async product(given: Partial<NewProduct> & { stock?: number } = {}): Promise<Product> {
+      const { stock = 0, ...input } = given
+      const categoryId = input.categoryId ?? (await service.createCategory(manager, { name: randomUUID() })).id
+      const price = { amount: 1_000, currency: 'EUR' }
+      const product = await service.createProduct(manager, {
+        sku: randomUUID(),
+        name: 'Thing',
+        description: '',
+        price,
+        ...input,
+        categoryId,
+      })
+      if (stock > 0) await sql('UPDATE products SET available = $2 WHERE id = $1', [product.id, stock])
+      return product
+    },
+
+    /** The ids of all products of a list, read page by page. `between` runs after each page. */
+    async idsOf(request: ProductsRequest, between: () => Promise<void> = async () => {}): Promise<string[]> {
+      const ids: string[] = []
+      let after: string | null = null
+      for (;;) {
+        const { edges, pageInfo } = await service.products({ ...request, after })
+        ids.push(...edges.map(({ node }) => node.id))
+        if (!pageInfo.hasNextPage) return ids
+        after = pageInfo.endCursor
+        await between()
+      }
+    },
+
+    eventsOf: (productId: string) =>
+      sql('SELECT type, sequence, data FROM outbox WHERE key = $1 ORDER BY id', [productId]),
+
+    async close(): Promise<void> {
+      await client.end()
+      await store.close()
+      await database.close()
+    },
+  }
+}
+
+export type Products = Awaited<ReturnType<typeof openProducts>>
