@@ -3,9 +3,9 @@ import { LRUCache } from 'lru-cache'
 import type { Dependency } from './health.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
-import { createSharing } from './quota/sharing.ts'
 import { createWindows, type Taken, type WindowOptions } from './quota/windows.ts'
 import type { Redis } from './redis.ts'
+import { createSharing } from './sharing.ts'
 
 export type Charge = {
   /** False: nothing was taken, since it would have been too much. */
@@ -57,18 +57,38 @@ const spentMemory = 1_000
 
 /**
  * Quotas over one store. While Redis fails or is slow each process counts for itself, from nothing and with the same
- * limits: a charge then waits for Redis once in a second at the most, and nobody is refused for it.
+ * limits: no charge waits for Redis then, and nobody is refused for it.
  */
 export async function createQuotas({ redis, log, metrics }: QuotasOptions) {
   const refused = metrics?.counter('rate_limited_total', 'Charges that a quota refused.', ['quota'])
   const shared = metrics?.gauge('rate_limits_shared', '1 while quotas are counted in Redis, 0 while in each process.')
   shared?.set(redis ? 1 : 0)
-  const sharing = redis && (await createSharing({ redis, log, onChange: (now) => shared?.set(now ? 1 : 0) }))
+  const remotes = redis && (await createRemotes(redis))
+
+  async function createRemotes(redis: Redis) {
+    const { createRedisWindows } = await import('./quota/redis-windows.ts')
+    const sharing = await createSharing({ redis, onChange: tell })
+    /** A quota's windows in Redis. Answers undefined where this process has to count for itself. */
+    function windows(options: WindowOptions) {
+      const windows = createRedisWindows(redis, options)
+      return {
+        take: (key: string, points: number) => sharing.attempt(() => windows.take(key, points)),
+        forget: (key: string) => sharing.attempt(() => windows.forget(key)),
+      }
+    }
+    return { sharing, windows }
+  }
+
+  function tell(now: boolean, error?: unknown): void {
+    if (now) log.info('quotas are shared again')
+    else log.warn('quotas are counted in each process', { error })
+    shared?.set(now ? 1 : 0)
+  }
 
   function quota({ name, points: limit, seconds }: QuotaOptions): Quota {
     const options: WindowOptions = { name, limit, seconds }
     const local = createWindows(options)
-    const remote = sharing?.windows(options)
+    const remote = remotes?.windows(options)
     const spent = new LRUCache<string, Taken>({ max: mostSpent, ttl: spentMemory })
 
     function toCharge({ allowed, taken, left }: Taken): Charge {
@@ -78,7 +98,7 @@ export async function createQuotas({ redis, log, metrics }: QuotasOptions) {
 
     /** Without asking Redis. */
     function known(id: string): Taken | undefined {
-      if (remote?.isUsed) return spent.get(id)
+      if (remotes?.sharing.isUsed) return spent.get(id)
       const window = local.take(id, 0)
       return window.taken >= limit ? { ...window, allowed: false } : undefined
     }
@@ -118,7 +138,7 @@ export async function createQuotas({ redis, log, metrics }: QuotasOptions) {
   }
 
   /** What the process can do without for a while. */
-  const dependencies: Dependency[] = sharing ? [{ name: 'redis', check: sharing.check, required: false }] : []
+  const dependencies: Dependency[] = remotes ? [{ name: 'redis', check: remotes.sharing.check, required: false }] : []
   return { quota, dependencies }
 }
 

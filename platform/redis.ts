@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import type { Redis as Client } from 'ioredis'
 import { z } from 'zod'
 import type { Parsed, processSettings } from './env.ts'
@@ -59,6 +60,7 @@ export async function openRedis({ url, prefix = '', name, commandTimeout = 100, 
     maxRetriesPerRequest: 0,
     retryStrategy: (attempt) => pauseBefore(attempt),
   })
+  const watchers: ((connected: boolean) => void)[] = []
   let reached: boolean | undefined
   let closing = false
   let reason: unknown
@@ -68,11 +70,13 @@ export async function openRedis({ url, prefix = '', name, commandTimeout = 100, 
   client.on('ready', () => {
     if (reached === false) log.info('Redis is back')
     reached = true
+    for (const watcher of watchers) watcher(true)
   })
   client.on('close', () => {
     if (reached !== false && !closing) log.warn('Redis is away', { error: reason })
     reached = false
     reason = undefined
+    if (!closing) for (const watcher of watchers) watcher(false)
   })
   await client.connect().catch(() => {})
 
@@ -81,6 +85,12 @@ export async function openRedis({ url, prefix = '', name, commandTimeout = 100, 
     client,
     /** Sends a command. Rejects when it fails, or is not answered in time. */
     ask,
+    /** Tells of each connection that is made or lost from now on. A loss is told before anything is sent on a new one. */
+    watch: (watcher: (connected: boolean) => void): void => void watchers.push(watcher),
+    /** True once it was closed: it never answers again. */
+    get closed() {
+      return closing
+    },
     /** Rejects when the server does not answer. */
     check: (): Promise<unknown> => ask((client) => client.ping()),
     async close(): Promise<void> {
@@ -91,6 +101,19 @@ export async function openRedis({ url, prefix = '', name, commandTimeout = 100, 
 }
 
 export type Redis = Awaited<ReturnType<typeof openRedis>>
+
+/** A script that the server runs in one step. It is sent in full to a server that has not seen it, else by its hash. */
+export function createScript(lua: string) {
+  const name = hash('sha1', lua)
+  return async (client: Client, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> => {
+    try {
+      return await client.evalsha(name, keys.length, ...keys, ...args)
+    } catch (error) {
+      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
+      return client.eval(lua, keys.length, ...keys, ...args)
+    }
+  }
+}
 
 /** Opens the Redis that the settings name, until the process stops. Undefined where they name none. */
 export async function openServiceRedis({

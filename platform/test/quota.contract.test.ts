@@ -145,7 +145,7 @@ describe('when Redis fails', { skip: !redisVersion() && 'there is no redis-serve
     await close()
   })
 
-  test('a server that hangs is waited for as long as one command may take, and by one caller a second', async () => {
+  test('a server that hangs is waited for as long as one command may take, and then by nobody', async () => {
     const { quota, isShared, close } = await openLogged()
     await quota.charge('k')
     server.pause()
@@ -161,7 +161,7 @@ describe('when Redis fails', { skip: !redisVersion() && 'there is no redis-serve
       most = Math.max(most, took)
       return performance.now() - started > 2_000
     })
-    assert.ok(waits <= 4 && most < 1_000, `${waits} waits, the longest ${most} ms`)
+    assert.ok(waits <= 2 && most < 1_000, `${waits} waits, the longest ${most} ms`)
     server.resume()
     await waitFor('Redis to be used', async () => {
       await quota.charge('k', 0)
