@@ -99,6 +99,19 @@ export const productUpdated = defineEvent('product.updated', {
   }),
 })
 
+/** The stock of a product that is for sale has fallen to the threshold or below, from above it. */
+export const stockLow = defineEvent('stock.low', {
+  topic: 'products',
+  key: (data) => data.productId,
+  data: z.object({
+    productId: z.uuid(),
+    sku: z.string(),
+    name: z.string(),
+    available: z.int().nonnegative(),
+    threshold: z.int().nonnegative(),
+  }),
+})
+
 /** The hold of an order's items ended before the order was paid; the items are for sale again. */
 export const reservationExpired = defineEvent('reservation.expired', {
   topic: 'products',
@@ -134,6 +147,7 @@ export const events = [
   userPasswordChanged,
   userErased,
   productUpdated,
+  stockLow,
   reservationExpired,
   orderCreated,
   orderCancelled,

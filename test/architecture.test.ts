@@ -42,7 +42,7 @@ const rules: Record<string, { may: string[]; types?: string[] }> = {
   },
   service: {
     may: ['service', 'domain', 'contracts', 'pure'],
-    types: ['store', 'grpc', 'adapter', 'platform/principal', 'platform/audit', 'platform/quota'],
+    types: ['store', 'grpc', 'adapter', 'platform/principal', 'platform/audit', 'platform/quota', 'platform/lock'],
   },
   store: {
     may: [

@@ -2,12 +2,14 @@ import { busRules, busSettings } from '#platform/bus/open.ts'
 import { databaseSettings, databaseUrl } from '#platform/database/open.ts'
 import { integer, port, processSettings, readEnv } from '#platform/env.ts'
 import { identityRule, identitySettings } from '#platform/principal.ts'
+import { redisRule, redisSettings } from '#platform/redis.ts'
 
 export const settings = {
   ...processSettings,
   ...identitySettings,
   ...databaseSettings,
   ...busSettings,
+  ...redisSettings,
   /** Default 4002. */
   PORT: port.default(4002),
   /** Default 50053. */
@@ -15,8 +17,10 @@ export const settings = {
   PRODUCTS_DATABASE_URL: databaseUrl,
   /** Seconds that items are held for an order that is not paid. Default 900. */
   RESERVATION_HOLD: integer(1, 86_400).default(900),
+  /** The stock at which `stock.low` tells of a product that is running out. Default 5. */
+  LOW_STOCK: integer(0, 1_000_000).default(5),
   /** Seconds between looks for holds that are overdue. Default 5. */
   RESERVATION_SWEEP_INTERVAL: integer(1, 3_600).default(5),
 }
 
-export const readConfig = () => readEnv(settings, [busRules, identityRule('products')])
+export const readConfig = () => readEnv(settings, [busRules, identityRule('products'), redisRule])

@@ -4,11 +4,14 @@ import { openServiceDatabase } from '#platform/database/open.ts'
 import { openEvents } from '#platform/events.ts'
 import { loadService } from '#platform/grpc/service.ts'
 import { run } from '#platform/lifecycle.ts'
+import { createLocks } from '#platform/lock.ts'
 import { createLoop } from '#platform/loop.ts'
 import { createMask } from '#platform/mask.ts'
 import { createMetrics } from '#platform/metrics.ts'
+import { openServiceRedis } from '#platform/redis.ts'
 import { serve } from '#platform/serve.ts'
 import { readConfig } from './config.ts'
+import { createEventHandlers } from './events.ts'
 import { createRpcHandlers } from './grpc.ts'
 import { createContext } from './loaders.ts'
 import { createResolvers } from './resolvers.ts'
@@ -35,8 +38,13 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
 
   const events = await openEvents({ name, url, config, log, lifecycle })
 
+  const redis = await openServiceRedis({ name, config, log, lifecycle })
+  const locks = await createLocks({ redis, nextToken: store.nextStockFence, log })
+
   const service = createProductsService({
     store,
+    locks,
+    lowStock: config.LOW_STOCK,
     holdTime: config.RESERVATION_HOLD * 1000,
     now: () => new Date(),
     newId: randomUUID,
@@ -70,5 +78,6 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   })
 
   events.emit()
+  events.consume(createEventHandlers(service))
   sweeper.start()
 })

@@ -28,6 +28,9 @@ export function createResolvers(service: ProductsService): Resolvers {
       async archiveProduct(_root, { input }, { principal }) {
         return { product: await service.archiveProduct(principal, input.productId) }
       },
+      async adjustStock(_root, { input }, { principal }) {
+        return { product: await service.adjustStock(principal, input) }
+      },
       async createCategory(_root, { input }, { principal }) {
         return { category: await service.createCategory(principal, input) }
       },

@@ -3,6 +3,7 @@ import { createCategoryUseCases } from './service/categories.ts'
 import type { ProductsDependencies } from './service/dependencies.ts'
 import { createListing } from './service/listing.ts'
 import { createReservations } from './service/reservations.ts'
+import { createStockUseCases } from './service/stock.ts'
 
 /** What can be done with the catalogue and its stock. */
 export function createProductsService(dependencies: ProductsDependencies) {
@@ -11,6 +12,7 @@ export function createProductsService(dependencies: ProductsDependencies) {
     ...createCatalogueUseCases(dependencies),
     ...createCategoryUseCases(dependencies),
     ...createReservations(dependencies),
+    ...createStockUseCases(dependencies),
   }
 }
 

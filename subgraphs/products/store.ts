@@ -3,6 +3,7 @@ import type { Database } from '#platform/database/open.ts'
 import { catalogueStore } from './store/catalogue.ts'
 import { categoryStore } from './store/categories.ts'
 import { listingStore } from './store/listing.ts'
+import { reservationStore } from './store/reservations.ts'
 import { stockStore } from './store/stock.ts'
 
 /** What the products service keeps. */
@@ -12,6 +13,7 @@ export function createProductsStore(adapter: Database['adapter']) {
     ...catalogueStore(prisma),
     ...categoryStore(prisma),
     ...listingStore(prisma),
+    ...reservationStore(prisma),
     ...stockStore(prisma),
     close: () => prisma.$disconnect(),
   }

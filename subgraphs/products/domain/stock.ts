@@ -1,104 +1,67 @@
-import { createHash } from 'node:crypto'
 import { badInput, ServiceError } from '#platform/errors.ts'
-import { parseId } from '#platform/input.ts'
-import { type Money, orderable, type Product } from './catalogue.ts'
+import { parseId, parseText } from '#platform/input.ts'
+import type { Product } from './catalogue.ts'
 
-/** What a reservation needs to know of a product. */
-export type StockedProduct = Pick<Product, 'id' | 'sku' | 'name' | 'price' | 'available' | 'archivedAt'>
+/** Why stock changed. INITIAL is what the shop began with, ADJUSTED what people corrected; the rest is what orders did. */
+export type StockReason = 'INITIAL' | 'RESERVED' | 'COMMITTED' | 'RELEASED' | 'EXPIRED' | 'RETURNED' | 'ADJUSTED'
 
-/** What an order asks to hold. */
-export type ReservationItem = { readonly productId: string; readonly quantity: number }
-
-/** What is held, with the catalogue's values of that moment. */
-export type ReservedLine = ReservationItem & { readonly sku: string; readonly name: string; readonly unitPrice: Money }
-
-export type Reservation = {
-  readonly orderId: string
-  readonly status: 'HELD' | 'RELEASED' | 'EXPIRED'
-  /** Null for the mark of a release that came before anything was held. */
-  readonly itemsHash: string | null
-  readonly expiresAt: Date
-  readonly lines: readonly ReservedLine[]
+/** The stock of a product after a change. */
+export type StockLevel = Pick<Product, 'sku' | 'name'> & {
+  readonly productId: string
+  readonly before: number
+  readonly available: number
+  /** Counts the changes of the product's stock. */
+  readonly stockVersion: number
+  readonly archived: boolean
 }
 
-const mostLines = 100
-const largestQuantity = 1000
-/** Names that one message holds; `items` has all. */
-const namesShown = 5
+/** A change of stock that somebody asks for. */
+export type Adjustment = {
+  readonly productId: string
+  /** How many come, or go where it is negative. */
+  readonly delta: number
+  /** Why, in words. */
+  readonly note: string
+  readonly idempotencyKey: string
+}
 
-/** The items of a reservation by the rules. Throws BAD_USER_INPUT. */
-export function parseItems(items: readonly ReservationItem[]): ReservationItem[] {
-  if (items.length < 1 || items.length > mostLines) throw badInput('items', `An order has 1 to ${mostLines} lines.`)
-  const parsed = items.map(({ productId, quantity }, index) => {
-    if (!Number.isInteger(quantity) || quantity < 1 || quantity > largestQuantity) {
-      throw badInput(`items.${index}.quantity`, `A quantity is 1 to ${largestQuantity}.`)
-    }
-    const id = parseId(productId)
-    if (!id) throw noSuchProduct(index)
-    return { productId: id, quantity }
-  })
-  const seen = new Set<string>()
-  for (const [index, { productId }] of parsed.entries()) {
-    if (seen.has(productId)) throw badInput(`items.${index}.productId`, 'Each product stands in one line.')
-    seen.add(productId)
+/** The same as it was asked for. */
+export type AdjustmentInput = Omit<Adjustment, 'note'> & { readonly reason: string }
+
+const largestDelta = 1_000_000
+/** What GraphQL's Int and the database hold. */
+const largestStock = 2 ** 31 - 1
+
+/** Reads an adjustment. Undefined for what cannot be a product. Throws BAD_USER_INPUT. */
+export function parseAdjustment({ productId, delta, reason, idempotencyKey }: AdjustmentInput): Adjustment | undefined {
+  if (!Number.isInteger(delta) || delta === 0 || Math.abs(delta) > largestDelta) {
+    throw badInput('delta', `A change is 1 to ${largestDelta}, up or down.`)
   }
-  return parsed
+  if (!reason.isWellFormed()) throw badInput('reason', 'This is not Unicode text.')
+  if (!idempotencyKey.isWellFormed()) throw badInput('idempotencyKey', 'This is not Unicode text.')
+  const note = parseText('reason', reason, 200)
+  const key = parseText('idempotencyKey', idempotencyKey, 200)
+  const id = parseId(productId)
+  return id === undefined ? undefined : { productId: id, delta, note, idempotencyKey: key }
 }
 
-/** Tells whether two requests ask for the same. The order of the lines does not matter. */
-export function hashItems(items: readonly ReservationItem[]): string {
-  const lines = items.map(({ productId, quantity }) => `${productId} ${quantity}`).sort()
-  return createHash('sha256').update(lines.join('\n')).digest('base64url')
-}
-
-/**
- * All lines or none, at the prices of now. `products` are the ones that exist, locked, so that what is decided here
- * stays true until it is written. Of an archived product there is nothing. Throws NOT_FOUND or INSUFFICIENT_STOCK.
- */
-export function reserve(items: readonly ReservationItem[], products: readonly StockedProduct[]): ReservedLine[] {
-  const byId = new Map(products.map((product) => [product.id, product]))
-  const lines = items.map(({ productId, quantity }, index) => {
-    const product = byId.get(productId)
-    if (!product) throw noSuchProduct(index)
-    return {
-      productId,
-      quantity,
-      sku: product.sku,
-      name: product.name,
-      unitPrice: product.price,
-      available: orderable(product),
-    }
-  })
-  const short = lines.filter(({ quantity, available }) => available < quantity)
-  if (short.length > 0) {
-    throw new ServiceError('INSUFFICIENT_STOCK', `Not enough in stock: ${listed(short.map(({ name }) => name))}.`, {
-      items: short.map(({ productId, quantity, available }) => ({ productId, requested: quantity, available })),
+/** Refuses an adjustment that its product's stock does not allow. Throws INSUFFICIENT_STOCK or BAD_USER_INPUT. */
+export function requireRoom({ productId, delta }: Adjustment, available: number): void {
+  if (available + delta < 0) {
+    throw new ServiceError('INSUFFICIENT_STOCK', `There are only ${available}.`, {
+      items: [{ productId, requested: -delta, available }],
     })
   }
-  return lines.map(({ available: _, ...line }) => line)
+  if (available + delta > largestStock) throw badInput('delta', `A stock is at most ${largestStock}.`)
 }
 
-/** What a repeat of a reservation gets. Throws RESERVATION_ENDED or IDEMPOTENCY_KEY_REUSED. */
-export function repeatReservation(reservation: Reservation, items: readonly ReservationItem[]): Reservation {
-  if (reservation.status !== 'HELD') {
-    throw new ServiceError('RESERVATION_ENDED', 'Nothing can be held for this order any more.')
-  }
-  if (reservation.itemsHash !== hashItems(items)) {
-    throw new ServiceError('IDEMPOTENCY_KEY_REUSED', 'Other items are held for this order.')
-  }
-  const position = new Map(items.map(({ productId }, index) => [productId, index]))
-  const lines = [...reservation.lines].sort(
-    (a, b) => (position.get(a.productId) ?? 0) - (position.get(b.productId) ?? 0),
-  )
-  return { ...reservation, lines }
+/** Refuses a key under which something else was asked for. Throws IDEMPOTENCY_KEY_REUSED. */
+export function requireSame(asked: Adjustment, before: Adjustment): void {
+  const same = (['productId', 'delta', 'note'] as const).every((field) => asked[field] === before[field])
+  if (!same) throw new ServiceError('IDEMPOTENCY_KEY_REUSED', 'Another change of stock was asked for under this key.')
 }
 
-/** The first few of many names. */
-function listed(names: readonly string[]): string {
-  const [more, first] = [names.length - namesShown, names.slice(0, namesShown).join(', ')]
-  return more > 0 ? `${first} and ${more} more` : first
-}
-
-function noSuchProduct(index: number): ServiceError {
-  return new ServiceError('NOT_FOUND', 'There is no such product.', { field: `items.${index}.productId` })
+/** Whether a change has just made the stock of something that is for sale low: it was above the threshold before. */
+export function hasRunLow({ before, available, archived }: StockLevel, threshold: number): boolean {
+  return !archived && before > threshold && available <= threshold
 }

@@ -1,9 +1,14 @@
+import type { Locks } from '#platform/lock.ts'
 import type { ProductsStore } from '../store.ts'
 
 export type ProductsDependencies = {
   store: ProductsStore
+  /** Keep changes of one stock by several people apart. Their tokens are the fencing tokens of the store. */
+  locks: Locks
   /** Milliseconds that items are held for an order. */
   holdTime: number
+  /** The stock at which `stock.low` is told of. */
+  lowStock: number
   now: () => Date
   newId: () => string
 }

@@ -1,19 +1,28 @@
 import { reservationExpired } from '#contracts/events.ts'
 import {
+  bringBack,
+  commit,
   hashItems,
   parseItems,
   type Reservation,
   type ReservationItem,
+  release,
   repeatReservation,
   reserve,
-} from '../domain/stock.ts'
+} from '../domain/reservation.ts'
 import type { ProductsDependencies } from './dependencies.ts'
+import { createStockTeller } from './stock.ts'
 
 /** Holds that one turn of the sweeper ends. */
 const sweepSize = 100
 
-/** Stock that is held for orders. */
-export function createReservations({ store, holdTime, now }: ProductsDependencies) {
+/** Stock that is held for orders, and sold to them. */
+export function createReservations(dependencies: ProductsDependencies) {
+  const { store, holdTime, now } = dependencies
+  const tell = createStockTeller(dependencies)
+  /** What peers ask for, in the ledger's words. */
+  const byOrders = () => ({ at: now(), actor: 'orders', tell })
+
   return {
     /**
      * Holds all items for an order, or none. The same order with the same items gets what is held already.
@@ -21,18 +30,38 @@ export function createReservations({ store, holdTime, now }: ProductsDependencie
      */
     async reserve(orderId: string, requested: readonly ReservationItem[]): Promise<Reservation> {
       const items = parseItems(requested)
-      const at = now()
-      const reservation = { orderId, itemsHash: hashItems(items), expiresAt: new Date(at.getTime() + holdTime), at }
-      const { lines, existing } = await store.reserve(reservation, items, (products) => reserve(items, products))
+      const { at, actor } = byOrders()
+      const expiresAt = new Date(at.getTime() + holdTime)
+      const reservation = { orderId, itemsHash: hashItems(items), expiresAt, at, actor }
+      const { lines, existing } = await store.reserve(reservation, items, (products) => reserve(items, products), tell)
       return existing ? repeatReservation(existing, items) : { ...reservation, status: 'HELD', lines }
     },
 
-    /** Puts back what is held for an order, and makes sure that nothing will be held for it later. */
-    release: (orderId: string): Promise<void> => store.release(orderId, now()),
+    /**
+     * Sells what is held for an order, also when its time is over, unless somebody has put it back already. Nothing happens
+     * the second time. Throws NOT_FOUND where nothing was ever held, and RESERVATION_ENDED when it is held no longer.
+     */
+    commit: (orderId: string): Promise<void> => store.changeReservation(orderId, commit, byOrders()),
+
+    /**
+     * Puts back what is held for an order, and makes sure that nothing will be held for it later. Nothing happens the second
+     * time. Throws ILLEGAL_TRANSITION for what is sold.
+     */
+    release: (orderId: string): Promise<void> => store.changeReservation(orderId, release, byOrders()),
+
+    /** Brings back what a cancelled order had, held or sold, once, and makes sure that nothing will be held for it later. */
+    orderCancelled: (eventId: string, orderId: string): Promise<void> =>
+      store.changeReservation(orderId, bringBack, { ...byOrders(), eventId }),
 
     /** Ends holds that are overdue and tells of it. Returns true when there may be more. */
     async sweep(): Promise<boolean> {
-      const ended = await store.expire(sweepSize, now(), (orderId) => [reservationExpired.of({ orderId })])
+      const ended = await store.expire({
+        limit: sweepSize,
+        at: now(),
+        actor: 'products',
+        tell,
+        ended: (orderId) => reservationExpired.of({ orderId }),
+      })
       return ended === sweepSize
     },
   }

@@ -3,7 +3,7 @@ import { isUniqueViolation } from '#platform/database/failures.ts'
 import { appendToOutbox } from '#platform/outbox.ts'
 import { noSuchCategory, type Product, takenSku } from '../domain/catalogue.ts'
 import type { Category } from '../domain/category.ts'
-import { addWords, type NewEvent, type Transaction, toProduct, toRow } from './rows.ts'
+import { addWords, ledgerColumns, type NewEvent, type Transaction, toProduct, toRow } from './rows.ts'
 
 /** What becomes of a product, and the event that tells of it. */
 export type Changed = { readonly product: Product; readonly event: NewEvent }
@@ -13,13 +13,13 @@ export function catalogueStore(prisma: PrismaClient) {
   return {
     /** The products that exist among the ids, archived ones too. */
     async findProducts(ids: readonly string[]): Promise<Product[]> {
-      const rows = await prisma.product.findMany({ where: { id: { in: [...ids] } } })
+      const rows = await prisma.product.findMany({ where: { id: { in: [...ids] } }, omit: ledgerColumns })
       return rows.map(toProduct)
     },
 
     /** The products that exist among the SKUs, archived ones too. */
     async findProductsBySku(skus: readonly string[]): Promise<Product[]> {
-      const rows = await prisma.product.findMany({ where: { sku: { in: [...skus] } } })
+      const rows = await prisma.product.findMany({ where: { sku: { in: [...skus] } }, omit: ledgerColumns })
       return rows.map(toProduct)
     },
 
@@ -43,8 +43,8 @@ export function catalogueStore(prisma: PrismaClient) {
      */
     changeProduct(id: string, decide: (product: Product) => Changed | undefined): Promise<Product | undefined> {
       return prisma.$transaction(async (tx) => {
-        await tx.$queryRaw`SELECT FROM products WHERE id = ${id}::uuid FOR UPDATE`
-        const row = await tx.product.findUnique({ where: { id } })
+        await tx.$queryRaw`SELECT FROM products WHERE id = ${id}::uuid FOR NO KEY UPDATE`
+        const row = await tx.product.findUnique({ where: { id }, omit: ledgerColumns })
         if (!row) return undefined
         const before = toProduct(row)
         const changed = decide(before)
@@ -78,8 +78,8 @@ export function catalogueStore(prisma: PrismaClient) {
               "createdAt" timestamptz, "updatedAt" timestamptz)
             ON CONFLICT DO NOTHING RETURNING id, available
           ), stocked AS (
-            INSERT INTO stock_entries (product_id, delta, reason, reference, at)
-            SELECT id, available, 'INITIAL', 'seed', ${new Date()} FROM added WHERE available > 0
+            INSERT INTO stock_entries (product_id, delta, held, reason, reference, actor, at)
+            SELECT id, available, 0, 'INITIAL', 'seed', 'seed', ${new Date()} FROM added WHERE available > 0
           )
           SELECT id FROM added`
         await addWords(tx, [...new Set(products.map(({ name }) => name))])

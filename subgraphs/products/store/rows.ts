@@ -5,8 +5,10 @@ import type { Product } from '../domain/catalogue.ts'
 export type Transaction = Prisma.TransactionClient
 export type NewEvent = Omit<OutboxEvent, 'sequence'>
 
-/** A row of products as it is read, without what only the database looks at. */
-export type ProductRow = Prisma.ProductGetPayload<object>
+/** A row of products as it is read, without what only changes of stock look at. */
+export type ProductRow = Prisma.ProductGetPayload<{ omit: typeof ledgerColumns }>
+
+export const ledgerColumns = { stockVersion: true, stockFence: true } as const satisfies Prisma.ProductOmit
 
 export function toProduct({ priceAmount, priceCurrency, ...row }: ProductRow): Product {
   return { ...row, price: { amount: priceAmount, currency: priceCurrency } }

@@ -1,6 +1,8 @@
+import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import pg from 'pg'
 import { openDatabase } from '#platform/database/open.ts'
+import { createLocks } from '#platform/lock.ts'
 import { silentLog as log } from '#platform/log.ts'
 import { createTestDatabase } from '../../../test/infra/parts.ts'
 import type { NewProduct, Product } from '../domain/catalogue.ts'
@@ -12,6 +14,9 @@ export const nobody = { sub: null, scopes: [] }
 export const customer = { sub: randomUUID(), scopes: [] }
 export const manager = { sub: randomUUID(), scopes: ['catalog:write'] }
 
+/** Milliseconds that items are held. */
+export const holdTime = 60_000
+
 /** The products service on a database of its own, with a clock that stands still. */
 export async function openProducts() {
   const url = await createTestDatabase('products')
@@ -20,8 +25,20 @@ export async function openProducts() {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   const clock = { time: new Date('2026-01-01T00:00:00Z') }
-  const service = createProductsService({ store, holdTime: 60_000, now: () => clock.time, newId: randomUUID })
+  const locks = await createLocks({ nextToken: store.nextStockFence, log })
+  const service = createProductsService({
+    store,
+    locks,
+    lowStock: 5,
+    holdTime,
+    now: () => clock.time,
+    newId: randomUUID,
+  })
   const sql = async (query: string, values: unknown[] = []) => (await client.query(query, values)).rows
+
+  /** Changes a stock, under a key of its own unless one is given. */
+  const adjust = (productId: string, delta: number, idempotencyKey: string = randomUUID()) =>
+    service.adjustStock(manager, { productId, delta, reason: 'Counted', idempotencyKey })
 
   return {
     url,
@@ -46,8 +63,17 @@ export async function openProducts() {
         ...input,
         categoryId,
       })
-      if (stock > 0) await sql('UPDATE products SET available = $2 WHERE id = $1', [product.id, stock])
-      return product
+      return stock === 0 ? product : adjust(product.id, stock)
+    },
+
+    adjust,
+
+    /** What is available of products, after seeing to it that stock, ledger and reservations agree. */
+    async stockOf(...ids: string[]): Promise<number[]> {
+      assert.deepEqual(await store.findStockDifferences(), [])
+      const rows = await sql('SELECT id, available FROM products')
+      const byId = new Map(rows.map(({ id, available }) => [id, available]))
+      return ids.map((id) => byId.get(id))
     },
 
     /** The ids of all products of a list, read page by page. `between` runs after each page. */

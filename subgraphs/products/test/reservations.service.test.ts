@@ -1,64 +1,39 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, before, test } from 'node:test'
-import pg from 'pg'
-import { openDatabase } from '#platform/database/open.ts'
-import { silentLog as log } from '#platform/log.ts'
-import { stockQuery } from '../../../test/drills/drill.ts'
-import { createTestDatabase } from '../../../test/infra/parts.ts'
-import { createProductsService } from '../service.ts'
-import { createProductsStore, type ProductsStore } from '../store.ts'
+import { holdTime, openProducts, type Products } from './open-products.ts'
 
-const holdTime = 60_000
-let clock = new Date('2026-01-01T00:00:00Z')
-let database: ReturnType<typeof openDatabase>
-let store: ProductsStore
-let client: pg.Client
-let service: ReturnType<typeof createProductsService>
+let products: Products
+let service: Products['service']
 
 before(async () => {
-  const url = await createTestDatabase('products')
-  database = openDatabase({ name: 'test', url, poolSize: 10, log })
-  store = createProductsStore(database.adapter)
-  service = createProductsService({ store, holdTime, now: () => clock, newId: randomUUID })
-  client = new pg.Client({ connectionString: url })
-  await client.connect()
+  products = await openProducts()
+  service = products.service
 })
-after(async () => {
-  await client.end()
-  await store.close()
-  await database.close()
-})
+after(() => products.close())
 
+/** New products with this much stock each, which cost a euro and so many cents. */
 async function addProducts(...stocks: number[]): Promise<string[]> {
-  const category = { id: randomUUID(), name: randomUUID(), parentId: null }
-  const products = stocks.map((available, index) => ({
-    id: randomUUID(),
-    sku: randomUUID(),
-    name: `Thing ${index}`,
-    description: '',
-    price: { amount: 100 + index, currency: 'EUR' },
-    categoryId: category.id,
-    available,
-    version: 1,
-    createdAt: clock,
-    updatedAt: clock,
-  }))
-  await store.addCatalogue([category], products)
-  return products.map(({ id }) => id)
+  const { id: categoryId } = await products.category()
+  const added = stocks.map((stock, index) =>
+    products.product({ stock, categoryId, price: { amount: 100 + index, currency: 'EUR' } }),
+  )
+  return (await Promise.all(added)).map(({ id }) => id)
 }
 
-/** The stock of products, after seeing to it that it equals the ledger and what is not held. */
-async function stockOf(...ids: string[]): Promise<number[]> {
-  const { rows } = await client.query(stockQuery, [ids])
-  for (const { available, ledger, held, initial } of rows) {
-    assert.equal(available, ledger, 'stock equals the ledger')
-    assert.equal(available + held, initial, 'stock and holds make what there was')
-  }
-  const byId = new Map(rows.map(({ id, available }) => [id, available]))
-  return ids.map((id) => byId.get(id))
+const stockOf = (...ids: string[]) => products.stockOf(...ids)
+const statusOf = async (orderId: string) => {
+  const [row] = await products.sql('SELECT status FROM reservations WHERE order_id = $1', [orderId])
+  return row?.status
 }
-
+/** The ledger of a product after its first stock: reason, change of what is available and of what is held, actor. */
+const ledgerOf = async (productId: string) => {
+  const rows = await products.sql(
+    'SELECT reason, delta, held, actor FROM stock_entries WHERE product_id = $1 ORDER BY id OFFSET 1',
+    [productId],
+  )
+  return rows.map(({ reason, delta, held, actor }) => `${reason} ${delta} ${held} ${actor}`)
+}
 const line = (productId: string, quantity = 1) => ({ productId, quantity })
 
 test('a reservation holds the items at the prices of now, in the order of the request', async () => {
@@ -72,7 +47,7 @@ test('a reservation holds the items at the prices of now, in the order of the re
     ],
   )
   assert.equal(status, 'HELD')
-  assert.equal(expiresAt.getTime(), clock.getTime() + holdTime)
+  assert.equal(expiresAt.getTime(), products.clock.time.getTime() + holdTime)
   assert.deepEqual(await stockOf(a, b), [4, 3])
 })
 
@@ -94,7 +69,7 @@ test('the same reservation again, also at once, holds once and answers the same,
   const orderId = randomUUID()
   const items = [line(a, 3), line(b, 4)]
   const [first, ...others] = await Promise.all(Array.from({ length: 8 }, () => service.reserve(orderId, items)))
-  await client.query('UPDATE products SET price_amount = 999 WHERE id = $1', [a])
+  await products.sql('UPDATE products SET price_amount = 999 WHERE id = $1', [a])
   for (const other of [...others, await service.reserve(orderId, [...items])])
     assert.deepEqual(other.lines, first?.lines)
   const reversed = await service.reserve(orderId, [...items].reverse())
@@ -154,24 +129,89 @@ test('overdue holds end once, whoever sweeps, with an event for each', async () 
   const orderIds = Array.from({ length: 30 }, () => randomUUID())
   for (const orderId of orderIds) await service.reserve(orderId, [line(a), line(b, 2)])
   const kept = randomUUID()
-  clock = new Date(clock.getTime() + holdTime)
+  products.clock.time = new Date(products.clock.time.getTime() + holdTime)
   await service.reserve(kept, [line(a)])
   await service.sweep()
   await Promise.all(Array.from({ length: 4 }, () => service.sweep()))
   assert.deepEqual(await stockOf(a, b), [99, 100])
-  const { rows } = await client.query("SELECT key FROM outbox WHERE type = 'reservation.expired' AND key = ANY($1)", [
+  const rows = await products.sql("SELECT key FROM outbox WHERE type = 'reservation.expired' AND key = ANY($1)", [
     orderIds,
   ])
   assert.deepEqual(rows.map(({ key }) => key).sort(), [...orderIds].sort())
   await assert.rejects(service.reserve(orderIds[0] ?? '', [line(a), line(b, 2)]), { code: 'RESERVATION_ENDED' })
   await service.release(orderIds[1] ?? '')
+  await assert.rejects(service.commit(orderIds[2] ?? ''), { code: 'RESERVATION_ENDED' })
   assert.deepEqual(await stockOf(a, b), [99, 100])
 })
 
 test('the database itself refuses stock below zero', async () => {
   const [a = ''] = await addProducts(1)
   await assert.rejects(
-    client.query('UPDATE products SET available = -1 WHERE id = $1', [a]),
+    products.sql('UPDATE products SET available = -1 WHERE id = $1', [a]),
     /products_available_check/,
   )
+})
+
+test('what is committed is sold: it is held no longer, never expires and cannot be released', async () => {
+  const [a = ''] = await addProducts(10)
+  const orderId = randomUUID()
+  await service.reserve(orderId, [line(a, 3)])
+  await Promise.all([1, 2, 3].map(() => service.commit(orderId)))
+  products.clock.time = new Date(products.clock.time.getTime() + 2 * holdTime)
+  await service.sweep()
+  assert.equal(await statusOf(orderId), 'COMMITTED')
+  await assert.rejects(service.release(orderId), { code: 'ILLEGAL_TRANSITION' })
+  await assert.rejects(service.reserve(orderId, [line(a, 3)]), { code: 'RESERVATION_ENDED' })
+  assert.deepEqual(await stockOf(a), [7])
+  assert.deepEqual(await ledgerOf(a), ['RESERVED -3 3 orders', 'COMMITTED 0 -3 orders'])
+})
+
+test('a hold that is overdue can be committed until it is swept', async () => {
+  const [a = ''] = await addProducts(10)
+  const orderId = randomUUID()
+  await service.reserve(orderId, [line(a, 3)])
+  products.clock.time = new Date(products.clock.time.getTime() + 2 * holdTime)
+  await service.commit(orderId)
+  await service.sweep()
+  assert.deepEqual(await stockOf(a), [7])
+})
+
+test('nothing can be committed that was never held, or was put back', async () => {
+  const [a = ''] = await addProducts(10)
+  const orderId = randomUUID()
+  await assert.rejects(service.commit(orderId), { code: 'NOT_FOUND' })
+  await service.reserve(orderId, [line(a, 3)])
+  await service.release(orderId)
+  await assert.rejects(service.commit(orderId), { code: 'RESERVATION_ENDED' })
+  assert.deepEqual(await stockOf(a), [10])
+})
+
+test('a cancelled order brings back what it held and what it was sold, once for each event and once for each order', async () => {
+  const [a = ''] = await addProducts(20)
+  const [held, sold, unknown] = [randomUUID(), randomUUID(), randomUUID()]
+  for (const orderId of [held, sold]) await service.reserve(orderId, [line(a, 3)])
+  await service.commit(sold)
+  const eventId = randomUUID()
+  for (const orderId of [held, sold, unknown]) await service.orderCancelled(randomUUID(), orderId)
+  await Promise.all([1, 2, 3].map(() => service.orderCancelled(eventId, sold)))
+  assert.deepEqual(await Promise.all([held, sold, unknown].map(statusOf)), ['RELEASED', 'RETURNED', 'RELEASED'])
+  assert.deepEqual(await stockOf(a), [20])
+  await assert.rejects(service.reserve(unknown, [line(a)]), { code: 'RESERVATION_ENDED' })
+  await assert.rejects(service.commit(sold), { code: 'RESERVATION_ENDED' })
+  assert.deepEqual((await ledgerOf(a)).slice(-2), ['RELEASED 3 -3 orders', 'RETURNED 3 0 orders'])
+})
+
+test('of commit, release and expiry at once exactly one happens', async () => {
+  const [a = ''] = await addProducts(1_000)
+  for (let n = 0; n < 20; n++) {
+    const orderId = randomUUID()
+    await service.reserve(orderId, [line(a, 3)])
+    const before = await stockOf(a)
+    products.clock.time = new Date(products.clock.time.getTime() + 2 * holdTime)
+    const outcomes = await Promise.allSettled([service.commit(orderId), service.release(orderId), service.sweep()])
+    const status = await statusOf(orderId)
+    assert.ok(['COMMITTED', 'RELEASED', 'EXPIRED'].includes(status), status)
+    assert.equal(outcomes[0]?.status, status === 'COMMITTED' ? 'fulfilled' : 'rejected')
+    assert.deepEqual(await stockOf(a), [(before[0] ?? 0) + (status === 'COMMITTED' ? 0 : 3)])
+  }
 })

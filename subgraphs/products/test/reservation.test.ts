@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { hashItems, parseItems, reserve } from '../domain/stock.ts'
+import { hashItems, parseItems, reserve } from '../domain/reservation.ts'
 
 const a = '0b2f9a1c-1111-4222-8333-444455556666'
 const b = '0b2f9a1c-1111-4222-8333-444455557777'

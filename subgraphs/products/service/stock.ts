@@ -1,0 +1,46 @@
+import { stockLow } from '#contracts/events.ts'
+import { notFound } from '#platform/errors.ts'
+import { type Caller, type Product, requireCatalogueWriter } from '../domain/catalogue.ts'
+import { type AdjustmentInput, hasRunLow, parseAdjustment, requireRoom, requireSame } from '../domain/stock.ts'
+import type { TellLevel } from '../store/ledger.ts'
+import type { ProductsDependencies } from './dependencies.ts'
+
+/** Stock that people correct: goods that came, broke, or were counted. */
+export function createStockUseCases(dependencies: ProductsDependencies) {
+  const { store, locks, now, newId } = dependencies
+  const tell = createStockTeller(dependencies)
+
+  return {
+    /**
+     * Changes the stock of a product, also of an archived one, once for each caller and key: a repeat changes nothing and is
+     * answered with the product as it is by then. Needs the scope `catalog:write`. Whoever lost the lock while it was at work,
+     * because its process stood still or Redis forgot it, is refused by the store. Throws BAD_USER_INPUT, NOT_FOUND,
+     * INSUFFICIENT_STOCK, IDEMPOTENCY_KEY_REUSED; IN_PROGRESS when others change the same stock for too long; UNAUTHENTICATED
+     * or FORBIDDEN.
+     */
+    async adjustStock(caller: Caller, input: AdjustmentInput): Promise<Product> {
+      requireCatalogueWriter(caller)
+      const adjustment = parseAdjustment(input)
+      if (!adjustment) throw notFound('product')
+      const before = await locks.run(`stock:${adjustment.productId}`, ({ token }) =>
+        store.adjustStock(
+          { ...adjustment, id: newId(), actor: `user:${caller.sub}`, at: now() },
+          { fence: token, decide: (available) => requireRoom(adjustment, available), tell },
+        ),
+      )
+      if (before) requireSame(adjustment, before)
+      const [product] = await store.findProducts([adjustment.productId])
+      if (!product) throw notFound('product')
+      return product
+    },
+  }
+}
+
+/** Tells of stock that runs low: once, until it has been above the threshold again. */
+export function createStockTeller({ lowStock: threshold }: Pick<ProductsDependencies, 'lowStock'>): TellLevel {
+  return (level) => {
+    if (!hasRunLow(level, threshold)) return undefined
+    const { productId, sku, name, available } = level
+    return stockLow.of({ productId, sku, name, available, threshold })
+  }
+}

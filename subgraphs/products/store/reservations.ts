@@ -1,0 +1,155 @@
+import type { Prisma, PrismaClient } from '#generated/prisma/products/client.ts'
+import { recordInInbox } from '#platform/inbox.ts'
+import { appendToOutbox } from '#platform/outbox.ts'
+import {
+  type Decision,
+  type Reservation,
+  type ReservationItem,
+  type ReservationStatus,
+  type ReservedLine,
+  type Step,
+  type StockedProduct,
+  steps,
+} from '../domain/reservation.ts'
+import { changeStock, type Entry, lockProducts, type TellLevel } from './ledger.ts'
+import type { NewEvent, Transaction } from './rows.ts'
+
+type NewReservation = { orderId: string; itemsHash: string; expiresAt: Date; at: Date; actor: string }
+type Change = { at: Date; actor: string; tell: TellLevel; eventId?: string }
+type Expiry = { limit: number; at: Date; actor: string; tell: TellLevel; ended: (orderId: string) => NewEvent }
+
+/** What is held for orders. A reservation is always locked before its products. */
+export function reservationStore(prisma: PrismaClient) {
+  return {
+    /**
+     * Writes a reservation with the lines that `decide` makes of the products it asks for, and takes them off the stock.
+     * `existing` is what was there for the order before; then nothing is written.
+     */
+    async reserve(
+      { orderId, itemsHash, expiresAt, at, actor }: NewReservation,
+      items: readonly ReservationItem[],
+      decide: (products: StockedProduct[]) => ReservedLine[],
+      tell: TellLevel,
+    ): Promise<{ lines: ReservedLine[]; existing?: Reservation }> {
+      return prisma.$transaction(async (tx) => {
+        // The row comes first: a twin waits here, and a release that came before has left its mark here.
+        const added = await tx.$executeRaw`
+          INSERT INTO reservations (order_id, items_hash, status, expires_at, created_at)
+          VALUES (${orderId}::uuid, ${itemsHash}, 'HELD', ${expiresAt}, ${at}) ON CONFLICT DO NOTHING`
+        if (added === 0) {
+          const row = await tx.reservation.findUniqueOrThrow({
+            where: { orderId },
+            include: { lines: { orderBy: { position: 'asc' } } },
+          })
+          return { lines: [], existing: { ...row, lines: row.lines.map(toLine) } }
+        }
+        const products = await lockProducts(
+          tx,
+          items.map(({ productId }) => productId),
+        )
+        const lines = decide(products)
+        await tx.reservationLine.createMany({
+          data: lines.map(({ unitPrice, ...line }, position) => ({
+            ...line,
+            orderId,
+            position,
+            unitAmount: unitPrice.amount,
+            currency: unitPrice.currency,
+          })),
+        })
+        await move(tx, 'RESERVED', new Map([[orderId, lines]]), { actor, at, tell })
+        return { lines }
+      })
+    },
+
+    /**
+     * Locks the reservation of an order, lets `decide` say what becomes of it, and does that. Of two changes at once one comes
+     * first, and the other one decides anew. With an event's id it happens once for that event.
+     */
+    async changeReservation(orderId: string, decide: Decision, { eventId, ...change }: Change): Promise<void> {
+      await prisma.$transaction(async (tx) => {
+        if (eventId !== undefined && !(await recordInInbox(tx, eventId))) return
+        let step = decide(await lockReservation(tx, orderId))
+        if (step === 'mark') {
+          const added = await tx.$executeRaw`
+            INSERT INTO reservations (order_id, status, expires_at, created_at)
+            VALUES (${orderId}::uuid, 'RELEASED', ${change.at}, ${change.at}) ON CONFLICT DO NOTHING`
+          if (added > 0) return
+          // Somebody has reserved meanwhile.
+          step = decide(await lockReservation(tx, orderId))
+        }
+        if (step === undefined || step === 'mark') return
+        await tx.reservation.update({
+          where: { orderId },
+          data: { status: steps[step].to },
+          select: { orderId: true },
+        })
+        await move(tx, step, await linesOf(tx, [orderId]), change)
+      })
+    },
+
+    /** Ends up to `limit` holds that are overdue. Several instances may do so at once. Returns how many it ended. */
+    async expire({ limit, ended, ...change }: Expiry): Promise<number> {
+      return prisma.$transaction(async (tx) => {
+        const rows = await tx.$queryRaw<{ order_id: string }[]>`
+          UPDATE reservations SET status = 'EXPIRED' WHERE order_id IN (
+            SELECT order_id FROM reservations WHERE status = 'HELD' AND expires_at <= ${change.at}
+            ORDER BY expires_at LIMIT ${limit} FOR UPDATE SKIP LOCKED
+          ) RETURNING order_id`
+        const orderIds = rows.map(({ order_id }) => order_id)
+        await move(tx, 'EXPIRED', await linesOf(tx, orderIds), change)
+        const told = orderIds.map((orderId) => ({ ...ended(orderId), sequence: 1 }))
+        await appendToOutbox(tx, told, change.at)
+        return orderIds.length
+      })
+    },
+  }
+}
+
+async function lockReservation(tx: Transaction, orderId: string): Promise<ReservationStatus | undefined> {
+  const [row] = await tx.$queryRaw<{ status: ReservationStatus }[]>`
+    SELECT status FROM reservations WHERE order_id = ${orderId}::uuid FOR UPDATE`
+  return row?.status
+}
+
+/** Does to the stock what a step of reservations means. All products are locked at once, in one order whatever the orders are. */
+async function move(
+  tx: Transaction,
+  step: Step | 'RESERVED',
+  lines: ReadonlyMap<string, readonly ReservationItem[]>,
+  { tell, at, actor }: Omit<Entry, 'reason' | 'reference'> & { tell: TellLevel },
+): Promise<void> {
+  const { available, held } = steps[step]
+  if (available !== 0) {
+    const ids = new Set([...lines.values()].flat().map(({ productId }) => productId))
+    await lockProducts(tx, [...ids])
+  }
+  for (const [reference, items] of lines) {
+    const changes = items.map(({ productId, quantity }) => ({
+      productId,
+      delta: available * quantity,
+      held: held * quantity,
+    }))
+    await changeStock(tx, changes, { reason: step, reference, actor, at }, tell)
+  }
+}
+
+async function linesOf(tx: Transaction, orderIds: readonly string[]): Promise<Map<string, ReservationItem[]>> {
+  if (orderIds.length === 0) return new Map()
+  const lines = await tx.reservationLine.findMany({
+    where: { orderId: { in: [...orderIds] } },
+    select: { orderId: true, productId: true, quantity: true },
+  })
+  return Map.groupBy(lines, ({ orderId }) => orderId)
+}
+
+function toLine({
+  productId,
+  sku,
+  name,
+  unitAmount,
+  currency,
+  quantity,
+}: Prisma.ReservationLineGetPayload<object>): ReservedLine {
+  return { productId, sku, name, unitPrice: { amount: unitAmount, currency }, quantity }
+}
