@@ -23,6 +23,7 @@ const patience = 1_500
  * Reasons name what failed by the error's code, never by its text, since texts hold addresses.
  */
 export function createHealth(dependencies: readonly Dependency[]) {
+  const watchers: ((health: Health) => void)[] = []
   const seen = new Map<string, { up: boolean; since: Date; reason: string }>()
   let timer: NodeJS.Timeout | undefined
 
@@ -35,6 +36,20 @@ export function createHealth(dependencies: readonly Dependency[]) {
         if (before?.up !== up) seen.set(name, { up, since: new Date(), reason: reason ?? '' })
       }),
     )
+    for (const watcher of watchers) watcher(report())
+  }
+
+  function report(): Health {
+    const down = dependencies.filter(({ name }) => seen.get(name)?.up === false)
+    return {
+      status: down.some(({ required }) => required) ? 'DOWN' : down.length > 0 ? 'DEGRADED' : 'UP',
+      dependencies: Object.fromEntries(
+        [...seen].map(([name, { up, since, reason }]) => [
+          name,
+          { status: up ? 'UP' : 'DOWN', since: since.toISOString(), ...(up ? {} : { reason }) },
+        ]),
+      ),
+    }
   }
 
   return {
@@ -47,18 +62,9 @@ export function createHealth(dependencies: readonly Dependency[]) {
     stop(): void {
       clearInterval(timer)
     },
-    report(): Health {
-      const down = dependencies.filter(({ name }) => seen.get(name)?.up === false)
-      return {
-        status: down.some(({ required }) => required) ? 'DOWN' : down.length > 0 ? 'DEGRADED' : 'UP',
-        dependencies: Object.fromEntries(
-          [...seen].map(([name, { up, since, reason }]) => [
-            name,
-            { status: up ? 'UP' : 'DOWN', since: since.toISOString(), ...(up ? {} : { reason }) },
-          ]),
-        ),
-      }
-    },
+    report,
+    /** Told of each round from now on. */
+    watch: (watcher: (health: Health) => void): void => void watchers.push(watcher),
   }
 }
 

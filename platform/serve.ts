@@ -13,7 +13,7 @@ export type ServeOptions<Context extends object> = Pick<
   'schemaFile' | 'resolvers' | 'createContext'
 > & {
   name: string
-  config: Pick<Parsed<typeof processSettings>, 'HOST'> & { PORT: number; SERVICE_JWKS: PublicKeys }
+  config: Pick<Parsed<typeof processSettings>, 'HOST' | 'NODE_ENV'> & { PORT: number; SERVICE_JWKS: PublicKeys }
   /** What the service needs to work, and what it can do without for a while. */
   dependencies: readonly Dependency[]
   /** What it does for peers, and where. */
@@ -37,8 +37,10 @@ export async function serve<Context extends object>(options: ServeOptions<Contex
     const verifyCaller = createServiceTokenVerifier({ keys: config.SERVICE_JWKS, audience: name })
     const server = createGrpcServer({ verifyCaller, verifyPrincipal, mask })
     grpc.add(server)
+    if (config.NODE_ENV !== 'production') server.reflect(name)
     await server.listen(config.HOST, grpc.port)
     lifecycle.onStop('grpc', server.close)
+    health.watch(({ status }) => server.setServing(lifecycle.ready && status !== 'DOWN'))
   }
 
   const app = await createSubgraph({ ...graph, verifyPrincipal, lifecycle, health, mask, metrics })

@@ -8,11 +8,13 @@ import {
   type sendUnaryData,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js'
+import { ReflectionService } from '@grpc/reflection'
+import { HealthImplementation } from 'grpc-health-check'
 import { continueTrace, runWithContext } from '../context.ts'
 import { ServiceError } from '../errors.ts'
 import type { Mask } from '../mask.ts'
 import type { Principal } from '../principal.ts'
-import type { Rpcs } from './service.ts'
+import { loadContract, type Rpcs } from './service.ts'
 import { toRpcError } from './status.ts'
 
 /** One RPC: who may call it, and what it does. */
@@ -42,14 +44,19 @@ export type GrpcServerOptions = {
   verifyCaller: (token: string | undefined) => Promise<string>
   verifyPrincipal: (token: string | undefined) => Promise<Principal>
   mask: Mask
+  /** Milliseconds that a stop waits for calls under way. Watches of the health never end by themselves. Default 5000. */
+  drainLimit?: number
 }
 
 /**
- * A gRPC server for peers: every call proves which service it comes from, and what it calls in turn ends at its caller's
- * deadline.
+ * A gRPC server for peers: every call proves which service it comes from, what its caller no longer waits for is not begun,
+ * and what it calls in turn ends at its caller's deadline. Whether it serves is told to anybody, as the standard has it:
+ * https://github.com/grpc/grpc/blob/master/doc/health-checking.md
  */
-export function createGrpcServer({ verifyCaller, verifyPrincipal, mask }: GrpcServerOptions) {
+export function createGrpcServer({ verifyCaller, verifyPrincipal, mask, drainLimit = 5_000 }: GrpcServerOptions) {
   const server = new Server({ 'grpc.max_receive_message_length': 1024 * 1024 })
+  const health = new HealthImplementation({ '': 'NOT_SERVING' })
+  health.addToServer(server)
 
   function unary<Input, Output>({ callers, handle }: Rpc<Input, Output>) {
     return (call: ServerUnaryCall<Input, Output>, answer: sendUnaryData<Output>): void => {
@@ -69,6 +76,8 @@ export function createGrpcServer({ verifyCaller, verifyPrincipal, mask }: GrpcSe
         try {
           const caller = await verifyCaller(text(call.metadata, 'authorization')?.replace(/^Bearer /, ''))
           if (!callers.includes(caller)) throw new ServiceError('FORBIDDEN', `${caller} may not call this.`)
+          if (call.cancelled || Date.now() >= deadline)
+            throw new ServiceError('SUBGRAPH_TIMEOUT', 'Nobody waits for this.')
           answer(null, await handle(call.request, { caller, principal: () => verifyPrincipal(principalToken) }))
         } catch (error) {
           answer(toRpcError(mask(error)))
@@ -83,6 +92,17 @@ export function createGrpcServer({ verifyCaller, verifyPrincipal, mask }: GrpcSe
       for (const [name, rpc] of Object.entries<Rpc<unknown, unknown>>(handlers)) implementation[name] = unary(rpc)
       server.addService(service, implementation)
     },
+    /**
+     * Lets anybody who reaches the server learn a contract, such as `users`. For development: it asks for no token.
+     * https://github.com/grpc/grpc/blob/master/doc/server-reflection.md
+     */
+    reflect(contract: string): void {
+      new ReflectionService(loadContract(contract)).addToServer(server)
+    },
+    /** What the server says of itself to those who ask for its health. It does not serve until it is told to. */
+    setServing(serving: boolean): void {
+      health.setStatus('', serving ? 'SERVING' : 'NOT_SERVING')
+    },
     /** Listens and returns the port. */
     listen(host: string, port: number): Promise<number> {
       const address = isIPv6(host) ? `[${host}]` : host
@@ -92,9 +112,16 @@ export function createGrpcServer({ verifyCaller, verifyPrincipal, mask }: GrpcSe
         )
       })
     },
-    /** Takes no new calls and waits for those under way. */
+    /** Takes no new calls and waits for those under way, as long as they may take. */
     close(): Promise<void> {
-      return new Promise((resolve) => server.tryShutdown(() => resolve()))
+      health.setStatus('', 'NOT_SERVING')
+      return new Promise((resolve) => {
+        const cut = setTimeout(() => server.forceShutdown(), drainLimit)
+        server.tryShutdown(() => {
+          clearTimeout(cut)
+          resolve()
+        })
+      })
     },
   }
 }

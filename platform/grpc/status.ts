@@ -1,6 +1,7 @@
 import { Metadata, type ServiceError as RpcError, status } from '@grpc/grpc-js'
 import { type ErrorCode, type ErrorDetails, isErrorCode, ServiceError } from '../errors.ts'
 import { timedOut, unavailable } from '../mask.ts'
+import { richStatus } from './rich-status.ts'
 
 /** The gRPC status of every error code. https://grpc.io/docs/guides/status-codes/ */
 export const grpcStatus: Record<ErrorCode, status> = {
@@ -35,14 +36,18 @@ export const grpcStatus: Record<ErrorCode, status> = {
 /** Trailers that carry a refusal whole, beside the status that every gRPC client understands. */
 const codeTrailer = 'error-code'
 const detailsTrailer = 'error-details-bin'
+/** The same for clients that are not ours. */
+const standardTrailer = 'grpc-status-details-bin'
 /** Characters of a message. Trailers that are too large for a peer would end the call without any of them. */
 const longestMessage = 1_000
 
 export function toRpcError({ code, message, details }: ServiceError): Partial<RpcError> {
   const metadata = new Metadata()
   metadata.set(codeTrailer, code)
+  const shown = message.slice(0, longestMessage)
   metadata.set(detailsTrailer, Buffer.from(JSON.stringify(details)))
-  return { code: grpcStatus[code], details: message.slice(0, longestMessage), metadata }
+  metadata.set(standardTrailer, richStatus(grpcStatus[code], { code, message: shown, details }))
+  return { code: grpcStatus[code], details: shown, metadata }
 }
 
 /** A peer's failure as our own error: its refusal as it was, or what gRPC says of a peer that could not answer. */
