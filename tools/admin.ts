@@ -21,7 +21,7 @@ import { parseRoles, type User } from '../subgraphs/users/domain/account.ts'
 import { refuseGuessable } from '../subgraphs/users/domain/password.ts'
 import { normalizeEmail, parseRegistration } from '../subgraphs/users/domain/profile.ts'
 import { createUsersStore, type UsersStore } from '../subgraphs/users/store.ts'
-import { usersDatabase } from './infra/users-database.ts'
+import { serviceDatabase } from './infra/service-database.ts'
 import { migrationsFolder } from './services.ts'
 
 type Wanted = { email: string; name: string; promote: boolean }
@@ -38,7 +38,7 @@ try {
 
 async function main(): Promise<void> {
   const wanted = parseCommand()
-  const url = usersDatabase()
+  const url = serviceDatabase('users')
   await migrate({ url, folder: migrationsFolder('users'), log })
   const database = openDatabase({ name: 'admin', url, poolSize: 1, log })
   const store = createUsersStore(database.adapter)

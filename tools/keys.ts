@@ -14,7 +14,7 @@ import { silentLog as log } from '#platform/log.ts'
 import { signingKeyRule, signingKeySettings } from '../subgraphs/users/config.ts'
 import { createKeySeal, keyStates, newSigningKey } from '../subgraphs/users/credentials/signing-keys.ts'
 import { createUsersStore, type UsersStore } from '../subgraphs/users/store.ts'
-import { usersDatabase } from './infra/users-database.ts'
+import { serviceDatabase } from './infra/service-database.ts'
 import { migrationsFolder } from './services.ts'
 
 try {
@@ -26,7 +26,7 @@ try {
 
 async function main(command: string | undefined): Promise<void> {
   if (command !== 'list' && command !== 'rotate') throw new Error('Usage: npm run keys -- <list|rotate>')
-  const url = usersDatabase()
+  const url = serviceDatabase('users')
   await migrate({ url, folder: migrationsFolder('users'), log })
   const database = openDatabase({ name: 'keys', url, poolSize: 1, log })
   const store = createUsersStore(database.adapter)

@@ -2,6 +2,7 @@ import type { Drill } from './drill.ts'
 import { frontDoor } from './front-door.ts'
 import { fuzz } from './fuzz.ts'
 import { identity } from './identity.ts'
+import { inventory } from './inventory.ts'
 import { isolation } from './isolation.ts'
 import { latency } from './latency.ts'
 import { orderCrash } from './order-crash.ts'
@@ -13,6 +14,7 @@ import { timing } from './timing.ts'
 /** Every drill, by the name it is run under. */
 export const drills: Record<string, Drill> = {
   stock,
+  inventory,
   'order-crash': orderCrash,
   'products-down': productsDown,
   latency,

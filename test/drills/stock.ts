@@ -4,12 +4,14 @@ import { startTestStack, type TestStack } from '../infra/stack.ts'
 import { type Drill, stockQuery } from './drill.ts'
 
 export const stock: Drill = {
-  summary: 'one idempotency key sent many times at once; more buyers than there is stock',
-  async run({ print }) {
-    const stack = await startTestStack()
+  summary:
+    'one idempotency key sent many times at once; more buyers than there is stock, over two instances of products',
+  async run({ short, print }) {
+    const [buyers, supply] = short ? [200, 20] : [1_000, 100]
+    const stack = await startTestStack({ twin: 'products' })
     try {
       const { token } = await stack.signUp()
-      const [single = '', contested = ''] = await stack.addProducts(1, 50)
+      const [single = '', contested = ''] = await stack.addProducts(1, supply)
 
       const key = randomUUID()
       const repeats = await Promise.all(
@@ -23,28 +25,41 @@ export const stock: Drill = {
       assert.equal(equal.length, 10)
 
       const started = performance.now()
-      const buyers = await Promise.all(Array.from({ length: 200 }, () => buy(stack, token, contested)))
+      const results = await Promise.all(Array.from({ length: buyers }, () => buy(stack, token, contested)))
       const elapsed = Math.round(performance.now() - started)
-      const outcomes = Map.groupBy(buyers, ({ errors }) => errors[0]?.extensions.code ?? 'placed')
+      const outcomes = Map.groupBy(results, ({ errors }) => errors[0]?.extensions.code ?? 'placed')
       const [{ available, ledger, held }] = await stack.sql('products', stockQuery, [[contested]])
       const counts = [...outcomes].map(([outcome, { length }]) => `${outcome} ${length}`).join(', ')
       print(
-        `200 orders at once, stock 50: ${counts}; stock ${available}, ledger ${ledger}, held ${held}; ${elapsed} ms`,
+        `${buyers} orders at once, stock ${supply}: ${counts}; stock ${available}, ledger ${ledger}, held ${held}; ${elapsed} ms`,
       )
-      assert.equal(outcomes.get('placed')?.length, 50)
-      assert.equal(outcomes.get('INSUFFICIENT_STOCK')?.length, 150)
-      assert.deepEqual({ available, ledger, held }, { available: 0, ledger: 0, held: 50 })
+      assert.equal(outcomes.get('placed')?.length, supply)
+      assert.equal(outcomes.get('INSUFFICIENT_STOCK')?.length, buyers - supply)
+      assert.deepEqual({ available, ledger, held }, { available: 0, ledger: 0, held: supply })
+      const [{ connections }] = await stack.sql('products', connectionsQuery)
+      print(`both instances worked: they have ${connections} connections together`)
+      assert.ok(connections > poolSize, `${connections} connections`)
+      assert.deepEqual(
+        stack.output.filter((line) => /deadlock|40P01|"level":"?(error|50)/.test(line)),
+        [],
+      )
     } finally {
       await stack.stop()
     }
   },
 }
 
+/** Connections that one instance has at the most. */
+const poolSize = 10
+const connectionsQuery = `
+  SELECT count(*)::int AS connections FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'products'`
+
 /** Orders one, as a client would: sends it again, under the same key, when told that it may succeed then. */
 async function buy(stack: TestStack, token: string, productId: string) {
   const key = randomUUID()
   for (;;) {
     const result = await stack.createOrder(token, [{ productId, quantity: 1 }], key)
+    assert.equal(result.status, 200)
     if (result.errors[0]?.extensions.retryAfter === undefined) return result
   }
 }

@@ -10,8 +10,9 @@ import { silentLog as log } from '#platform/log.ts'
 import { createProductsStore } from '../../subgraphs/products/store.ts'
 import { freePorts } from '../../tools/infra/ports.ts'
 import { ensureSecrets } from '../../tools/infra/secrets.ts'
-import { type ServiceName, serviceNames } from '../../tools/services.ts'
-import { createStack, type Ports, processNames, type StackOptions } from '../../tools/stack.ts'
+import { supervise } from '../../tools/infra/supervise.ts'
+import { root, type ServiceName, serviceNames } from '../../tools/services.ts'
+import { createStack, type Ports, processNames, type StackOptions, settingsFor } from '../../tools/stack.ts'
 import { createTestDatabase, kafkaBrokers } from './parts.ts'
 
 export type GraphQLResult = {
@@ -27,17 +28,23 @@ export const customerPassword = 'correct horse battery'
 /** A customer who is signed in. */
 export type Account = { id: string; email: string; token: string; refreshToken: string }
 
-export type TestStackOptions = { events?: 'PostgreSQL' | 'Kafka'; extra?: StackOptions['extra'] }
+export type TestStackOptions = {
+  events?: 'PostgreSQL' | 'Kafka'
+  extra?: StackOptions['extra']
+  /** A service of which there are two instances, with one database. */
+  twin?: ServiceName
+}
 
 /** The whole shop on free ports, with databases of its own. */
-export async function startTestStack({ events = 'PostgreSQL', extra = {} }: TestStackOptions = {}) {
+export async function startTestStack({ events = 'PostgreSQL', extra: given = {}, twin }: TestStackOptions = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'commerce-stack-'))
   const secrets = await ensureSecrets(folder, [], processNames)
   const urls = await Promise.all(serviceNames.map(async (name) => [name, await createTestDatabase(name)] as const))
   const databases = Object.fromEntries(urls) as Record<ServiceName, string>
-  const ports = await portsOf()
+  const [ports, twinsPorts] = await portsOf()
+  const extra = twin ? withTwin(given, twin, [ports[twin], twinsPorts[twin]]) : given
   const output: string[] = []
-  const stack = createStack({
+  const options: StackOptions = {
     ports,
     secrets,
     databases,
@@ -54,7 +61,9 @@ export async function startTestStack({ events = 'PostgreSQL', extra = {} }: Test
       if (process.env.TEST_OUTPUT) console.log(name, line)
     },
     onCrash: (name, how) => output.push(`${name} ended: ${how}`),
-  })
+  }
+  const stack = createStack(options)
+  const second = twin && superviseTwin(twin, { ...options, ports: { ...ports, [twin]: twinsPorts[twin] } })
   const agent = new Agent({ connections: 256, headersTimeout: 30_000 })
 
   /** Sends a body to a process as it is. */
@@ -101,6 +110,8 @@ export async function startTestStack({ events = 'PostgreSQL', extra = {} }: Test
   }
 
   await stack.start()
+  second?.start()
+  await second?.ready
   return {
     ...stack,
     ports,
@@ -162,6 +173,7 @@ export async function startTestStack({ events = 'PostgreSQL', extra = {} }: Test
     async stop(): Promise<void> {
       await Promise.all([...clients.values()].map(async (client) => (await client).end()))
       await stack.stop()
+      await second?.stop()
       await agent.close()
       rmSync(folder, { recursive: true, force: true })
     },
@@ -193,11 +205,38 @@ function unlimited({ gateway, users }: NonNullable<StackOptions['extra']>): NonN
   }
 }
 
-async function portsOf(): Promise<Ports> {
-  const ports = await freePorts(processNames.length * 2)
-  return Object.fromEntries(
-    processNames.map((name, index) => [name, { http: ports[2 * index] ?? 0, grpc: ports[2 * index + 1] ?? 0 }]),
-  ) as Ports
+/** Everybody who asks a service learns of both its instances. */
+function withTwin(
+  extra: NonNullable<StackOptions['extra']>,
+  twin: ServiceName,
+  instances: readonly Ports[ServiceName][],
+): NonNullable<StackOptions['extra']> {
+  const service = twin.toUpperCase()
+  const addresses = {
+    [`${service}_URLS`]: instances.map(({ http }) => `http://127.0.0.1:${http}/graphql`).join(),
+    [`${service}_GRPC_URLS`]: instances.map(({ grpc }) => `127.0.0.1:${grpc}`).join(),
+  }
+  const all = processNames.map((name) => [name, { ...extra[name], env: { ...addresses, ...extra[name]?.env } }])
+  return Object.fromEntries(all)
+}
+
+function superviseTwin(name: ServiceName, options: StackOptions) {
+  return supervise({
+    name: `${name} (2)`,
+    entry: join(root, `subgraphs/${name}/main.ts`),
+    env: { PATH: process.env.PATH ?? '', ...settingsFor(name, options), ...options.extra?.[name]?.env },
+    nodeOptions: ['--disable-warning=TimeoutNegativeWarning'],
+    onLine: (line) => options.onLine(name, line),
+    onCrash: (how, pause) => options.onCrash(name, how, pause),
+  })
+}
+
+/** Ports for all processes, and for one more of each. */
+async function portsOf(): Promise<[Ports, Ports]> {
+  const ports = await freePorts(processNames.length * 4)
+  const next = () => ({ http: ports.pop() ?? 0, grpc: ports.pop() ?? 0 })
+  const each = () => Object.fromEntries(processNames.map((name) => [name, next()])) as Ports
+  return [each(), each()]
 }
 
 async function connect(connectionString: string): Promise<pg.Client> {

@@ -1,12 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { databaseVariable } from '../services.ts'
+import { databaseVariable, type ServiceName } from '../services.ts'
 import { dataFolder, readyShop } from './run-file.ts'
 import type { Secrets } from './secrets.ts'
 
-/** The URL of the users database: the one that its variable names, else that of the running development shop. Throws without. */
-export function usersDatabase(): string {
-  const variable = databaseVariable('users')
+/** The URL of a service's database: the one that its variable names, else that of the running development shop. Throws without. */
+export function serviceDatabase(service: ServiceName): string {
+  const variable = databaseVariable(service)
   const named = process.env[variable]
   if (named) return named
   const secrets = join(dataFolder, 'secrets.json')
@@ -16,5 +16,5 @@ export function usersDatabase(): string {
   const { databases } = JSON.parse(readFileSync(secrets, 'utf8')) as Secrets
   // The fourth line. https://www.postgresql.org/docs/current/storage-file-layout.html
   const port = readFileSync(join(postgres, 'postmaster.pid'), 'utf8').split('\n')[3]
-  return `postgres://users:${encodeURIComponent(databases.users ?? '')}@127.0.0.1:${port}/users`
+  return `postgres://${service}:${encodeURIComponent(databases[service] ?? '')}@127.0.0.1:${port}/${service}`
 }

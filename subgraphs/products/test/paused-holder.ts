@@ -1,0 +1,40 @@
+/**
+ * A process that changes a stock and says when it holds the lock, before it writes: it goes on when it is told to. Told by
+ * its environment which product, database and Redis. What became of the change is its last message.
+ */
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { openDatabase } from '#platform/database/open.ts'
+import { hasCode } from '#platform/errors.ts'
+import { createLocks } from '#platform/lock.ts'
+import { silentLog as log } from '#platform/log.ts'
+import { openRedis } from '#platform/redis.ts'
+import { createProductsService } from '../service.ts'
+import { createProductsStore } from '../store.ts'
+
+const { DATABASE = '', REDIS = '', PRODUCT = '', LEASE } = process.env
+const database = openDatabase({ name: 'holder', url: DATABASE, poolSize: 2, log })
+const store = createProductsStore(database.adapter)
+const redis = await openRedis({ url: REDIS, name: 'holder', log })
+const locks = await createLocks({ redis, nextToken: store.nextStockFence, lease: Number(LEASE), log })
+const service = createProductsService({
+  store: {
+    ...store,
+    async adjustStock(...change) {
+      process.send?.('holding')
+      await once(process, 'message')
+      return store.adjustStock(...change)
+    },
+  },
+  locks,
+  lowStock: 0,
+  holdTime: 1_000,
+  now: () => new Date(),
+  newId: randomUUID,
+})
+const change = { productId: PRODUCT, delta: 100, reason: 'Counted', idempotencyKey: randomUUID() }
+const outcome = await service
+  .adjustStock({ sub: randomUUID(), scopes: ['catalog:write'] }, change)
+  .then(() => 'written')
+  .catch((error: unknown) => (hasCode(error, 'IN_PROGRESS') ? error.code : String(error)))
+process.send?.(outcome, () => process.exit(0))
