@@ -132,11 +132,62 @@ export const orderCreated = defineEvent('order.created', {
   }),
 })
 
+/** An order was paid and its items are sold. */
+export const orderPaid = defineEvent('order.paid', {
+  topic: 'orders',
+  key: (data) => data.orderId,
+  data: z.object({ orderId: z.uuid(), number: z.string(), customerId: z.uuid(), total: money }),
+})
+
+/** An order is with the carrier. */
+export const orderShipped = defineEvent('order.shipped', {
+  topic: 'orders',
+  key: (data) => data.orderId,
+  data: z.object({ orderId: z.uuid(), number: z.string(), customerId: z.uuid(), trackingNumber: z.string() }),
+})
+
+/** An order is with its customer. */
+export const orderDelivered = defineEvent('order.delivered', {
+  topic: 'orders',
+  key: (data) => data.orderId,
+  data: z.object({ orderId: z.uuid(), number: z.string(), customerId: z.uuid() }),
+})
+
 /** An order ended without delivery. */
 export const orderCancelled = defineEvent('order.cancelled', {
   topic: 'orders',
   key: (data) => data.orderId,
   data: z.object({ orderId: z.uuid(), number: z.string(), customerId: z.uuid(), reason: z.string() }),
+})
+
+/** The whole amount of an order was taken from its customer. */
+export const paymentCaptured = defineEvent('payment.captured', {
+  topic: 'payments',
+  key: (data) => data.orderId,
+  data: z.object({ paymentId: z.uuid(), orderId: z.uuid(), amount: money }),
+})
+
+/** A payment was declined, and nothing was taken. The order can be paid again. */
+export const paymentDeclined = defineEvent('payment.declined', {
+  topic: 'payments',
+  key: (data) => data.orderId,
+  data: z.object({ paymentId: z.uuid(), orderId: z.uuid(), reason: z.string() }),
+})
+
+/** So much of a payment was given back. */
+export const paymentRefunded = defineEvent('payment.refunded', {
+  topic: 'payments',
+  key: (data) => data.orderId,
+  data: z.object({
+    paymentId: z.uuid(),
+    refundId: z.uuid(),
+    orderId: z.uuid(),
+    amount: money,
+    /** All that was given back of the payment so far. */
+    refunded: money,
+    /** Whether that is all of it. */
+    full: z.boolean(),
+  }),
 })
 
 /** Every event there is. */
@@ -150,5 +201,11 @@ export const events = [
   stockLow,
   reservationExpired,
   orderCreated,
+  orderPaid,
+  orderShipped,
+  orderDelivered,
   orderCancelled,
+  paymentCaptured,
+  paymentDeclined,
+  paymentRefunded,
 ] as const

@@ -63,7 +63,7 @@ async function resolverTypes(service: string): Promise<void> {
       useTypeImports: true,
       enumsAsTypes: true,
       strictScalars: true,
-      scalars: { DateTime: { input: 'string', output: 'Date' }, _FieldSet: 'string', _Scope: 'string' },
+      scalars: { DateTime: { input: 'Date', output: 'Date' }, _FieldSet: 'string', _Scope: 'string' },
       contextType: `../../subgraphs/${service}/loaders.ts#Context`,
       mappers: mappers[service] ?? {},
     },

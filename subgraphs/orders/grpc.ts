@@ -31,6 +31,16 @@ export function createProductsClient(rpcs: Peer<ProductServiceDefinition>) {
       const { lines } = await rpcs.reserveStock({ orderId, items: [...items] })
       return lines.map(({ unitPrice, ...line }) => ({ ...line, unitPrice: toMoney(unitPrice) }))
     },
+    /** Sells what is held for the order. False when it is held no longer. May be done again. */
+    async commit(orderId: string): Promise<boolean> {
+      try {
+        await rpcs.commitReservation({ orderId }, { whateverTheDeadline: true })
+        return true
+      } catch (error) {
+        if (hasCode(error, 'RESERVATION_ENDED', 'NOT_FOUND')) return false
+        throw error
+      }
+    },
     /** Puts back what is held for the order, and makes sure that nothing will be, also when the customer has gone. */
     async release(orderId: string): Promise<void> {
       await rpcs.releaseReservation({ orderId }, { whateverTheDeadline: true })

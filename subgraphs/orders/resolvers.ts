@@ -10,10 +10,23 @@ export function createResolvers(service: OrdersService): Resolvers {
   return {
     Query: {
       order: (_root, { id }, context) => load(id, context),
+      async orders(_root, { filter, ...args }, { principal }) {
+        const page = parsePage(args)
+        return toConnection(await service.orders(principal, withoutNulls(filter ?? {}), page), page)
+      },
     },
     Mutation: {
       async createOrder(_root, { input }, { principal }) {
         return { order: await service.createOrder(principal, input) }
+      },
+      async cancelOrder(_root, { input }, { principal }) {
+        return { order: await service.cancelOrder(principal, input) }
+      },
+      async shipOrder(_root, { input }, { principal }) {
+        return { order: await service.shipOrder(principal, input) }
+      },
+      async deliverOrder(_root, { input }, { principal }) {
+        return { order: await service.deliverOrder(principal, input.orderId) }
       },
     },
     Order: {
@@ -30,7 +43,7 @@ export function createResolvers(service: OrdersService): Resolvers {
       __resolveReference: ({ id }) => ({ id }),
       async orders({ id: customerId }, { status, ...args }, { principal }) {
         const page = parsePage(args)
-        const orders = await service.ordersOf(principal, { customerId, status: status ?? undefined, ...page })
+        const orders = await service.ordersOf(principal, { customerId, status: status ?? undefined }, page)
         return toConnection(orders, page)
       },
     },
@@ -43,4 +56,9 @@ async function load(text: string, { principal, orders }: Context): Promise<Order
   const order = id && (await orders.load(id))
   if (!order || !maySeeOrdersOf(principal, order.customerId)) throw notFound('order')
   return order
+}
+
+/** What a client left out and what it gave as null are the same. */
+function withoutNulls<Input extends object>(input: Input): { [Name in keyof Input]?: NonNullable<Input[Name]> } {
+  return Object.fromEntries(Object.entries(input).filter(([, value]) => value !== null)) as never
 }

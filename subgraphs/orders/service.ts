@@ -1,57 +1,43 @@
-import { orderCancelled } from '#contracts/events.ts'
 import { notFound } from '#platform/errors.ts'
-import type { Principal } from '#platform/principal.ts'
-import {
-  blankAddress,
-  maySeeOrdersOf,
-  type Order,
-  type OrderStatus,
-  reservationExpiredReason,
-  transition,
-} from './domain/order.ts'
+import { parseId } from '#platform/input.ts'
+import { type Caller, maySeeOrdersOf, type Order, type OrderFilter, requireScope } from './domain/order.ts'
 import { type CreateOrderDependencies, createCreateOrder } from './service/create-order.ts'
+import { createFulfilment } from './service/fulfilment.ts'
+import { createReactions } from './service/reactions.ts'
 
-export type OrderListing = {
-  customerId: string
-  status: OrderStatus | undefined
-  limit: number
-  after: { createdAt: Date; id: string } | undefined
-}
+/** A page of a list, newest first. One more than asked for tells whether more follows. */
+export type PageRequest = { limit: number; after: { createdAt: Date; id: string } | undefined }
 
+/** What can be done with orders. */
 export function createOrdersService(dependencies: CreateOrderDependencies) {
-  const { store, now } = dependencies
+  const { store } = dependencies
+  const list = (filter: OrderFilter, { limit, after }: PageRequest) =>
+    store.listOrders({ filter, limit: limit + 1, after })
 
   return {
     createOrder: createCreateOrder(dependencies),
+    ...createFulfilment(dependencies),
+    ...createReactions(dependencies),
 
-    /** One more than asked for tells whether more follows. Throws NOT_FOUND. */
-    async ordersOf(viewer: Principal, { limit, ...listing }: OrderListing): Promise<Order[]> {
-      if (!maySeeOrdersOf(viewer, listing.customerId)) throw notFound('user')
-      return store.listOrders({ ...listing, limit: limit + 1 })
+    /** The orders of one customer. Throws NOT_FOUND unless the caller may see them. */
+    async ordersOf(
+      viewer: Caller,
+      filter: Pick<OrderFilter, 'status'> & { customerId: string },
+      page: PageRequest,
+    ): Promise<Order[]> {
+      if (!maySeeOrdersOf(viewer, filter.customerId)) throw notFound('user')
+      return list(filter, page)
     },
 
-    /**
-     * The hold of an order's items ended: the order, if it waits for payment, is cancelled. An order that has gone on
-     * since is left alone, and one that was never placed can no longer be placed.
-     */
-    reservationExpired: (eventId: string, orderId: string): Promise<void> =>
-      store.expire(eventId, orderId, (order) => {
-        if (order.status !== 'PENDING') return undefined
-        const cancelled = transition(order, 'CANCELLED', now(), reservationExpiredReason)
-        return { order: cancelled, events: [cancellation(cancelled)] }
-      }),
-
-    /**
-     * Forgets a person: their orders stay, for the books, without the address but for its country. Nothing more is placed
-     * for them, also not by a request that is under way.
-     */
-    customerErased: (eventId: string, customerId: string): Promise<void> =>
-      store.erase(eventId, customerId, now(), blankAddress),
+    /** All orders, or those of a filter. Needs the scope `orders:read`. Throws UNAUTHENTICATED or FORBIDDEN. */
+    async orders(viewer: Caller, filter: OrderFilter, page: PageRequest): Promise<Order[]> {
+      requireScope(viewer, 'orders:read')
+      const { customerId: text } = filter
+      const customerId = text === undefined ? undefined : parseId(text)
+      if (text !== undefined && customerId === undefined) return []
+      return list({ ...filter, customerId }, page)
+    },
   }
 }
 
 export type OrdersService = ReturnType<typeof createOrdersService>
-
-function cancellation({ id: orderId, number, customerId, cancelReason }: Order) {
-  return orderCancelled.of({ orderId, number, customerId, reason: cancelReason ?? '' })
-}

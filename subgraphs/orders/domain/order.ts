@@ -1,4 +1,4 @@
-import { badInput, ServiceError } from '#platform/errors.ts'
+import { badInput, notFound, ServiceError, signInFirst } from '#platform/errors.ts'
 
 export type OrderStatus = 'PENDING' | 'PAID' | 'SHIPPED' | 'DELIVERED' | 'CANCELLED'
 
@@ -24,7 +24,11 @@ export type Address = {
   readonly country: string
 }
 
-export type Transition = {
+/** Who moved an order on: its customer, somebody of the shop, or the shop's own processes, which have no account. */
+export type Actor = { readonly by: 'CUSTOMER' | 'STAFF' | 'SYSTEM'; readonly byId: string | null }
+
+/** An entry of an order's history. Where `from` and `to` are the same, it tells of something that changed no status. */
+export type Transition = Actor & {
   readonly from: OrderStatus | null
   readonly to: OrderStatus
   readonly at: Date
@@ -41,32 +45,62 @@ export type Order = {
   readonly shippingAddress: Address
   readonly history: readonly Transition[]
   readonly cancelReason: string | null
+  readonly trackingNumber: string | null
   readonly createdAt: Date
   readonly updatedAt: Date
 }
 
-/** Where each status may go. Everything else is refused. */
-const next: Record<OrderStatus, readonly OrderStatus[]> = {
-  PENDING: ['PAID', 'CANCELLED'],
-  PAID: ['SHIPPED', 'CANCELLED'],
-  SHIPPED: ['DELIVERED'],
-  DELIVERED: [],
-  CANCELLED: [],
+/** Which orders. What is absent does not matter. */
+export type OrderFilter = {
+  readonly customerId?: string | undefined
+  readonly status?: OrderStatus | undefined
+  readonly number?: string | undefined
+  /** Placed at this time or later. */
+  readonly createdFrom?: Date | undefined
+  /** Placed before this time. */
+  readonly createdTo?: Date | undefined
 }
-
-export const reservationExpiredReason = 'EXPIRED'
 
 /** GraphQL's Int. */
 const largestAmount = 2 ** 31 - 1
 
+/** On whose behalf something is asked: nobody's that is known, where `sub` is null. */
+export type Caller = { readonly sub: string | null; readonly scopes: readonly string[] }
+
 /** An order is seen by who placed it and by callers who may read all. */
-export function maySeeOrdersOf(viewer: { sub: string | null; scopes: readonly string[] }, customerId: string): boolean {
+export function maySeeOrdersOf(viewer: Caller, customerId: string): boolean {
   return viewer.sub === customerId || viewer.scopes.includes('orders:read')
 }
 
 /** The one customer whose orders a caller may see; undefined for one who may see all, null for one who may see none. */
-export function visibleCustomer(viewer: { sub: string | null; scopes: readonly string[] }): string | undefined | null {
+export function visibleCustomer(viewer: Caller): string | undefined | null {
   return viewer.scopes.includes('orders:read') ? undefined : viewer.sub
+}
+
+/** Whoever sends orders out. */
+const fulfilScope = 'orders:fulfil'
+
+/**
+ * Who moves an order on. Throws NOT_FOUND for callers who may not even see it, and FORBIDDEN for those who may not change it:
+ * all but staff with the scope `orders:fulfil`, and, where they may as well, the customer.
+ */
+export function actorOf(caller: Caller, { customerId }: Order, { customerMay }: { customerMay: boolean }): Actor {
+  const { sub, scopes } = caller
+  if (sub === null) throw signInFirst()
+  if (sub === customerId && customerMay) return { by: 'CUSTOMER', byId: sub }
+  if (scopes.includes(fulfilScope)) return { by: 'STAFF', byId: sub }
+  if (!maySeeOrdersOf(caller, customerId)) throw notFound('order')
+  throw forbidden(fulfilScope)
+}
+
+/** Throws UNAUTHENTICATED for nobody and FORBIDDEN for a caller without a scope. */
+export function requireScope({ sub, scopes }: Caller, scope: 'orders:read' | typeof fulfilScope): void {
+  if (sub === null) throw signInFirst()
+  if (!scopes.includes(scope)) throw forbidden(scope)
+}
+
+function forbidden(scope: string): ServiceError {
+  return new ServiceError('FORBIDDEN', `This needs the scope ${scope}.`)
 }
 
 /** Refuses a customer whose account is gone. */
@@ -81,20 +115,6 @@ export function blankAddress({ country }: Address): Address {
   return { name: erased, line1: erased, line2: null, city: erased, region: null, postalCode: erased, country }
 }
 
-/** Moves an order on. Throws ILLEGAL_TRANSITION. */
-export function transition(order: Order, to: OrderStatus, at: Date, reason: string | null = null): Order {
-  if (!next[order.status].includes(to)) {
-    throw new ServiceError('ILLEGAL_TRANSITION', `An order that is ${order.status} cannot become ${to}.`)
-  }
-  return {
-    ...order,
-    status: to,
-    history: [...order.history, { from: order.status, to, at, reason }],
-    cancelReason: to === 'CANCELLED' ? reason : order.cancelReason,
-    updatedAt: at,
-  }
-}
-
 /** A new order of lines that are held. Throws BAD_USER_INPUT for what cannot be summed up. */
 export function placeOrder(
   order: Pick<Order, 'id' | 'number' | 'customerId' | 'lines' | 'shippingAddress'>,
@@ -104,8 +124,9 @@ export function placeOrder(
     ...order,
     status: 'PENDING',
     total: totalOf(order.lines),
-    history: [{ from: null, to: 'PENDING', at, reason: null }],
+    history: [{ from: null, to: 'PENDING', at, reason: null, by: 'CUSTOMER', byId: order.customerId }],
     cancelReason: null,
+    trackingNumber: null,
     createdAt: at,
     updatedAt: at,
   }

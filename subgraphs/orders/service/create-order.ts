@@ -4,7 +4,8 @@ import type { Principal } from '#platform/principal.ts'
 import { accountGone, type Order, placeOrder } from '../domain/order.ts'
 import { hashRequest, type OrderInput, type OrderRequest, parseRequest } from '../domain/request.ts'
 import type { Products, Users } from '../grpc.ts'
-import type { Lease, OrdersStore } from '../store.ts'
+import type { Lease } from '../store/claims.ts'
+import type { OrdersStore } from '../store.ts'
 
 export type CreateOrderDependencies = {
   store: OrdersStore

@@ -42,7 +42,7 @@ export function toRow(
 }
 
 export function toOrder(row: OrderRow): Order {
-  const { id, number, customerId, status, currency, cancelReason, createdAt, updatedAt } = row
+  const { id, number, customerId, status, currency, cancelReason, trackingNumber, createdAt, updatedAt } = row
   return {
     id,
     number,
@@ -57,8 +57,9 @@ export function toOrder(row: OrderRow): Order {
     })),
     total: { amount: row.totalAmount, currency },
     shippingAddress: toAddress(row),
-    history: row.history.map(({ from, to, at, reason }) => ({ from, to, at, reason })),
+    history: row.history.map(({ from, to, at, reason, by, byId }) => ({ from, to, at, reason, by, byId })),
     cancelReason,
+    trackingNumber,
     createdAt,
     updatedAt,
   }

@@ -1,74 +1,27 @@
 import assert from 'node:assert/strict'
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { after, before, beforeEach, describe, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { openDatabase } from '#platform/database/open.ts'
 import { type ErrorCode, ServiceError } from '#platform/errors.ts'
-import { silentLog as log } from '#platform/log.ts'
-import type { Principal } from '#platform/principal.ts'
-import { createTestDatabase } from '../../../test/infra/parts.ts'
 import { waitFor } from '../../../test/infra/wait.ts'
-import { orderNumber } from '../domain/order.ts'
 import type { OrderInput } from '../domain/request.ts'
 import type { Products } from '../grpc.ts'
-import type { CreateOrderDependencies } from '../service/create-order.ts'
-import { createOrdersService } from '../service.ts'
-import { createOrdersStore, type OrdersStore } from '../store.ts'
+import type { OrdersStore } from '../store.ts'
+import { address, input, type Orders, openOrders, productId as product, someone } from './open-orders.ts'
 
-const customer: Principal = { sub: randomUUID(), sid: 's', scopes: [], anonymous: false, address: null }
-const product = randomUUID()
-const address = { name: 'Eve', line1: 'Street 1', city: 'Berlin', postalCode: '10115', country: 'DE' }
-const input = (changes: Partial<OrderInput> = {}): OrderInput => ({
-  items: [{ productId: product, quantity: 2 }],
-  shippingAddress: address,
-  idempotencyKey: randomUUID(),
-  ...changes,
-})
+const customer = someone()
 
-let database: ReturnType<typeof openDatabase>
-let store: OrdersStore
-/** Order ids with what became of their hold, as the products service would keep them. */
-let holds: Map<string, 'held' | 'released' | 'ended'>
+let orders: Orders
+let store: Orders['store']
+let products: Products
+let holds: Orders['holds']
+const service = (...changes: Parameters<Orders['service']>) => orders.service(...changes)
 
 before(async () => {
-  database = openDatabase({ name: 'test', url: await createTestDatabase('orders'), poolSize: 10, log })
-  store = createOrdersStore(database.adapter)
+  orders = await openOrders()
+  ;({ store, products, holds } = orders)
 })
-beforeEach(() => {
-  holds = new Map()
-})
-after(async () => {
-  await store.close()
-  await database.close()
-})
-
-const products: Products = {
-  async reserve(orderId, items) {
-    const hold = holds.get(orderId)
-    if (hold === 'released' || hold === 'ended') throw new ServiceError('RESERVATION_ENDED', 'over')
-    holds.set(orderId, 'held')
-    return items.map((item) => ({ ...item, sku: 'S', name: 'Thing', unitPrice: { amount: 500, currency: 'EUR' } }))
-  },
-  async release(orderId) {
-    holds.set(orderId, 'released')
-  },
-}
-
-function service(changes: Partial<CreateOrderDependencies> = {}) {
-  return createOrdersService({
-    store,
-    users: { requireUser: async () => {} },
-    products,
-    now: () => new Date(),
-    newId: randomUUID,
-    newNumber: () => orderNumber(randomBytes(8)),
-    leaseTime: 15_000,
-    timeLeft: () => 5_000,
-    sleep,
-    onUnreleased() {},
-    ...changes,
-  })
-}
+beforeEach(() => holds.clear())
+after(() => orders.close())
 
 const refuse = (code: ErrorCode) => async () => {
   throw new ServiceError(code, 'no')
@@ -153,7 +106,8 @@ describe('a refusal or a failure', () => {
 
   test('what cannot be released is reported, and the refusal stays what it was', async () => {
     const unreleased: string[] = []
-    const away: Products = { reserve: refuse('SUBGRAPH_UNAVAILABLE'), release: refuse('SUBGRAPH_UNAVAILABLE') }
+    const refused = refuse('SUBGRAPH_UNAVAILABLE')
+    const away: Products = { ...products, reserve: refused, release: refused }
     const attempt = service({ products: away, onUnreleased: (orderId) => unreleased.push(orderId) })
     await assert.rejects(attempt.createOrder(customer, input()), { code: 'SUBGRAPH_UNAVAILABLE' })
     assert.equal(unreleased.length, 1)
@@ -348,19 +302,4 @@ describe('a hold that has ended', () => {
   test('an event about an order that never was changes nothing', async () => {
     await service().reservationExpired(randomUUID(), randomUUID())
   })
-})
-
-test("a customer's orders are theirs and the support's, newest first", async () => {
-  const owner = { ...customer, sub: randomUUID() }
-  const placed = []
-  for (let n = 0; n < 3; n++) placed.unshift(await service().createOrder(owner, input()))
-  const listing = { customerId: owner.sub, status: undefined, limit: 2, after: undefined }
-  assert.deepEqual(await service().ordersOf(owner, listing), placed, 'one more than asked for')
-  const after = placed[0] && { createdAt: placed[0].createdAt, id: placed[0].id }
-  assert.deepEqual(
-    await service().ordersOf({ ...customer, scopes: ['orders:read'] }, { ...listing, after }),
-    placed.slice(1),
-  )
-  assert.deepEqual(await service().ordersOf(owner, { ...listing, status: 'CANCELLED' }), [])
-  await assert.rejects(service().ordersOf(customer, listing), { code: 'NOT_FOUND' })
 })

@@ -1,34 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { blankAddress, type Order, type OrderStatus, orderNumber, placeOrder, transition } from '../domain/order.ts'
+import { blankAddress, orderNumber, placeOrder } from '../domain/order.ts'
 import { hashRequest, type OrderInput, parseRequest } from '../domain/request.ts'
 
 const at = new Date(0)
 const line = { productId: 'p', sku: 's', name: 'n', quantity: 3, unitPrice: { amount: 250, currency: 'EUR' } }
 const shippingAddress = { name: 'E', line1: 'S', line2: null, city: 'B', region: null, postalCode: '1', country: 'DE' }
 const place = (lines = [line]) => placeOrder({ id: 'o', number: 'N', customerId: 'c', lines, shippingAddress }, at)
-const statuses: OrderStatus[] = ['PENDING', 'PAID', 'SHIPPED', 'DELIVERED', 'CANCELLED']
-
-test('an order goes only where its life allows', () => {
-  const legal = new Set(['PENDING PAID', 'PENDING CANCELLED', 'PAID SHIPPED', 'PAID CANCELLED', 'SHIPPED DELIVERED'])
-  for (const from of statuses) {
-    for (const to of statuses) {
-      const order: Order = { ...place(), status: from }
-      if (legal.has(`${from} ${to}`)) assert.equal(transition(order, to, at).status, to)
-      else assert.throws(() => transition(order, to, at), { code: 'ILLEGAL_TRANSITION' }, `${from} ${to}`)
-    }
-  }
-})
-
-test('a transition adds to the history, and a cancellation keeps its reason', () => {
-  const later = new Date(1)
-  const cancelled = transition(place(), 'CANCELLED', later, 'EXPIRED')
-  assert.deepEqual(cancelled.history.at(-1), { from: 'PENDING', to: 'CANCELLED', at: later, reason: 'EXPIRED' })
-  assert.equal(cancelled.cancelReason, 'EXPIRED')
-  assert.equal(cancelled.updatedAt, later)
-  assert.equal(transition(place(), 'PAID', later, 'why').cancelReason, null)
-})
-
 test('the total is the sum of the lines in one currency, up to what GraphQL can say', () => {
   const priced = (amount: number, currency = 'EUR') => ({ ...line, quantity: 1, unitPrice: { amount, currency } })
   assert.deepEqual(place([line, priced(1)]).total, { amount: 751, currency: 'EUR' })

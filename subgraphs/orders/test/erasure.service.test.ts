@@ -1,20 +1,11 @@
 import assert from 'node:assert/strict'
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { after, before, beforeEach, describe, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
-import pg from 'pg'
-import { openDatabase } from '#platform/database/open.ts'
 import { ServiceError } from '#platform/errors.ts'
-import { silentLog as log } from '#platform/log.ts'
-import type { Principal } from '#platform/principal.ts'
-import { createTestDatabase } from '../../../test/infra/parts.ts'
 import { waitFor } from '../../../test/infra/wait.ts'
-import { orderNumber } from '../domain/order.ts'
-import type { OrderInput } from '../domain/request.ts'
 import type { Products } from '../grpc.ts'
-import type { CreateOrderDependencies } from '../service/create-order.ts'
-import { createOrdersService } from '../service.ts'
-import { createOrdersStore, type OrdersStore } from '../store.ts'
+import type { OrdersStore } from '../store.ts'
+import { type Orders, openOrders, input as orderInput, someone } from './open-orders.ts'
 
 /** What becomes of a person's orders when the account is erased. */
 
@@ -37,71 +28,22 @@ const blank = {
   country: 'DE',
 }
 
-let database: ReturnType<typeof openDatabase>
-let store: OrdersStore
-let client: pg.Client
-/** Order ids with what became of their hold. */
-let holds: Map<string, 'held' | 'released'>
+let orders: Orders
+let store: Orders['store']
+let products: Orders['products']
+const service = (...changes: Parameters<Orders['service']>) => orders.service(...changes)
+const input = () => orderInput({ items: [{ productId: randomUUID(), quantity: 2 }], shippingAddress: address })
 
 before(async () => {
-  const url = await createTestDatabase('orders')
-  database = openDatabase({ name: 'test', url, poolSize: 10, log })
-  store = createOrdersStore(database.adapter)
-  client = new pg.Client({ connectionString: url })
-  await client.connect()
+  orders = await openOrders()
+  ;({ store, products } = orders)
 })
-beforeEach(async () => {
-  holds = new Map()
-  await client.query('TRUNCATE orders, claims, erasures, inbox, outbox CASCADE')
-})
-after(async () => {
-  await client.end()
-  await store.close()
-  await database.close()
-})
+beforeEach(() => orders.empty())
+after(() => orders.close())
 
-const products: Products = {
-  async reserve(orderId, items) {
-    if (holds.get(orderId) === 'released') throw new ServiceError('RESERVATION_ENDED', 'over')
-    holds.set(orderId, 'held')
-    return items.map((item) => ({ ...item, sku: 'S', name: 'Thing', unitPrice: { amount: 500, currency: 'EUR' } }))
-  },
-  async release(orderId) {
-    holds.set(orderId, 'released')
-  },
-}
-
-function service(changes: Partial<CreateOrderDependencies> = {}) {
-  return createOrdersService({
-    store,
-    users: { requireUser: async () => {} },
-    products,
-    now: () => new Date(),
-    newId: randomUUID,
-    newNumber: () => orderNumber(randomBytes(8)),
-    leaseTime: 15_000,
-    timeLeft: () => 5_000,
-    sleep,
-    onUnreleased() {},
-    ...changes,
-  })
-}
-
-const someone = (): Principal & { sub: string } => ({
-  sub: randomUUID(),
-  sid: 's',
-  scopes: [],
-  anonymous: false,
-  address: null,
-})
-const input = (): OrderInput => ({
-  items: [{ productId: randomUUID(), quantity: 2 }],
-  shippingAddress: address,
-  idempotencyKey: randomUUID(),
-})
 const erase = ({ sub }: { sub: string }, event = randomUUID()) => service().customerErased(event, sub)
-const states = () => [...holds.values()]
-const rows = async (query: string) => (await client.query(query)).rows
+const states = () => [...orders.holds.values()]
+const rows = (query: string) => orders.sql(query)
 
 /** Every row of every table, as text. */
 async function wholeDatabase(): Promise<string> {
@@ -113,20 +55,19 @@ async function wholeDatabase(): Promise<string> {
 }
 
 describe('an erasure', () => {
-  test('leaves every order as it was, but for the address, of which the country stays', async () => {
+  test('leaves every order that has ended or is shipped as it was, but for the address, of which the country stays', async () => {
     const customer = someone()
-    const orders = [await service().createOrder(customer, input()), await service().createOrder(customer, input())]
-    const [expired, kept] = orders
-    await service().reservationExpired(randomUUID(), expired?.id ?? '')
-    const before = await store.findOrders(orders.map(({ id }) => id))
-    await erase(customer)
-    const after = await store.findOrders(orders.map(({ id }) => id))
-    assert.deepEqual(
-      after,
-      before.map((order) => ({ ...order, shippingAddress: blank })),
-    )
-    assert.deepEqual(after.map(({ status }) => status).sort(), ['CANCELLED', 'PENDING'])
-    assert.equal(after.find(({ id }) => id === kept?.id)?.customerId, customer.sub)
+    const expired = await service().createOrder(customer, input())
+    await service().reservationExpired(randomUUID(), expired.id)
+    const shipped = await service().createOrder(customer, input())
+    const payment = { paymentId: randomUUID(), orderId: shipped.id, amount: shipped.total }
+    await service().paymentCaptured(randomUUID(), payment)
+    await service().shipOrder(someone('orders:fulfil'), { orderId: shipped.id, trackingNumber: 'T' })
+    for (const id of [expired.id, shipped.id]) {
+      const before = await orders.find(id)
+      await erase(customer)
+      assert.deepEqual(await orders.find(id), { ...before, shippingAddress: blank })
+    }
     const all = await wholeDatabase()
     const { country: _, ...personal } = address
     for (const text of Object.values(personal)) assert.ok(!all.includes(text), text)
@@ -156,7 +97,9 @@ describe('an erasure', () => {
     await Promise.all([1, 2, 3, 4].map(() => erase(customer, event)))
     await erase(customer, event)
     await erase(customer)
-    assert.deepEqual(await store.findOrders([order.id]), [{ ...order, shippingAddress: blank }])
+    const after = await orders.find(order.id)
+    assert.deepEqual([after.status, after.history.length, after.shippingAddress], ['CANCELLED', 2, blank])
+    assert.deepEqual(await orders.eventsOf(order.id), ['order.created', 'order.cancelled'])
     assert.equal((await rows('SELECT FROM erasures')).length, 1)
     assert.equal((await rows('SELECT FROM inbox')).length, 2)
   })
@@ -164,26 +107,28 @@ describe('an erasure', () => {
   test('that fails has no effect, and is not marked as handled', async () => {
     const customer = someone()
     const order = await service().createOrder(customer, input())
-    await client.query(`
+    await orders.sql(`
       CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;
       CREATE TRIGGER refuse BEFORE UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION refuse()`)
     const event = randomUUID()
     await assert.rejects(erase(customer, event))
-    await client.query('DROP TRIGGER refuse ON orders')
+    await orders.sql('DROP TRIGGER refuse ON orders')
     assert.deepEqual(await store.findOrders([order.id]), [order])
     assert.equal((await rows('SELECT FROM erasures')).length, 0)
+    assert.equal((await rows('SELECT FROM inbox')).length, 0)
     await erase(customer, event)
-    assert.deepEqual(await store.findOrders([order.id]), [{ ...order, shippingAddress: blank }])
+    assert.deepEqual((await orders.find(order.id)).shippingAddress, blank)
   })
 
   test('of many orders is one step', async () => {
     const customer = someone()
     const { id } = await service().createOrder(customer, input())
-    await client.query(
+    await orders.sql(
       `INSERT INTO orders SELECT (jsonb_populate_record(o, jsonb_build_object('id', gen_random_uuid(), 'number', n::text))).*
        FROM orders o, generate_series(1, 5000) n WHERE o.id = $1`,
       [id],
     )
+    await orders.sql("UPDATE orders SET status = 'DELIVERED' WHERE id <> $1", [id])
     await erase(customer)
     assert.deepEqual(await rows("SELECT count(*)::int AS n FROM orders WHERE ship_name = 'erased'"), [{ n: 5_001 }])
   })
@@ -251,10 +196,10 @@ describe('an order that is under way while the account is erased', () => {
 
   test('is waited for when its key is being claimed, and is blanked or not placed', async () => {
     const customer = someone()
-    await client.query(`
+    await orders.sql(`
       CREATE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NEW; END $$;
       CREATE TRIGGER pause AFTER INSERT ON claims FOR EACH ROW EXECUTE FUNCTION pause()`)
-    await client.query('SELECT pg_advisory_lock(1)')
+    await orders.sql('SELECT pg_advisory_lock(1)')
     const outcome = service()
       .createOrder(customer, input())
       .catch((error: unknown) => error)
@@ -263,9 +208,9 @@ describe('an order that is under way while the account is erased', () => {
     try {
       await waiting(2)
     } finally {
-      await client.query('SELECT pg_advisory_unlock(1)')
+      await orders.sql('SELECT pg_advisory_unlock(1)')
       await Promise.all([outcome, erasure])
-      await client.query('DROP TRIGGER pause ON claims')
+      await orders.sql('DROP TRIGGER pause ON claims')
     }
     assert.equal((await rows("SELECT FROM orders WHERE ship_name <> 'erased'")).length, 0)
     assert.equal((await rows('SELECT FROM claims WHERE completed_at IS NULL')).length, 0)
@@ -273,13 +218,13 @@ describe('an order that is under way while the account is erased', () => {
 
   test('is waited for when it is being written, and is blanked', async () => {
     const customer = someone()
-    await client.query('BEGIN')
-    await client.query('LOCK TABLE outbox')
+    await orders.sql('BEGIN')
+    await orders.sql('LOCK TABLE outbox')
     const placed = service().createOrder(customer, input())
     await waiting(1)
     const erasure = erase(customer)
     await waiting(2)
-    await client.query('COMMIT')
+    await orders.sql('COMMIT')
     const { id } = await placed
     await erasure
     assert.deepEqual((await store.findOrders([id]))[0]?.shippingAddress, blank)

@@ -1,0 +1,112 @@
+import type { PrismaClient } from '#generated/prisma/orders/client.ts'
+import { isUniqueViolation } from '#platform/database/failures.ts'
+import { appendToOutbox } from '#platform/outbox.ts'
+import type { Order } from '../domain/order.ts'
+import { requireOrder, type Transaction } from './changes.ts'
+import { isErased, keepErasureWaiting } from './erasure.ts'
+import { type NewEvent, numbered, toRow } from './rows.ts'
+
+/** A claim on an idempotency key, to be taken or found. */
+export type ClaimRequest = {
+  customerId: string
+  idempotencyKey: string
+  inputHash: string
+  orderId: string
+  token: string
+  at: Date
+  until: Date
+}
+
+/** The right to work on a claim. */
+export type Lease = { customerId: string; idempotencyKey: string; orderId: string; token: string }
+
+export type ClaimState =
+  | { state: 'leased'; lease: Lease }
+  | { state: 'busy' }
+  | { state: 'other input' }
+  | { state: 'account erased' }
+  | { state: 'completed'; order: Order }
+
+/** What became of an attempt to write an order. */
+export type Placement = 'placed' | 'lease lost' | 'account erased' | 'number taken'
+
+/** Claims on idempotency keys, and the orders that they become (docs/adr/0005-order-claim.md). */
+export function claimStore(prisma: PrismaClient) {
+  return {
+    /** Takes a key that is free or whose lease ran out, under the order id it has. None for an account that is erased. */
+    claim({ customerId, idempotencyKey, inputHash, orderId, token, at, until }: ClaimRequest): Promise<ClaimState> {
+      return prisma.$transaction(async (tx): Promise<ClaimState> => {
+        await keepErasureWaiting(tx, customerId)
+        const added = await tx.$executeRaw`
+          INSERT INTO claims (customer_id, idempotency_key, input_hash, order_id, lease_token, lease_until)
+          SELECT ${customerId}::uuid, ${idempotencyKey}, ${inputHash}, ${orderId}::uuid, ${token}::uuid, ${until}::timestamptz
+          WHERE NOT EXISTS (SELECT FROM erasures WHERE customer_id = ${customerId}::uuid)
+          ON CONFLICT (customer_id, idempotency_key) DO NOTHING`
+        const lease = { customerId, idempotencyKey, orderId, token }
+        if (added > 0) return { state: 'leased', lease }
+        if (await isErased(tx, customerId)) return { state: 'account erased' }
+        const claim = await lockClaim(tx, lease)
+        // Freed by its holder just now.
+        if (!claim) return { state: 'busy' }
+        if (claim.inputHash !== inputHash) return { state: 'other input' }
+        if (claim.completedAt) return { state: 'completed', order: await requireOrder(tx, claim.orderId) }
+        if (claim.leaseUntil > at) return { state: 'busy' }
+        await tx.claim.update({ where: byKey(lease), data: { leaseToken: token, leaseUntil: until } })
+        return { state: 'leased', lease: { ...lease, orderId: claim.orderId } }
+      })
+    },
+
+    /** Goes on under another order id. Undefined when the lease is lost. */
+    async renew(lease: Lease, orderId: string): Promise<Lease | undefined> {
+      const { count } = await prisma.claim.updateMany({ where: mine(lease), data: { orderId } })
+      return count > 0 ? { ...lease, orderId } : undefined
+    },
+
+    /** Writes the order, its events and the completion of its claim: all three, or nothing and why. */
+    async place(order: Order, lease: Lease, events: readonly NewEvent[]): Promise<Placement> {
+      try {
+        return await prisma.$transaction(async (tx): Promise<Placement> => {
+          const { count } = await tx.claim.updateMany({ where: mine(lease), data: { completedAt: order.createdAt } })
+          // An erasure takes the claim away with the account, or waits for this to commit and then finds the order.
+          if (count === 0) return (await isErased(tx, lease.customerId)) ? 'account erased' : 'lease lost'
+          await tx.order.create({ data: toRow(order, events.length), select: { id: true } })
+          await appendToOutbox(tx, numbered(events, 0), order.updatedAt)
+          return 'placed'
+        })
+      } catch (error) {
+        if (isUniqueViolation(error, 'orders_number_key')) return 'number taken'
+        throw error
+      }
+    },
+
+    /**
+     * Gives up a claim. Waits for a transaction of ours whose commit is unclear, and finds out: `completed` when it took
+     * place after all, `lost` when someone else works on the claim, `freed` when nobody does: the key may be claimed anew,
+     * and no order will ever be placed under its order id.
+     */
+    free(lease: Lease): Promise<{ state: 'freed' } | { state: 'lost' } | { state: 'completed'; order: Order }> {
+      return prisma.$transaction(async (tx) => {
+        const claim = await lockClaim(tx, lease)
+        if (!claim) return { state: 'freed' as const }
+        if (claim.leaseToken !== lease.token) return { state: 'lost' as const }
+        if (claim.completedAt) return { state: 'completed' as const, order: await requireOrder(tx, claim.orderId) }
+        await tx.claim.delete({ where: byKey(lease) })
+        return { state: 'freed' as const }
+      })
+    },
+  }
+}
+
+async function lockClaim(tx: Transaction, lease: Lease) {
+  await tx.$queryRaw`
+    SELECT FROM claims WHERE customer_id = ${lease.customerId}::uuid AND idempotency_key = ${lease.idempotencyKey} FOR UPDATE`
+  return tx.claim.findUnique({ where: byKey(lease) })
+}
+
+function byKey({ customerId, idempotencyKey }: Lease) {
+  return { customerId_idempotencyKey: { customerId, idempotencyKey } }
+}
+
+function mine({ customerId, idempotencyKey, token, orderId }: Lease) {
+  return { customerId, idempotencyKey, orderId, leaseToken: token, completedAt: null }
+}
