@@ -93,9 +93,12 @@ const callers: Record<string, string[]> = {
   UpdateUser: ['gateway'],
   Login: ['gateway'],
   ValidateToken: ['gateway'],
+  GetProduct: ['notifications', 'orders'],
   GetProducts: ['orders'],
   ReserveStock: ['orders'],
+  CommitReservation: ['orders'],
   ReleaseReservation: ['orders'],
+  UpdateStock: ['orders'],
   SendCode: ['users'],
 }
 

@@ -63,14 +63,17 @@ test('an account that changes and is erased: users and notifications forget it, 
     for (const personal of ['Eve', 'Secret Street', customer.email, email])
       assert.ok(!kept.includes(personal), `${service} keeps ${personal}`)
   }
-  const order = await stack.graphql(
-    `query ($id: ID!) { order(id: $id) {
+  const order = await waitFor('the end of the order, which can go nowhere any more', async () => {
+    const answer = await stack.graphql(
+      `query ($id: ID!) { order(id: $id) {
       status total { amount } items { sku quantity } history { to }
       shippingAddress { name line1 line2 city region postalCode country }
     } }`,
-    { id },
-    customer.token,
-  )
+      { id },
+      customer.token,
+    )
+    return answer.data.order.status === 'CANCELLED' && answer
+  })
   assert.deepEqual(order.errors, [])
   assert.deepEqual(order.data.order.shippingAddress, {
     name: 'erased',
@@ -82,7 +85,10 @@ test('an account that changes and is erased: users and notifications forget it, 
     country: 'DE',
   })
   assert.equal(order.data.order.total.amount, 1_000)
-  assert.deepEqual([order.data.order.items.length, order.data.order.history], [1, [{ to: 'PENDING' }]])
+  assert.deepEqual(
+    [order.data.order.items.length, order.data.order.history],
+    [1, [{ to: 'PENDING' }, { to: 'CANCELLED' }]],
+  )
 })
 
 test('a one-time code that users has mailed is in the mail alone: no table of any service and no log holds it', async () => {
