@@ -1,8 +1,8 @@
 -- What is held is either sold, and may come back then, or put back.
-ALTER TYPE "reservation_status" ADD VALUE 'COMMITTED';
+ALTER TYPE "reservation_status" ADD VALUE 'COMMITTED' AFTER 'HELD';
 ALTER TYPE "reservation_status" ADD VALUE 'RETURNED';
-ALTER TYPE "stock_reason" ADD VALUE 'COMMITTED';
-ALTER TYPE "stock_reason" ADD VALUE 'RETURNED';
+ALTER TYPE "stock_reason" ADD VALUE 'COMMITTED' AFTER 'RESERVED';
+ALTER TYPE "stock_reason" ADD VALUE 'RETURNED' AFTER 'EXPIRED';
 ALTER TYPE "stock_reason" ADD VALUE 'ADJUSTED';
 
 ALTER TABLE "products"
