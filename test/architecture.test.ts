@@ -42,7 +42,16 @@ const rules: Record<string, { may: string[]; types?: string[] }> = {
   },
   service: {
     may: ['service', 'domain', 'contracts', 'pure'],
-    types: ['store', 'grpc', 'adapter', 'platform/principal', 'platform/audit', 'platform/quota', 'platform/lock'],
+    types: [
+      'store',
+      'grpc',
+      'adapter',
+      'platform/principal',
+      'platform/audit',
+      'platform/quota',
+      'platform/lock',
+      'platform/cache',
+    ],
   },
   store: {
     may: [

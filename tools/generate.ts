@@ -18,7 +18,7 @@ const mappers: Record<string, Record<string, string>> = {
     AuthPayload: '../../subgraphs/users/domain/account.ts#SignedIn as SignedInModel',
   },
   products: {
-    Product: '../../subgraphs/products/domain/catalogue.ts#Product as ProductModel',
+    Product: '../../subgraphs/products/domain/catalogue.ts#ReadProduct as ProductModel',
     Category: '../../subgraphs/products/domain/category.ts#Category as CategoryModel',
     ProductConnection: '../../subgraphs/products/service/listing.ts#ProductPage as ProductPageModel',
   },

@@ -13,6 +13,7 @@ import { fromJSON } from '@grpc/proto-loader'
 import { service as healthService } from 'grpc-health-check'
 import protobuf from 'protobufjs'
 import type { UserServiceDefinition } from '#generated/grpc/users/v1/UserService.ts'
+import { waitFor } from '../../test/infra/wait.ts'
 import { ServiceError } from '../errors.ts'
 import { createGrpcServer } from '../grpc/server.ts'
 import { loadService } from '../grpc/service.ts'
@@ -181,8 +182,11 @@ test('what its caller no longer waits for is not begun', async () => {
   const { promise: verified, resolve } = Promise.withResolvers<string>()
   verify = () => verified
   const before = calls
-  const { error } = await call(clientOf(service), 'GetUser', { id: 'u1' }, Date.now() + 100)
+  const deadline = Date.now() + 100
+  const { error } = await call(clientOf(service), 'GetUser', { id: 'u1' }, deadline)
   assert.equal(error?.code, 4)
+  // The server reckons from when the call came.
+  await waitFor('the deadline at the server', async () => Date.now() > deadline + 100)
   resolve('orders')
   await verified
   verify = async () => 'orders'

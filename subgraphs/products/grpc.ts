@@ -3,7 +3,7 @@ import type { ProductServiceDefinition } from '#generated/grpc/products/v1/Produ
 import { badInput, notFound } from '#platform/errors.ts'
 import type { RpcHandlers } from '#platform/grpc/server.ts'
 import { parseId } from '#platform/input.ts'
-import { orderable, type Product } from './domain/catalogue.ts'
+import { orderable, type StockedProduct } from './domain/catalogue.ts'
 import type { ProductsService } from './service.ts'
 
 const mostIds = 100
@@ -57,7 +57,7 @@ export function createRpcHandlers(service: ProductsService): RpcHandlers<Product
   }
 }
 
-function toMessage(product: Product): ProductMessage {
+function toMessage(product: StockedProduct): ProductMessage {
   const { id, sku, name, price, archivedAt } = product
   return { id, sku, name, price, available: orderable(product), archived: archivedAt !== null }
 }

@@ -1,7 +1,8 @@
 import { createLoader, type Loader } from '#platform/loader.ts'
 import type { Principal } from '#platform/principal.ts'
-import type { Product } from './domain/catalogue.ts'
+import type { Product, Stock } from './domain/catalogue.ts'
 import type { Category } from './domain/category.ts'
+import type { Reading } from './service/reading.ts'
 import type { ProductsStore } from './store.ts'
 
 /** What resolvers get, for one request: its caller, and loaders that hold what this caller's request read. */
@@ -9,16 +10,19 @@ export type Context = {
   readonly principal: Principal
   readonly products: Loader<Product>
   readonly productsBySku: Loader<Product>
+  /** How many there are: of this moment, never remembered. */
+  readonly stock: Loader<Stock>
   /** All categories: they are few, and a tree is asked for from both ends. */
   categories(): Promise<Category[]>
 }
 
-export function createContext(principal: Principal, store: ProductsStore): Context {
+export function createContext(principal: Principal, reading: Reading, store: ProductsStore): Context {
   let categories: Promise<Category[]> | undefined
   return {
     principal,
-    products: createLoader(store.findProducts, ({ id }) => id),
-    productsBySku: createLoader(store.findProductsBySku, ({ sku }) => sku),
+    products: createLoader(reading.byIds, ({ id }) => id),
+    productsBySku: createLoader(reading.bySkus, ({ sku }) => sku),
+    stock: createLoader(store.findStock, ({ id }) => id),
     categories() {
       categories ??= store.findCategories()
       return categories

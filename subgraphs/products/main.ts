@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { ProductServiceDefinition } from '#generated/grpc/products/v1/ProductService.ts'
+import { createCaches } from '#platform/cache.ts'
 import { openServiceDatabase } from '#platform/database/open.ts'
 import { openEvents } from '#platform/events.ts'
 import { loadService } from '#platform/grpc/service.ts'
@@ -15,6 +16,7 @@ import { createEventHandlers } from './events.ts'
 import { createRpcHandlers } from './grpc.ts'
 import { createContext } from './loaders.ts'
 import { createResolvers } from './resolvers.ts'
+import { createReading } from './service/reading.ts'
 import { createProductsService } from './service.ts'
 import { createProductsStore } from './store.ts'
 
@@ -39,10 +41,13 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const events = await openEvents({ name, url, config, log, lifecycle })
 
   const redis = await openServiceRedis({ name, config, log, lifecycle })
+  const caches = await createCaches({ redis, log, metrics })
+  const reading = createReading({ store, caches, seconds: config.PRODUCT_CACHE })
   const locks = await createLocks({ redis, nextToken: store.nextStockFence, log })
 
   const service = createProductsService({
     store,
+    reading,
     locks,
     lowStock: config.LOW_STOCK,
     holdTime: config.RESERVATION_HOLD * 1000,
@@ -63,10 +68,11 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     dependencies: [
       { name: 'database', check: database.check, required: true },
       { name: 'events', check: events.check, required: false },
+      ...caches.dependencies,
     ],
     schemaFile: new URL('../../schema/products.graphql', import.meta.url),
     resolvers: createResolvers(service),
-    createContext: (principal) => createContext(principal, store),
+    createContext: (principal) => createContext(principal, reading, store),
     grpc: {
       port: config.GRPC_PORT,
       add: (server) =>

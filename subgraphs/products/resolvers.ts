@@ -1,7 +1,7 @@
 import type { Resolvers } from '#generated/graphql/products.ts'
 import { notFound } from '#platform/errors.ts'
 import { parseId } from '#platform/input.ts'
-import { orderable, type Product } from './domain/catalogue.ts'
+import { orderable, type Product, type ReadProduct, type StockedProduct } from './domain/catalogue.ts'
 import type { Category } from './domain/category.ts'
 import type { Context } from './loaders.ts'
 import type { ProductsService } from './service.ts'
@@ -46,8 +46,8 @@ export function createResolvers(service: ProductsService): Resolvers {
       __resolveReference: (reference, context) =>
         'id' in reference ? byId(reference.id, context) : bySku(reference.sku, context),
       category: ({ categoryId }, _args, context) => category(categoryId, context),
-      available: orderable,
-      inStock: (product) => orderable(product) > 0,
+      available: async (product, _args, context) => orderable(await withStock(product, context)),
+      inStock: async (product, _args, context) => orderable(await withStock(product, context)) > 0,
       archived: ({ archivedAt }) => archivedAt !== null,
     },
     ProductConnection: { totalCount: ({ totalCount }) => totalCount() },
@@ -72,6 +72,14 @@ async function bySku(sku: string, { productsBySku }: Context): Promise<Product> 
   const product = await productsBySku.load(sku)
   if (!product) throw notFound('product')
   return product
+}
+
+/** How many there are of it is read from the database, with that of all products of the request, unless it came along. */
+async function withStock(product: ReadProduct, { stock }: Context): Promise<StockedProduct> {
+  if ('available' in product) return product
+  const found = await stock.load(product.id)
+  if (!found) throw notFound('product')
+  return { ...product, ...found }
 }
 
 async function category(wanted: string, { categories }: Context): Promise<Category> {

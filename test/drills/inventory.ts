@@ -3,11 +3,11 @@ import { randomUUID } from 'node:crypto'
 import pg from 'pg'
 import { openDatabase } from '#platform/database/open.ts'
 import { ServiceError } from '#platform/errors.ts'
-import { createLocks } from '#platform/lock.ts'
 import { silentLog as log } from '#platform/log.ts'
 import { openRedis } from '#platform/redis.ts'
-import { createProductsService, type ProductsService } from '../../subgraphs/products/service.ts'
+import type { ProductsService } from '../../subgraphs/products/service.ts'
 import { createProductsStore } from '../../subgraphs/products/store.ts'
+import { createInstance, manager } from '../../subgraphs/products/test/open-products.ts'
 import { createTestDatabase, redisUrl } from '../infra/parts.ts'
 import { seededRandom } from '../infra/random.ts'
 import type { Drill } from './drill.ts'
@@ -19,7 +19,6 @@ const firstStock = 100
 const holdTime = 40
 /** Orders that are still of interest to somebody: what is done to one may meet what is done to it at the same time. */
 const recent = 60
-const manager = { sub: randomUUID(), scopes: ['catalog:write'] }
 
 export const inventory: Drill = {
   summary:
@@ -128,11 +127,9 @@ async function openInstance(url: string) {
   const redis = shared
     ? await openRedis({ url: shared, prefix: `${new URL(url).pathname}:`, name: 'drill', log })
     : undefined
-  const locks = await createLocks({ redis, nextToken: store.nextStockFence, wait: 10_000, log })
-  const now = () => new Date()
   return {
     store,
-    service: createProductsService({ store, locks, lowStock: 5, holdTime, now, newId: randomUUID }),
+    service: await createInstance({ store, redis, hold: holdTime }),
     async close(): Promise<void> {
       await redis?.close()
       await store.close()

@@ -4,6 +4,7 @@ import { parseId, parseText } from '#platform/input.ts'
 /** Minor units of an ISO 4217 currency. */
 export type Money = { readonly amount: number; readonly currency: string }
 
+/** What the catalogue says of a product. How many there are changes with every order, and is apart. */
 export type Product = {
   readonly id: string
   readonly sku: string
@@ -11,14 +12,32 @@ export type Product = {
   readonly description: string
   readonly price: Money
   readonly categoryId: string
-  /** The stock less what is held. */
-  readonly available: number
   /** Counts the changes of what is described here. The stock does not count. */
   readonly version: number
   readonly createdAt: Date
   readonly updatedAt: Date
   /** When it ceased to be for sale. Null while it is. */
   readonly archivedAt: Date | null
+}
+
+/** How many there are of a product: the stock less what is held. */
+export type Stock = { readonly id: string; readonly available: number }
+
+export type StockedProduct = Product & Stock
+
+/** A product as it was read: with its stock, where that came along. */
+export type ReadProduct = Product | StockedProduct
+
+/** A product as it was before it was written down as JSON. Throws for what no product was. */
+export function reviveProduct(value: unknown): Product {
+  const { createdAt, updatedAt, archivedAt, ...rest } = value as Record<keyof Product, string | null>
+  const at = (text: string | null) => {
+    const time = new Date(text ?? '')
+    if (Number.isNaN(time.getTime())) throw new TypeError('This is no time.')
+    return time
+  }
+  const product = { ...rest, createdAt: at(createdAt), updatedAt: at(updatedAt) } as unknown as Product
+  return { ...product, archivedAt: archivedAt === null ? null : at(archivedAt) }
 }
 
 /** What is given of a new product. */
@@ -88,7 +107,7 @@ export function archiveProduct(product: Product, at: Date): Product | undefined 
 }
 
 /** How many of a product can be ordered. None of one that is archived, whatever is in stock. */
-export function orderable({ available, archivedAt }: Pick<Product, 'available' | 'archivedAt'>): number {
+export function orderable({ available, archivedAt }: Pick<StockedProduct, 'available' | 'archivedAt'>): number {
   return archivedAt ? 0 : available
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { badInput, notFound, ServiceError } from '#platform/errors.ts'
 import { parseId } from '#platform/input.ts'
-import { type Money, orderable, type Product } from './catalogue.ts'
+import { type Money, orderable, type StockedProduct } from './catalogue.ts'
 
 /**
  * What is held for an order. It is then sold (COMMITTED), or put back: asked to (RELEASED) or by the time (EXPIRED). What was
@@ -10,7 +10,7 @@ import { type Money, orderable, type Product } from './catalogue.ts'
 export type ReservationStatus = 'HELD' | 'COMMITTED' | 'RELEASED' | 'EXPIRED' | 'RETURNED'
 
 /** What a reservation needs to know of a product. */
-export type StockedProduct = Pick<Product, 'id' | 'sku' | 'name' | 'price' | 'available' | 'archivedAt'>
+export type Reservable = Pick<StockedProduct, 'id' | 'sku' | 'name' | 'price' | 'available' | 'archivedAt'>
 
 /** What an order asks to hold. */
 export type ReservationItem = { readonly productId: string; readonly quantity: number }
@@ -61,7 +61,7 @@ export function hashItems(items: readonly ReservationItem[]): string {
  * All lines or none, at the prices of now. `products` are the ones that exist, locked, so that what is decided here
  * stays true until it is written. Of an archived product there is nothing. Throws NOT_FOUND or INSUFFICIENT_STOCK.
  */
-export function reserve(items: readonly ReservationItem[], products: readonly StockedProduct[]): ReservedLine[] {
+export function reserve(items: readonly ReservationItem[], products: readonly Reservable[]): ReservedLine[] {
   const byId = new Map(products.map((product) => [product.id, product]))
   const lines = items.map(({ productId, quantity }, index) => {
     const product = byId.get(productId)

@@ -16,11 +16,12 @@ import type { Changed } from '../store/catalogue.ts'
 import type { ProductsDependencies } from './dependencies.ts'
 
 /** What is for sale, as the shop's managers change it. Everything here needs the scope `catalog:write`. */
-export function createCatalogueUseCases({ store, now, newId }: ProductsDependencies) {
+export function createCatalogueUseCases({ store, reading, now, newId }: ProductsDependencies) {
   async function change(text: string, decide: (product: Product) => Product | undefined): Promise<Product> {
     const id = parseId(text)
     const product = id && (await store.changeProduct(id, (before) => told(decide(before))))
     if (!product) throw notFound('product')
+    await reading.forget(product)
     return product
   }
 
@@ -32,13 +33,13 @@ export function createCatalogueUseCases({ store, now, newId }: ProductsDependenc
       const product = {
         ...parseNewProduct(input),
         id: newId(),
-        available: 0,
         version: 1,
         createdAt: at,
         updatedAt: at,
         archivedAt: null,
       }
       await store.addProduct({ product, event: updated(product) })
+      await reading.forget(product)
       return product
     },
 
@@ -63,6 +64,9 @@ export function createCatalogueUseCases({ store, now, newId }: ProductsDependenc
       requireCatalogueWriter(caller)
       return change(productId, (product) => archiveProduct(product, now()))
     },
+
+    /** Forgets what is remembered of a product that changed, where whoever changed it could not: it died, or Redis was away. */
+    productUpdated: (product: Pick<Product, 'id' | 'sku' | 'version'>): Promise<void> => reading.forget(product),
   }
 }
 

@@ -1,5 +1,5 @@
 import { connectionOf, parseFirst } from '#platform/paging.ts'
-import type { Product } from '../domain/catalogue.ts'
+import type { StockedProduct } from '../domain/catalogue.ts'
 import type { Category } from '../domain/category.ts'
 import {
   type Listing,
@@ -22,7 +22,7 @@ export type ProductsRequest = {
   readonly sort?: ProductSort | null | undefined
 }
 
-export type ProductPage = ReturnType<typeof connectionOf<{ node: Product; cursor: string }>> & {
+export type ProductPage = ReturnType<typeof connectionOf<{ node: StockedProduct; cursor: string }>> & {
   /** How many products there are on all pages. */
   readonly totalCount: () => Promise<number>
 }
@@ -31,11 +31,19 @@ export type ProductPage = ReturnType<typeof connectionOf<{ node: Product; cursor
 const mostRanked = 2_000
 
 /** The catalogue as everybody reads it. */
-export function createListing({ store }: Pick<ProductsDependencies, 'store'>) {
+export function createListing({ store, reading }: Pick<ProductsDependencies, 'store' | 'reading'>) {
   return {
     categories: (): Promise<Category[]> => store.findCategories(),
 
-    productsByIds: (ids: readonly string[]): Promise<Product[]> => store.findProducts(ids),
+    /** The products that exist among the ids, archived ones too, with how many there are now. */
+    async productsByIds(ids: readonly string[]): Promise<StockedProduct[]> {
+      const [products, stocks] = await Promise.all([reading.byIds(ids), store.findStock(ids)])
+      const stockOf = new Map(stocks.map((stock) => [stock.id, stock]))
+      return products.flatMap((product) => {
+        const stock = stockOf.get(product.id)
+        return stock ? [{ ...product, ...stock }] : []
+      })
+    },
 
     /**
      * A page of the products that are for sale. Pages go on behind the last product of the one before: what does not change

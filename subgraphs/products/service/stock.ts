@@ -1,13 +1,13 @@
 import { stockLow } from '#contracts/events.ts'
 import { notFound } from '#platform/errors.ts'
-import { type Caller, type Product, requireCatalogueWriter } from '../domain/catalogue.ts'
+import { type Caller, requireCatalogueWriter, type StockedProduct } from '../domain/catalogue.ts'
 import { type AdjustmentInput, hasRunLow, parseAdjustment, requireRoom, requireSame } from '../domain/stock.ts'
 import type { TellLevel } from '../store/ledger.ts'
 import type { ProductsDependencies } from './dependencies.ts'
 
 /** Stock that people correct: goods that came, broke, or were counted. */
 export function createStockUseCases(dependencies: ProductsDependencies) {
-  const { store, locks, now, newId } = dependencies
+  const { store, reading, locks, now, newId } = dependencies
   const tell = createStockTeller(dependencies)
 
   return {
@@ -18,7 +18,7 @@ export function createStockUseCases(dependencies: ProductsDependencies) {
      * INSUFFICIENT_STOCK, IDEMPOTENCY_KEY_REUSED; IN_PROGRESS when others change the same stock for too long; UNAUTHENTICATED
      * or FORBIDDEN.
      */
-    async adjustStock(caller: Caller, input: AdjustmentInput): Promise<Product> {
+    async adjustStock(caller: Caller, input: AdjustmentInput): Promise<StockedProduct> {
       requireCatalogueWriter(caller)
       const adjustment = parseAdjustment(input)
       if (!adjustment) throw notFound('product')
@@ -29,9 +29,10 @@ export function createStockUseCases(dependencies: ProductsDependencies) {
         ),
       )
       if (before) requireSame(adjustment, before)
-      const [product] = await store.findProducts([adjustment.productId])
-      if (!product) throw notFound('product')
-      return product
+      const ids = [adjustment.productId]
+      const [[product], [stock]] = await Promise.all([reading.byIds(ids), store.findStock(ids)])
+      if (!product || !stock) throw notFound('product')
+      return { ...product, ...stock }
     },
   }
 }

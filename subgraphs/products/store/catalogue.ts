@@ -1,9 +1,9 @@
 import type { PrismaClient } from '#generated/prisma/products/client.ts'
 import { isUniqueViolation } from '#platform/database/failures.ts'
 import { appendToOutbox } from '#platform/outbox.ts'
-import { noSuchCategory, type Product, takenSku } from '../domain/catalogue.ts'
+import { noSuchCategory, type Product, type Stock, type StockedProduct, takenSku } from '../domain/catalogue.ts'
 import type { Category } from '../domain/category.ts'
-import { addWords, ledgerColumns, type NewEvent, type Transaction, toProduct, toRow } from './rows.ts'
+import { addWords, type NewEvent, stockColumns, type Transaction, toProduct, toRow } from './rows.ts'
 
 /** What becomes of a product, and the event that tells of it. */
 export type Changed = { readonly product: Product; readonly event: NewEvent }
@@ -13,22 +13,26 @@ export function catalogueStore(prisma: PrismaClient) {
   return {
     /** The products that exist among the ids, archived ones too. */
     async findProducts(ids: readonly string[]): Promise<Product[]> {
-      const rows = await prisma.product.findMany({ where: { id: { in: [...ids] } }, omit: ledgerColumns })
+      const rows = await prisma.product.findMany({ where: { id: { in: [...ids] } }, omit: stockColumns })
       return rows.map(toProduct)
     },
 
     /** The products that exist among the SKUs, archived ones too. */
     async findProductsBySku(skus: readonly string[]): Promise<Product[]> {
-      const rows = await prisma.product.findMany({ where: { sku: { in: [...skus] } }, omit: ledgerColumns })
+      const rows = await prisma.product.findMany({ where: { sku: { in: [...skus] } }, omit: stockColumns })
       return rows.map(toProduct)
     },
 
-    /** Adds a product and tells of it. Throws BAD_USER_INPUT for a SKU that is taken, and NOT_FOUND for its category. */
+    /** How many there are of the products that exist among the ids. */
+    findStock: (ids: readonly string[]): Promise<Stock[]> =>
+      prisma.product.findMany({ where: { id: { in: [...ids] } }, select: { id: true, available: true } }),
+
+    /** Adds a product, of which there are none, and tells of it. Throws BAD_USER_INPUT for a SKU that is taken, and NOT_FOUND for its category. */
     async addProduct({ product, event }: Changed): Promise<void> {
       try {
         await prisma.$transaction(async (tx) => {
           await keepCategory(tx, product.categoryId)
-          await tx.product.create({ data: toRow(product), select: { id: true } })
+          await tx.product.create({ data: { ...toRow(product), available: 0 }, select: { id: true } })
           await addWords(tx, [product.name])
           await appendToOutbox(tx, [{ ...event, sequence: product.version }], product.updatedAt)
         })
@@ -44,14 +48,14 @@ export function catalogueStore(prisma: PrismaClient) {
     changeProduct(id: string, decide: (product: Product) => Changed | undefined): Promise<Product | undefined> {
       return prisma.$transaction(async (tx) => {
         await tx.$queryRaw`SELECT FROM products WHERE id = ${id}::uuid FOR NO KEY UPDATE`
-        const row = await tx.product.findUnique({ where: { id }, omit: ledgerColumns })
+        const row = await tx.product.findUnique({ where: { id }, omit: stockColumns })
         if (!row) return undefined
         const before = toProduct(row)
         const changed = decide(before)
         if (!changed) return before
         const { product, event } = changed
         if (product.categoryId !== before.categoryId) await keepCategory(tx, product.categoryId)
-        const { id: _, available: __, ...data } = toRow(product)
+        const { id: _, ...data } = toRow(product)
         await tx.product.update({ where: { id }, data, select: { id: true } })
         if (product.name !== before.name) await addWords(tx, [product.name])
         await appendToOutbox(tx, [{ ...event, sequence: product.version }], product.updatedAt)
@@ -62,9 +66,12 @@ export function catalogueStore(prisma: PrismaClient) {
     /** Adds categories and products with their first stock, except those that are there. */
     async addCatalogue(
       categories: readonly Category[],
-      products: readonly Omit<Product, 'archivedAt'>[],
+      products: readonly Omit<StockedProduct, 'archivedAt'>[],
     ): Promise<number> {
-      const rows = products.map((product) => toRow({ ...product, archivedAt: null }))
+      const rows = products.map(({ available, ...product }) => ({
+        ...toRow({ ...product, archivedAt: null }),
+        available,
+      }))
       return prisma.$transaction(async (tx) => {
         await tx.category.createMany({ data: [...categories], skipDuplicates: true })
         const added = await tx.$queryRaw<object[]>`

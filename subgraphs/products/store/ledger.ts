@@ -1,5 +1,5 @@
 import { appendToOutbox } from '#platform/outbox.ts'
-import type { StockedProduct } from '../domain/reservation.ts'
+import type { Reservable } from '../domain/reservation.ts'
 import type { StockLevel, StockReason } from '../domain/stock.ts'
 import type { NewEvent, Transaction } from './rows.ts'
 
@@ -21,8 +21,8 @@ export type TellLevel = (level: StockLevel) => NewEvent | undefined
  * Locks products in the order of their ids, so that no two changes wait for each other in a circle. What only refers to a
  * product, as entries of the ledger do, does not wait for this.
  */
-export async function lockProducts(tx: Transaction, ids: readonly string[]): Promise<StockedProduct[]> {
-  const rows = await tx.$queryRaw<(Omit<StockedProduct, 'price'> & { amount: number; currency: string })[]>`
+export async function lockProducts(tx: Transaction, ids: readonly string[]): Promise<Reservable[]> {
+  const rows = await tx.$queryRaw<(Omit<Reservable, 'price'> & { amount: number; currency: string })[]>`
     SELECT id, sku, name, price_amount AS amount, price_currency AS currency, available, archived_at AS "archivedAt"
     FROM products WHERE id = ANY(${ids}::uuid[]) ORDER BY id FOR NO KEY UPDATE`
   return rows.map(({ amount, currency, ...row }) => ({ ...row, price: { amount, currency } }))

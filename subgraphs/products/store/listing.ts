@@ -1,5 +1,5 @@
 import { Prisma, type PrismaClient } from '#generated/prisma/products/client.ts'
-import type { Product } from '../domain/catalogue.ts'
+import type { StockedProduct } from '../domain/catalogue.ts'
 import type { Listing, Order, Position, SearchPlan } from '../domain/listing.ts'
 import { isUnspaced, type Terms } from '../domain/search.ts'
 import { type ProductRow, toProduct } from './rows.ts'
@@ -12,7 +12,7 @@ export type Selection = Omit<Listing['conditions'], 'categoryId'> & {
 }
 
 /** A product, and its place in the order it was read in. */
-export type Placed = { readonly product: Product; readonly place: Position['place'] }
+export type Placed = { readonly product: StockedProduct; readonly place: Position['place'] }
 
 /** Each order with the expression that has an index, or is reckoned for the few that a search found. */
 const orders: Record<Order, { place: Prisma.Sql; descending?: boolean }> = {
@@ -33,15 +33,15 @@ export function listingStore(prisma: PrismaClient) {
     ): Promise<Placed[]> {
       const { place, descending } = orders[order]
       const direction = descending ? Prisma.sql`DESC` : Prisma.sql`ASC`
-      const rows = await prisma.$queryRaw<(ProductRow & { place: Date | Position['place'] })[]>`
+      const rows = await prisma.$queryRaw<(ProductRow & { available: number; place: Date | Position['place'] })[]>`
         ${source(selection)}
         SELECT id, sku, name, description, price_amount AS "priceAmount", price_currency AS "priceCurrency",
           category_id AS "categoryId", available, version, created_at AS "createdAt", updated_at AS "updatedAt",
           archived_at AS "archivedAt", ${place} AS place
         FROM ${table(selection)} WHERE ${Prisma.join([...conditions(selection), ...behind(order, after)], ' AND ')}
         ORDER BY ${place} ${direction}, id ${direction} LIMIT ${limit}`
-      return rows.map(({ place, ...row }) => ({
-        product: toProduct(row),
+      return rows.map(({ place, available, ...row }) => ({
+        product: { ...toProduct(row), available },
         place: place instanceof Date ? place.getTime() : place,
       }))
     },

@@ -3,12 +3,12 @@ import { recordInInbox } from '#platform/inbox.ts'
 import { appendToOutbox } from '#platform/outbox.ts'
 import {
   type Decision,
+  type Reservable,
   type Reservation,
   type ReservationItem,
   type ReservationStatus,
   type ReservedLine,
   type Step,
-  type StockedProduct,
   steps,
 } from '../domain/reservation.ts'
 import { changeStock, type Entry, lockProducts, type TellLevel } from './ledger.ts'
@@ -28,7 +28,7 @@ export function reservationStore(prisma: PrismaClient) {
     async reserve(
       { orderId, itemsHash, expiresAt, at, actor }: NewReservation,
       items: readonly ReservationItem[],
-      decide: (products: StockedProduct[]) => ReservedLine[],
+      decide: (products: Reservable[]) => ReservedLine[],
       tell: TellLevel,
     ): Promise<{ lines: ReservedLine[]; existing?: Reservation }> {
       return prisma.$transaction(async (tx) => {

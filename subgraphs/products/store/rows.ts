@@ -5,10 +5,15 @@ import type { Product } from '../domain/catalogue.ts'
 export type Transaction = Prisma.TransactionClient
 export type NewEvent = Omit<OutboxEvent, 'sequence'>
 
-/** A row of products as it is read, without what only changes of stock look at. */
-export type ProductRow = Prisma.ProductGetPayload<{ omit: typeof ledgerColumns }>
+/** A row of products as far as the catalogue goes. */
+export type ProductRow = Prisma.ProductGetPayload<{ omit: typeof stockColumns }>
 
-export const ledgerColumns = { stockVersion: true, stockFence: true } as const satisfies Prisma.ProductOmit
+/** What changes with the stock. */
+export const stockColumns = {
+  available: true,
+  stockVersion: true,
+  stockFence: true,
+} as const satisfies Prisma.ProductOmit
 
 export function toProduct({ priceAmount, priceCurrency, ...row }: ProductRow): Product {
   return { ...row, price: { amount: priceAmount, currency: priceCurrency } }

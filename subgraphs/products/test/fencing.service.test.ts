@@ -4,13 +4,12 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { createLocks, type Locks } from '#platform/lock.ts'
 import { silentLog as log } from '#platform/log.ts'
 import { openRedis, type Redis } from '#platform/redis.ts'
 import { waitFor } from '../../../test/infra/wait.ts'
 import { type RedisServer, redisVersion, startRedis } from '../../../tools/infra/redis.ts'
-import { createProductsService, type ProductsService } from '../service.ts'
-import { holdTime, manager, openProducts, type Products } from './open-products.ts'
+import type { ProductsService } from '../service.ts'
+import { createInstance, manager, openProducts, type Products } from './open-products.ts'
 
 /** Milliseconds for which Redis keeps a lock without a sign of life. */
 const lease = 1_000
@@ -21,15 +20,13 @@ describe('the lock of a stock, held by a process that stands still', {
   let server: RedisServer
   let products: Products
   let redis: Redis
-  let locks: Locks
   let service: ProductsService
   before(async () => {
     server = await startRedis()
     products = await openProducts()
     redis = await openRedis({ url: server.url, name: 'test', commandTimeout: 5_000, log })
     const { store } = products
-    locks = await createLocks({ redis, nextToken: store.nextStockFence, lease, wait: 5_000, log })
-    service = createProductsService({ store, locks, lowStock: 0, holdTime, now: () => new Date(), newId: randomUUID })
+    service = await createInstance({ store, redis, lease })
   })
   after(async () => {
     await redis.close()

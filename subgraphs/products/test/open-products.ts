@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import pg from 'pg'
+import { createCaches } from '#platform/cache.ts'
 import { openDatabase } from '#platform/database/open.ts'
 import { createLocks } from '#platform/lock.ts'
 import { silentLog as log } from '#platform/log.ts'
+import type { Redis } from '#platform/redis.ts'
 import { createTestDatabase } from '../../../test/infra/parts.ts'
-import type { NewProduct, Product } from '../domain/catalogue.ts'
+import type { NewProduct, StockedProduct } from '../domain/catalogue.ts'
 import type { ProductsRequest } from '../service/listing.ts'
+import { createReading } from '../service/reading.ts'
 import { createProductsService } from '../service.ts'
-import { createProductsStore } from '../store.ts'
+import { createProductsStore, type ProductsStore } from '../store.ts'
 
 export const nobody = { sub: null, scopes: [] }
 export const customer = { sub: randomUUID(), scopes: [] }
@@ -16,6 +19,27 @@ export const manager = { sub: randomUUID(), scopes: ['catalog:write'] }
 
 /** Milliseconds that items are held. */
 export const holdTime = 60_000
+
+/** One of several instances: with locks and a cache that all share where there is a Redis. */
+export async function createInstance({
+  store,
+  redis,
+  lease = 5_000,
+  hold = holdTime,
+  now = () => new Date(),
+}: {
+  store: ProductsStore
+  redis?: Redis | undefined
+  /** Milliseconds for which Redis keeps a lock without a sign of life. */
+  lease?: number
+  hold?: number
+  now?: () => Date
+}) {
+  const caches = await createCaches({ redis, log })
+  const locks = await createLocks({ redis, nextToken: store.nextStockFence, lease, wait: 10_000, log })
+  const reading = createReading({ store, caches, seconds: 600 })
+  return createProductsService({ store, reading, locks, lowStock: 5, holdTime: hold, now, newId: randomUUID })
+}
 
 /** The products service on a database of its own, with a clock that stands still. */
 export async function openProducts() {
@@ -25,15 +49,7 @@ export async function openProducts() {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   const clock = { time: new Date('2026-01-01T00:00:00Z') }
-  const locks = await createLocks({ nextToken: store.nextStockFence, log })
-  const service = createProductsService({
-    store,
-    locks,
-    lowStock: 5,
-    holdTime,
-    now: () => clock.time,
-    newId: randomUUID,
-  })
+  const service = await createInstance({ store, now: () => clock.time })
   const sql = async (query: string, values: unknown[] = []) => (await client.query(query, values)).rows
 
   /** Changes a stock, under a key of its own unless one is given. */
@@ -51,7 +67,7 @@ export async function openProducts() {
       service.createCategory(manager, { name, parentId }),
 
     /** A new product, with what is given of it. It gets a category of its own unless one is given. */
-    async product(given: Partial<NewProduct> & { stock?: number } = {}): Promise<Product> {
+    async product(given: Partial<NewProduct> & { stock?: number } = {}): Promise<StockedProduct> {
       const { stock = 0, ...input } = given
       const categoryId = input.categoryId ?? (await service.createCategory(manager, { name: randomUUID() })).id
       const price = { amount: 1_000, currency: 'EUR' }
@@ -63,7 +79,7 @@ export async function openProducts() {
         ...input,
         categoryId,
       })
-      return stock === 0 ? product : adjust(product.id, stock)
+      return stock === 0 ? { ...product, available: 0 } : adjust(product.id, stock)
     },
 
     adjust,

@@ -6,18 +6,16 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { openDatabase } from '#platform/database/open.ts'
 import { hasCode } from '#platform/errors.ts'
-import { createLocks } from '#platform/lock.ts'
 import { silentLog as log } from '#platform/log.ts'
 import { openRedis } from '#platform/redis.ts'
-import { createProductsService } from '../service.ts'
 import { createProductsStore } from '../store.ts'
+import { createInstance, manager } from './open-products.ts'
 
 const { DATABASE = '', REDIS = '', PRODUCT = '', LEASE } = process.env
 const database = openDatabase({ name: 'holder', url: DATABASE, poolSize: 2, log })
 const store = createProductsStore(database.adapter)
 const redis = await openRedis({ url: REDIS, name: 'holder', log })
-const locks = await createLocks({ redis, nextToken: store.nextStockFence, lease: Number(LEASE), log })
-const service = createProductsService({
+const service = await createInstance({
   store: {
     ...store,
     async adjustStock(...change) {
@@ -26,15 +24,12 @@ const service = createProductsService({
       return store.adjustStock(...change)
     },
   },
-  locks,
-  lowStock: 0,
-  holdTime: 1_000,
-  now: () => new Date(),
-  newId: randomUUID,
+  redis,
+  lease: Number(LEASE),
 })
 const change = { productId: PRODUCT, delta: 100, reason: 'Counted', idempotencyKey: randomUUID() }
 const outcome = await service
-  .adjustStock({ sub: randomUUID(), scopes: ['catalog:write'] }, change)
+  .adjustStock(manager, change)
   .then(() => 'written')
   .catch((error: unknown) => (hasCode(error, 'IN_PROGRESS') ? error.code : String(error)))
 process.send?.(outcome, () => process.exit(0))
