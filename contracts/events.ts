@@ -160,21 +160,21 @@ export const orderCancelled = defineEvent('order.cancelled', {
   data: z.object({ orderId: z.uuid(), number: z.string(), customerId: z.uuid(), reason: z.string() }),
 })
 
-/** The whole amount of an order was taken from its customer. */
+/** The money of an order is ours. */
 export const paymentCaptured = defineEvent('payment.captured', {
   topic: 'payments',
   key: (data) => data.orderId,
-  data: z.object({ paymentId: z.uuid(), orderId: z.uuid(), amount: money }),
+  data: z.object({ paymentId: z.uuid(), orderId: z.uuid(), customerId: z.uuid(), amount: money }),
 })
 
-/** A payment was declined, and nothing was taken. The order can be paid again. */
+/** An attempt to pay an order failed. The order can be paid anew. */
 export const paymentDeclined = defineEvent('payment.declined', {
   topic: 'payments',
   key: (data) => data.orderId,
-  data: z.object({ paymentId: z.uuid(), orderId: z.uuid(), reason: z.string() }),
+  data: z.object({ paymentId: z.uuid(), orderId: z.uuid(), customerId: z.uuid(), reason: z.string() }),
 })
 
-/** So much of a payment was given back. */
+/** Money of an order went back, all of it or a part. */
 export const paymentRefunded = defineEvent('payment.refunded', {
   topic: 'payments',
   key: (data) => data.orderId,
@@ -182,11 +182,14 @@ export const paymentRefunded = defineEvent('payment.refunded', {
     paymentId: z.uuid(),
     refundId: z.uuid(),
     orderId: z.uuid(),
+    customerId: z.uuid(),
+    /** What went back now. */
     amount: money,
-    /** All that was given back of the payment so far. */
+    /** What of the payment went back until now. */
     refunded: money,
     /** Whether that is all of it. */
     full: z.boolean(),
+    reason: z.string(),
   }),
 })
 

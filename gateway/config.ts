@@ -37,6 +37,7 @@ export const settings = {
   USERS_URLS: urls.optional(),
   PRODUCTS_URLS: urls.optional(),
   ORDERS_URLS: urls.optional(),
+  PAYMENTS_URLS: urls.optional(),
   NOTIFICATIONS_URLS: urls.optional(),
   /** Origins whose pages may call the gateway. Default: Apollo Sandbox's in development, else none. */
   CORS_ORIGINS: list.optional(),

@@ -30,6 +30,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     users: config.USERS_URLS,
     products: config.PRODUCTS_URLS,
     orders: config.ORDERS_URLS,
+    payments: config.PAYMENTS_URLS,
     notifications: config.NOTIFICATIONS_URLS,
   }
 

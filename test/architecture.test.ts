@@ -65,7 +65,10 @@ const rules: Record<string, { may: string[]; types?: string[] }> = {
     ],
     types: ['adapter', 'platform/database/open'],
   },
-  adapter: { may: ['adapter', 'pure', 'package', 'node'], types: ['domain'] },
+  adapter: {
+    may: ['adapter', 'pure', 'package', 'node', 'platform/http-client', 'platform/context', 'platform/mask'],
+    types: ['domain'],
+  },
   domain: { may: ['domain', 'pure', 'node:crypto'] },
   gateway: { may: ['gateway', 'platform', 'contracts', 'package', 'node'] },
   platform: { may: ['platform', 'package', 'node'] },
@@ -87,6 +90,7 @@ const wrapped: Record<string, string> = {
   'prom-client': 'platform/metrics.ts',
   ioredis: 'platform/redis.ts',
   'rate-limiter-flexible': 'platform/quota/',
+  stripe: 'subgraphs/payments/providers/stripe.ts',
 }
 
 /** The files of a service, each of a kind of its own. What else it needs, an adapter, stands in a folder. */

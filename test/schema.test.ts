@@ -21,6 +21,7 @@ import {
 import { compileWeights } from '../gateway/cost/weights.ts'
 import { createResolvers as notifications } from '../subgraphs/notifications/resolvers.ts'
 import { createResolvers as orders } from '../subgraphs/orders/resolvers.ts'
+import { createResolvers as payments } from '../subgraphs/payments/resolvers.ts'
 import { createResolvers as products } from '../subgraphs/products/resolvers.ts'
 import { createResolvers as users } from '../subgraphs/users/resolvers.ts'
 import { compose } from '../tools/compose.ts'
@@ -32,6 +33,7 @@ const resolvers: Record<ServiceName, object> = {
   users: users(nothing),
   products: products(nothing),
   orders: orders(nothing),
+  payments: payments(nothing),
   notifications: notifications(nothing),
 }
 

@@ -48,8 +48,8 @@ export async function requireFreePorts(ports: Ports, host: string): Promise<void
 }
 
 function portsOf(name: (typeof serviceNames)[number]): Ports[typeof name] {
-  const { port: http, grpcPort: grpc } = { grpcPort: undefined, ...services[name] }
-  return { http, ...(grpc && { grpc }) }
+  const { port: http, grpcPort: grpc } = services[name]
+  return { http, grpc }
 }
 
 function portsNeeded(ports: Ports): { name: string; port: number }[] {

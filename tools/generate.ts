@@ -28,6 +28,10 @@ const mappers: Record<string, Record<string, string>> = {
     User: '{ id: string }',
     Product: '{ id: string }',
   },
+  payments: {
+    Payment: '../../subgraphs/payments/domain/payment.ts#Payment as PaymentModel',
+    Order: '{ id: string }',
+  },
   notifications: {
     Notification: '../../subgraphs/notifications/domain.ts#Notification as NotificationModel',
     User: '{ id: string }',

@@ -7,9 +7,10 @@ export const root = join(import.meta.dirname, '..')
 export const services = {
   users: { port: 4001, grpcPort: 50051 },
   products: { port: 4002, grpcPort: 50053 },
-  orders: { port: 4003 },
+  orders: { port: 4003, grpcPort: 50052 },
+  payments: { port: 4004, grpcPort: 50054 },
   notifications: { port: 4005, grpcPort: 50055 },
-} as const satisfies Record<string, { port: number; grpcPort?: number }>
+} as const satisfies Record<string, { port: number; grpcPort: number }>
 
 export type ServiceName = keyof typeof services
 

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { settings as gatewaySettings } from '../gateway/config.ts'
 import { settings as notificationsSettings } from '../subgraphs/notifications/config.ts'
 import { settings as ordersSettings } from '../subgraphs/orders/config.ts'
+import { settings as paymentsSettings } from '../subgraphs/payments/config.ts'
 import { settings as productsSettings } from '../subgraphs/products/config.ts'
 import { settings as usersSettings } from '../subgraphs/users/config.ts'
 import { everythingUp } from './infra/health.ts'
@@ -17,6 +18,7 @@ export const settingsOf: Record<ProcessName, Record<string, unknown>> = {
   users: usersSettings,
   products: productsSettings,
   orders: ordersSettings,
+  payments: paymentsSettings,
   notifications: notificationsSettings,
   gateway: gatewaySettings,
 }
@@ -113,7 +115,11 @@ export function settingsFor(
     AUDIT_LOG: auditLog,
     USERS_GRPC_URLS: address(ports.users.grpc),
     PRODUCTS_GRPC_URLS: address(ports.products.grpc),
+    ORDERS_GRPC_URLS: address(ports.orders.grpc),
     NOTIFICATIONS_GRPC_URLS: address(ports.notifications.grpc),
+    SANDBOX_SECRET: secrets.sandbox,
+    SANDBOX_URL: `http://${address(ports.payments.http)}/sandbox`,
+    SANDBOX_WEBHOOK_URL: `http://${address(ports.gateway.http)}/webhooks/payments`,
     JWKS_URL: `http://${address(ports.users.http)}/.well-known/jwks.json`,
     ...Object.fromEntries(
       serviceNames.map((service) => [

@@ -10,6 +10,8 @@ export const settings = {
   ...busSettings,
   /** Default 4003. */
   PORT: port.default(4003),
+  /** Default 50052. */
+  GRPC_PORT: port.default(50_052),
   ORDERS_DATABASE_URL: databaseUrl,
   /** Seconds that one attempt to place an order may take before a repeat takes over. Default 15. */
   ORDER_CLAIM_LEASE: integer(1, 300).default(15),

@@ -1,10 +1,31 @@
+import type { OrderServiceDefinition } from '#generated/grpc/orders/v1/OrderService.ts'
 import type { Money__Output } from '#generated/grpc/products/v1/Money.ts'
 import type { ProductServiceDefinition } from '#generated/grpc/products/v1/ProductService.ts'
 import type { UserServiceDefinition } from '#generated/grpc/users/v1/UserService.ts'
-import { hasCode } from '#platform/errors.ts'
+import { hasCode, notFound } from '#platform/errors.ts'
 import type { Peer } from '#platform/grpc/client.ts'
-import { accountGone, type Money, type OrderLine } from './domain/order.ts'
+import type { RpcHandlers } from '#platform/grpc/server.ts'
+import { parseId } from '#platform/input.ts'
+import { accountGone, type Money, type Order, type OrderLine } from './domain/order.ts'
 import type { OrderItem } from './domain/request.ts'
+
+/** What of the service peers can ask for. */
+type OrderDirectory = { orderById(id: string): Promise<Order | undefined> }
+
+export function createRpcHandlers(service: OrderDirectory): RpcHandlers<OrderServiceDefinition> {
+  return {
+    GetOrder: {
+      callers: ['payments', 'notifications'],
+      async handle(request) {
+        const id = parseId(request.id)
+        const order = id && (await service.orderById(id))
+        if (!order) throw notFound('order')
+        const { number, customerId, status, total, lines } = order
+        return { id, number, customerId, status, total, items: [...lines] }
+      },
+    },
+  }
+}
 
 /** What orders asks of users. */
 export function createUsersClient(rpcs: Peer<UserServiceDefinition>) {

@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { OrderServiceDefinition } from '#generated/grpc/orders/v1/OrderService.ts'
 import type { ProductServiceDefinition } from '#generated/grpc/products/v1/ProductService.ts'
 import type { UserServiceDefinition } from '#generated/grpc/users/v1/UserService.ts'
 import { timeLeft } from '#platform/context.ts'
@@ -15,7 +16,7 @@ import { serve } from '#platform/serve.ts'
 import { readConfig } from './config.ts'
 import { orderNumber } from './domain/order.ts'
 import { createEventHandlers } from './events.ts'
-import { createProductsClient, createUsersClient } from './grpc.ts'
+import { createProductsClient, createRpcHandlers, createUsersClient } from './grpc.ts'
 import { createContext } from './loaders.ts'
 import { createResolvers } from './resolvers.ts'
 import { createOrdersService } from './service.ts'
@@ -84,6 +85,11 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     schemaFile: new URL('../../schema/orders.graphql', import.meta.url),
     resolvers: createResolvers(service),
     createContext: (principal) => createContext(principal, store),
+    grpc: {
+      port: config.GRPC_PORT,
+      add: (server) =>
+        server.add(loadService<OrderServiceDefinition>('orders.v1.OrderService'), createRpcHandlers(service)),
+    },
     lifecycle,
     mask,
     metrics,

@@ -11,6 +11,8 @@ export type Secrets = {
   databases: Record<string, string>
   /** Private keys of the gateway and the services, by name. */
   keys: Record<string, JWK>
+  /** Between the shop and the sandbox of the payment provider. */
+  sandbox: string
 }
 
 /** Reads the secrets, and makes and keeps those that are missing. */
@@ -27,6 +29,7 @@ export async function ensureSecrets(
     keys: Object.fromEntries(
       await Promise.all(keys.map(async (name) => [name, known.keys?.[name] ?? (await newKey(name))])),
     ),
+    sandbox: known.sandbox ?? password(),
   }
   writePrivately(file, secrets)
   return secrets

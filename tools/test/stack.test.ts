@@ -8,6 +8,7 @@ const named = (prefix: string) => ({
   users: `${prefix}users`,
   products: `${prefix}products`,
   orders: `${prefix}orders`,
+  payments: `${prefix}payments`,
   notifications: `${prefix}notifications`,
 })
 const options = {
@@ -15,6 +16,7 @@ const options = {
   secrets: {
     postgres: '',
     databases: {},
+    sandbox: 'sandbox',
     keys: Object.fromEntries(processNames.map((name) => [name, { kid: name, d: 'private' }])),
   },
   databases: named('postgres://'),

@@ -1,0 +1,86 @@
+import { paymentCaptured, paymentDeclined, paymentRefunded } from '#contracts/events.ts'
+import { isCapturedInVain, learnOfPayment, type Payment, type PaymentFact } from '../domain/payment.ts'
+import { isTakenBack, learnOfRefund, type Refund, type RefundFact, returnAll } from '../domain/refund.ts'
+import type { Change, Locked } from '../store.ts'
+import type { PaymentsDependencies } from './dependencies.ts'
+
+/** What the shop says when it gives back of its own accord. */
+export const orderEnded = 'The order was cancelled.'
+const declinedBefore = 'The payment had been declined.'
+
+/**
+ * The one way in which anything that a provider says has an effect, wherever it was said: in its answer, in a callback, or
+ * when it was asked later.
+ *
+ * Guarantee: facts may come twice, late, in any order and at the same time. A payment is captured or declined once, and told
+ * of once; a refund too. Money that is captured for an order that ended, or after a decline, goes back, once.
+ */
+export function createFacts({ store, now, newId, onDue, onTrouble }: PaymentsDependencies) {
+  return {
+    /** Undefined for a payment that is not ours. `callback`: the provider's name of the callback that told the fact. */
+    async learnOfPayment(fact: PaymentFact, callback?: string): Promise<Payment | undefined> {
+      let due = false
+      const payment = await store.change(
+        fact.paymentId,
+        (before) => {
+          const change = settle(before, fact)
+          due = change?.refunds !== undefined
+          return change
+        },
+        callback,
+      )
+      if (due) onDue()
+      return payment
+    },
+
+    /** The same of a refund. */
+    async learnOfRefund(fact: RefundFact, callback?: string): Promise<Payment | undefined> {
+      return store.change(
+        fact.paymentId,
+        ({ payment, refunds }) => {
+          const refund = refunds.find(({ id }) => id === fact.refundId)
+          if (!refund) return undefined
+          const about = { payment: payment.id, refund: refund.id }
+          if (isTakenBack(refund, fact)) onTrouble('a refund failed after it had succeeded', about)
+          const after = learnOfRefund(payment, refund, fact, now())
+          if (after?.refund.status === 'FAILED') onTrouble('a refund failed', about)
+          return after && { payment: after.payment, refunds: [after.refund], events: refundEvents(payment, after) }
+        },
+        callback,
+      )
+    },
+  }
+
+  function settle({ payment: before, refunds, closed }: Locked, fact: PaymentFact): Change | undefined {
+    const at = now()
+    if (isCapturedInVain(before, fact)) {
+      const refund = returnAll(before, refunds, { id: newId(), reason: declinedBefore }, at)
+      const payment = { ...before, reference: fact.reference }
+      return refund && { payment, refunds: [refund], events: [] }
+    }
+    const payment = learnOfPayment(before, fact, at)
+    if (payment === before) return undefined
+    const captured = payment.status === 'CAPTURED'
+    const refund = captured && closed && returnAll(payment, refunds, { id: newId(), reason: orderEnded }, at)
+    return { payment, ...(refund && { refunds: [refund] }), events: paymentEvents(payment) }
+  }
+}
+
+export type Facts = ReturnType<typeof createFacts>
+
+/** What is told of a payment that has just become what it is. */
+function paymentEvents({ id: paymentId, orderId, customerId, status, amount, declineReason }: Payment) {
+  const about = { paymentId, orderId, customerId }
+  if (status === 'CAPTURED') return [paymentCaptured.of({ ...about, amount })]
+  if (status === 'DECLINED') return [paymentDeclined.of({ ...about, reason: declineReason ?? '' })]
+  return []
+}
+
+/** What is told of a refund that has just succeeded. Of money that nobody was told of, nothing is told. */
+function refundEvents(before: Payment, { payment, refund }: { payment: Payment; refund: Refund }) {
+  if (payment === before || refund.status !== 'SUCCEEDED') return []
+  const { id: paymentId, orderId, customerId, refunded, status } = payment
+  const amount = { amount: refund.amount, currency: refunded.currency }
+  const about = { paymentId, refundId: refund.id, orderId, customerId }
+  return [paymentRefunded.of({ ...about, amount, refunded, full: status === 'REFUNDED', reason: refund.reason })]
+}

@@ -1,0 +1,109 @@
+import { notFound, ServiceError, signInFirst } from '#platform/errors.ts'
+import type { Principal } from '#platform/principal.ts'
+import { openPayment, type Payment } from '../domain/payment.ts'
+import { type PayRequest, parsePayRequest } from '../domain/request.ts'
+import type { PaymentsDependencies } from './dependencies.ts'
+import type { Facts } from './facts.ts'
+
+/** Milliseconds that an outcome is waited for which comes a moment after the provider's answer, and between looks. */
+const outcomeTime = 1_000
+const firstLook = 20
+const longestLook = 200
+/** Kept for the answer to arrive. */
+const answerTime = 500
+
+/**
+ * Pays an order, once for each customer and idempotency key: writes the payment, asks the provider, writes what it says.
+ * The payment's id is the key under which the provider is asked, so that a repeat charges nothing twice.
+ *
+ * Guarantee: whatever dies and whenever, an order is charged once or not at all, and a charge is never lost: a payment
+ * whose outcome is not known stays PENDING until the provider has told, and is never declined for want of an answer.
+ */
+export function createPayOrder(dependencies: PaymentsDependencies, facts: Facts) {
+  const { store, findOrder, provider, now, newId, patience, timeLeft, sleep, onUnanswered } = dependencies
+
+  /**
+   * Throws UNAUTHENTICATED, BAD_USER_INPUT, IDEMPOTENCY_KEY_REUSED; NOT_FOUND for another's order; ILLEGAL_TRANSITION for an
+   * order that is not to be paid; SUBGRAPH_UNAVAILABLE or SUBGRAPH_TIMEOUT when orders could not answer.
+   */
+  return async function payOrder(
+    viewer: Principal,
+    input: { orderId: string; paymentMethod: string; idempotencyKey: string },
+  ): Promise<Payment> {
+    if (viewer.sub === null) throw signInFirst()
+    const request = parsePayRequest(input)
+    const known = await repeated(viewer.sub, request)
+    if (known) return known.reference === null ? ask(known) : settled(known)
+
+    const order = await findOrder(request.orderId)
+    if (!order || order.customerId !== viewer.sub) throw notFound('order')
+    if (order.status !== 'PENDING') throw notPayable(`An order that is ${order.status} cannot be paid.`)
+
+    const at = now()
+    const { id: orderId, customerId, total: amount } = order
+    const payment = openPayment({ id: newId(), orderId, customerId, amount, method: request.method }, at)
+    const addition = await add(payment, request)
+    if (addition === 'added') return ask(payment)
+    // By a twin, which asks the provider itself.
+    const twin = await repeated(viewer.sub, request)
+    if (twin) return settled(twin)
+    throw notPayable(
+      addition === 'order closed' ? 'An order that is CANCELLED cannot be paid.' : 'This order has a payment already.',
+    )
+  }
+
+  /** What was asked for under the same key. Throws IDEMPOTENCY_KEY_REUSED for something else. */
+  async function repeated(customerId: string, { idempotencyKey, inputHash }: PayRequest): Promise<Payment | undefined> {
+    const known = await store.findByKey(customerId, idempotencyKey)
+    if (!known || known.inputHash === inputHash) return known?.payment
+    throw new ServiceError('IDEMPOTENCY_KEY_REUSED', 'This idempotency key was used for another payment.', {
+      field: 'idempotencyKey',
+    })
+  }
+
+  /** Adds a payment, in place of one that its payer left unconfirmed. */
+  async function add(payment: Payment, { idempotencyKey, inputHash }: PayRequest) {
+    const asked = { idempotencyKey, inputHash, lookAt: new Date(now().getTime() + patience) }
+    const addition = await store.add(payment, asked)
+    if (addition !== 'order taken') return addition
+    const others = await store.findByOrders([payment.orderId])
+    const open = others.find(({ status }) => status === 'PENDING')
+    if (!open?.nextAction || open.reference === null) return addition
+    const fact = await provider.cancel({ ...open, reference: open.reference })
+    const left = await facts.learnOfPayment(fact)
+    return left?.status === 'DECLINED' ? store.add(payment, asked) : addition
+  }
+
+  /** Asks the provider for the money. */
+  async function ask(payment: Payment): Promise<Payment> {
+    if (payment.status !== 'PENDING') return payment
+    try {
+      const fact = await provider.pay(payment)
+      return settled((await facts.learnOfPayment(fact)) ?? payment)
+    } catch (error) {
+      onUnanswered({ payment: payment.id }, error)
+      return settled(payment)
+    }
+  }
+
+  /** The payment once its outcome is known, or as it is when that takes too long. */
+  async function settled(payment: Payment): Promise<Payment> {
+    let current = payment
+    for (let look = firstLook, waited = 0; isOpen(current); look = Math.min(longestLook, look * 2)) {
+      waited += look
+      if (waited > outcomeTime || timeLeft() - look < answerTime) break
+      await sleep(look)
+      current = (await store.findPayments([payment.id]))[0] ?? current
+    }
+    return current
+  }
+}
+
+/** Whether nobody has to do anything but the provider. */
+function isOpen({ status, nextAction }: Payment): boolean {
+  return status === 'PENDING' && nextAction === null
+}
+
+function notPayable(message: string): ServiceError {
+  return new ServiceError('ILLEGAL_TRANSITION', message)
+}

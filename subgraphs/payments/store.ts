@@ -1,0 +1,184 @@
+import { type Prisma, PrismaClient } from '#generated/prisma/payments/client.ts'
+import { isUniqueViolation } from '#platform/database/failures.ts'
+import type { Database } from '#platform/database/open.ts'
+import { recordInInbox } from '#platform/inbox.ts'
+import { appendToOutbox } from '#platform/outbox.ts'
+import type { Payment } from './domain/payment.ts'
+import type { Refund } from './domain/refund.ts'
+import { dueStore } from './store/due.ts'
+import { type NewEvent, numbered, toPayment, toPaymentColumns, toRefund } from './store/rows.ts'
+
+type Transaction = Prisma.TransactionClient
+
+/** A payment with all that decides about it, locked. */
+export type Locked = {
+  readonly payment: Payment
+  readonly refunds: readonly Refund[]
+  /** Whether its order ended. */
+  readonly closed: boolean
+}
+
+/** What a change makes of a payment. */
+export type Change = {
+  payment: Payment
+  /** The refunds that are new or other than before. */
+  refunds?: readonly Refund[]
+  /** When the provider is asked for the new ones, unless it has been before. Default: now. */
+  refundsDue?: Date
+  events: readonly NewEvent[]
+}
+
+/** What became of an attempt to add a payment. */
+export type Addition = 'added' | 'key taken' | 'order taken' | 'order closed'
+
+export function createPaymentsStore(adapter: Database['adapter']) {
+  const prisma = new PrismaClient({ adapter, errorFormat: 'minimal' })
+
+  return {
+    ...dueStore(prisma),
+
+    /** The payments that exist among the ids, of one customer where one is named. */
+    async findPayments(ids: readonly string[], customerId?: string): Promise<Payment[]> {
+      const rows = await prisma.payment.findMany({ where: { id: { in: [...ids] }, ...(customerId && { customerId }) } })
+      return rows.map(toPayment)
+    },
+
+    /** Every payment of these orders, oldest first, of one customer where one is named. */
+    async findByOrders(orderIds: readonly string[], customerId?: string): Promise<Payment[]> {
+      const rows = await prisma.payment.findMany({
+        where: { orderId: { in: [...orderIds] }, ...(customerId && { customerId }) },
+        orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
+      })
+      return rows.map(toPayment)
+    },
+
+    /** What a customer asked for under a key. */
+    async findByKey(customerId: string, key: string): Promise<{ payment: Payment; inputHash: string } | undefined> {
+      const row = await prisma.payment.findUnique({
+        where: { customerId_idempotencyKey: { customerId, idempotencyKey: key } },
+      })
+      return row ? { payment: toPayment(row), inputHash: row.inputHash } : undefined
+    },
+
+    /** The id and the hash of the input of a refund that somebody asked for under a key. */
+    findRefundByKey(requestedBy: string, idempotencyKey: string) {
+      return prisma.refund.findUnique({
+        where: { requestedBy_idempotencyKey: { requestedBy, idempotencyKey } },
+        select: { id: true, paymentId: true, inputHash: true },
+      })
+    },
+
+    /**
+     * Adds a payment to an order that has none but declined ones and is not closed. From `lookAt` on the provider is asked
+     * what became of it.
+     *
+     * Guarantee: however many are added at the same time, an order has at most one payment that is not declined.
+     */
+    async add(
+      payment: Payment,
+      { idempotencyKey, inputHash, lookAt }: { idempotencyKey: string; inputHash: string; lookAt: Date },
+    ): Promise<Addition> {
+      const { id, orderId, customerId, amount, createdAt } = payment
+      const asked = { idempotencyKey, inputHash, nextLookAt: lookAt, amount: amount.amount, currency: amount.currency }
+      const data = { ...toPaymentColumns(payment), ...asked, id, orderId, customerId, createdAt }
+      try {
+        return await prisma.$transaction(async (tx): Promise<Addition> => {
+          if (await tx.closedOrder.findUnique({ where: { orderId } })) return 'order closed'
+          await tx.payment.create({ data, select: { id: true } })
+          return 'added'
+        })
+      } catch (error) {
+        if (isUniqueViolation(error, 'payments_customer_id_idempotency_key_key')) return 'key taken'
+        if (isUniqueViolation(error, 'payments_open_key')) return 'order taken'
+        throw error
+      }
+    },
+
+    /**
+     * Locks a payment, lets `change` decide, and writes the payment, its refunds and its events together. Undefined for a
+     * payment that is not there. A callback that is named has its effect once.
+     */
+    change(
+      id: string,
+      change: (before: Locked) => Change | undefined,
+      callback?: string,
+    ): Promise<Payment | undefined> {
+      return prisma.$transaction(async (tx) => {
+        const before = await lockPayment(tx, id)
+        if (!before) return undefined
+        if (callback !== undefined && !(await recordCallback(tx, callback))) return before.payment
+        return applyChange(tx, before, change)
+      })
+    },
+
+    /** Closes an order for good, and lets `change` decide about each of its payments. Once. */
+    async closeOrder(
+      eventId: string,
+      orderId: string,
+      at: Date,
+      change: (before: Locked) => Change | undefined,
+    ): Promise<void> {
+      await prisma.$transaction(async (tx) => {
+        if (!(await recordInInbox(tx, eventId))) return
+        // Before the payments are locked: one that is captured now is seen here, or sees this.
+        await tx.$executeRaw`
+          INSERT INTO closed_orders (order_id, closed_at) VALUES (${orderId}::uuid, ${at}) ON CONFLICT DO NOTHING`
+        const payments = await tx.$queryRaw<{ id: string }[]>`
+          SELECT id FROM payments WHERE order_id = ${orderId}::uuid ORDER BY created_at, id FOR UPDATE`
+        for (const { id } of payments) {
+          const before = await lockPayment(tx, id)
+          if (before) await applyChange(tx, before, change)
+        }
+        // The provider is asked to give up what is pending.
+        await tx.payment.updateMany({ where: { orderId, status: 'PENDING' }, data: { nextLookAt: at } })
+      })
+    },
+
+    close: () => prisma.$disconnect(),
+  }
+}
+
+export type PaymentsStore = ReturnType<typeof createPaymentsStore>
+
+/** All that decides about a payment, as it is once nobody else changes it. */
+async function lockPayment(tx: Transaction, id: string): Promise<(Locked & { sequence: number }) | undefined> {
+  const [locked] = await tx.$queryRaw<{ sequence: number }[]>`
+    SELECT sequence FROM payments WHERE id = ${id}::uuid FOR UPDATE`
+  if (!locked) return undefined
+  const row = await tx.payment.findUniqueOrThrow({ where: { id } })
+  const refunds = await tx.refund.findMany({ where: { paymentId: id }, orderBy: [{ createdAt: 'asc' }, { id: 'asc' }] })
+  const closed = (await tx.closedOrder.findUnique({ where: { orderId: row.orderId } })) !== null
+  return { payment: toPayment(row), refunds: refunds.map(toRefund), closed, sequence: locked.sequence }
+}
+
+/** False when the callback had its effect before. */
+async function recordCallback(tx: Transaction, id: string): Promise<boolean> {
+  const inserted = await tx.$executeRaw`INSERT INTO callbacks (id) VALUES (${id}) ON CONFLICT DO NOTHING`
+  return inserted > 0
+}
+
+async function applyChange(
+  tx: Transaction,
+  { sequence, ...before }: Locked & { sequence: number },
+  change: (before: Locked) => Change | undefined,
+): Promise<Payment> {
+  const changed = change(before)
+  if (!changed) return before.payment
+  const { payment, refunds = [], refundsDue, events } = changed
+  await tx.payment.update({
+    where: { id: payment.id },
+    data: { ...toPaymentColumns(payment), sequence: sequence + events.length },
+    select: { id: true },
+  })
+  for (const refund of refunds) {
+    const { id, status, reference, failure, updatedAt } = refund
+    await tx.refund.upsert({
+      where: { id },
+      create: { ...refund, nextAttemptAt: refundsDue ?? refund.createdAt },
+      update: { status, reference, failure, updatedAt },
+      select: { id: true },
+    })
+  }
+  await appendToOutbox(tx, numbered(events, sequence), payment.updatedAt)
+  return payment
+}

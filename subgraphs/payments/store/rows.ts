@@ -1,0 +1,42 @@
+import type { Payment as PaymentRow, Refund as RefundRow } from '#generated/prisma/payments/client.ts'
+import type { OutboxEvent } from '#platform/outbox.ts'
+import type { Payment } from '../domain/payment.ts'
+import type { Refund } from '../domain/refund.ts'
+
+/** Payments and refunds as the domain sees them, and as the tables hold them. */
+
+export type NewEvent = Omit<OutboxEvent, 'sequence'>
+
+/** Events with their numbers in their aggregate, `before` of which there were. */
+export function numbered(events: readonly NewEvent[], before: number): OutboxEvent[] {
+  return events.map((event, index) => ({ ...event, sequence: before + index + 1 }))
+}
+
+/** What of a payment changes in its life. */
+export function toPaymentColumns({ status, refunded, method, declineReason, nextAction, ...rest }: Payment) {
+  const { reference, updatedAt } = rest
+  const nextActionUrl = nextAction?.url ?? null
+  return { status, refundedAmount: refunded.amount, method, declineReason, nextActionUrl, reference, updatedAt }
+}
+
+export function toPayment(row: PaymentRow): Payment {
+  const { id, orderId, customerId, status, currency, method, declineReason, reference, createdAt, updatedAt } = row
+  return {
+    id,
+    orderId,
+    customerId,
+    status,
+    amount: { amount: row.amount, currency },
+    refunded: { amount: row.refundedAmount, currency },
+    method,
+    declineReason,
+    nextAction: row.nextActionUrl === null ? null : { type: 'REDIRECT', url: row.nextActionUrl },
+    reference,
+    createdAt,
+    updatedAt,
+  }
+}
+
+export function toRefund({ attempts: _attempts, nextAttemptAt: _next, ...refund }: RefundRow): Refund {
+  return refund
+}

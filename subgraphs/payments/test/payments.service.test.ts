@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { after, before, describe, test } from 'node:test'
+import { request } from 'undici'
+import { paymentCaptured, paymentDeclined, paymentRefunded } from '#contracts/events.ts'
+import { waitFor } from '../../../test/infra/wait.ts'
+import { customer, manager, openPayments, type Payments } from './open-payments.ts'
+
+let payments: Payments
+before(async () => {
+  payments = await openPayments()
+})
+after(() => payments.close())
+
+const nobody = { ...customer, sub: null, anonymous: true }
+const stranger = { ...customer, sub: randomUUID() }
+
+describe('payOrder', () => {
+  test('captures the total of the order, and tells of it', async () => {
+    const orderId = payments.order()
+    const paid = await payments.pay(orderId)
+    assert.equal(paid.status, 'CAPTURED')
+    assert.deepEqual(paid.amount, { amount: 10_000, currency: 'EUR' })
+    assert.equal(paid.refunded.amount, 0)
+    const [row] = await payments.sql('SELECT * FROM outbox WHERE key = $1', [orderId])
+    assert.equal(row.type, paymentCaptured.type)
+    assert.equal(row.topic, 'payments')
+    assert.equal(row.sequence, 1)
+    assert.deepEqual(paymentCaptured.data.parse(row.data), {
+      paymentId: paid.id,
+      orderId,
+      customerId: customer.sub,
+      amount: { amount: 10_000, currency: 'EUR' },
+    })
+  })
+
+  test('a decline is data and no error, and the order can be paid anew', async () => {
+    const orderId = payments.order()
+    const declined = await payments.pay(orderId, 'pm_card_visa_chargeDeclinedInsufficientFunds')
+    assert.equal(declined.status, 'DECLINED')
+    assert.equal(declined.declineReason, 'insufficient_funds')
+    assert.equal((await payments.pay(orderId)).status, 'CAPTURED')
+    assert.deepEqual(await payments.told(orderId), [paymentDeclined.type, paymentCaptured.type])
+  })
+
+  test('what the provider does not know is declined', async () => {
+    assert.equal((await payments.pay(payments.order(), 'pm_unknown')).declineReason, 'resource_missing')
+  })
+
+  test('3-D Secure: the payment waits for its payer, who confirms or not', async () => {
+    for (const [action, status] of [
+      ['confirm', 'CAPTURED'],
+      ['fail', 'DECLINED'],
+    ] as const) {
+      const waiting = await payments.pay(payments.order(), 'pm_card_authenticationRequired')
+      assert.equal(waiting.status, 'PENDING')
+      assert.equal(waiting.nextAction?.type, 'REDIRECT')
+      const page = await request(waiting.nextAction?.url ?? '')
+      assert.match(await page.body.text(), /<button>Confirm<\/button>/)
+      const form = { method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded' } } as const
+      await (await request(`${waiting.nextAction?.url}/${action}`, form)).body.dump()
+      assert.equal((await payments.until(waiting.id, status)).nextAction, null)
+    }
+  })
+
+  test('a payment that its payer left unconfirmed gives way to another', async () => {
+    const orderId = payments.order()
+    const left = await payments.pay(orderId, 'pm_card_authenticationRequired')
+    assert.equal((await payments.pay(orderId)).status, 'CAPTURED')
+    assert.equal((await payments.payment(left.id)).declineReason, 'canceled')
+  })
+
+  test('the same key and input is the same payment; with another input the key is refused', async () => {
+    const [orderId, key] = [payments.order(), randomUUID()]
+    const first = await payments.pay(orderId, 'pm_card_visa', key)
+    payments.orders.delete(orderId)
+    assert.equal((await payments.pay(orderId, 'pm_card_visa', key)).id, first.id)
+    await assert.rejects(payments.pay(orderId, 'pm_card_mastercard', key), { code: 'IDEMPOTENCY_KEY_REUSED' })
+    await assert.rejects(payments.pay(payments.order(), 'pm_card_visa', key), { code: 'IDEMPOTENCY_KEY_REUSED' })
+  })
+
+  test("another's order and one that never was: the same words", async () => {
+    const refusal = { code: 'NOT_FOUND', message: 'There is no such order.' }
+    const ask = (orderId: string) =>
+      payments.service.payOrder(stranger, { orderId, paymentMethod: 'pm_card_visa', idempotencyKey: 'k' })
+    for (const id of [payments.order(), randomUUID(), 'none']) await assert.rejects(ask(id), refusal)
+    const input = { orderId: payments.order(), paymentMethod: 'pm_card_visa', idempotencyKey: 'k' }
+    await assert.rejects(payments.service.payOrder(nobody, input), { code: 'UNAUTHENTICATED' })
+    await assert.rejects(payments.service.payOrder(manager, input), refusal)
+  })
+
+  test('an order that is not pending, is closed or has a payment takes none', async () => {
+    const refusal = { code: 'ILLEGAL_TRANSITION' }
+    await assert.rejects(payments.pay(payments.order({ status: 'PAID' })), refusal)
+    const closed = payments.order()
+    await payments.cancel(closed)
+    await assert.rejects(payments.pay(closed), refusal)
+    const paid = payments.order()
+    await payments.pay(paid)
+    await assert.rejects(payments.pay(paid), refusal)
+  })
+
+  test('what breaks a rule is refused', async () => {
+    const orderId = payments.order()
+    await assert.rejects(payments.pay(orderId, 'no name'), { code: 'BAD_USER_INPUT' })
+    await assert.rejects(payments.pay(orderId, 'pm_card_visa', ' '), { code: 'BAD_USER_INPUT' })
+  })
+})
+
+describe('refundPayment', () => {
+  test('in parts and the rest, each of them told', async () => {
+    const orderId = payments.order()
+    const { id } = await payments.pay(orderId)
+    const part = await payments.refund(id, 3_000)
+    assert.deepEqual([part.status, part.refunded.amount], ['PARTIALLY_REFUNDED', 3_000])
+    const rest = await payments.refund(id)
+    assert.deepEqual([rest.status, rest.refunded.amount], ['REFUNDED', 10_000])
+    assert.deepEqual((await payments.booked(id)).refunds, [3_000, 7_000])
+    const rows = await payments.sql('SELECT data, sequence FROM outbox WHERE type = $1 AND key = $2 ORDER BY id', [
+      paymentRefunded.type,
+      orderId,
+    ])
+    const events = rows.map(({ data, sequence }) => ({ ...paymentRefunded.data.parse(data), sequence }))
+    assert.deepEqual(
+      events.map(({ amount, refunded, full, sequence }) => [amount.amount, refunded.amount, full, sequence]),
+      [
+        [3_000, 3_000, false, 2],
+        [7_000, 10_000, true, 3],
+      ],
+    )
+  })
+
+  test('the same key and input is one refund; with another input the key is refused', async () => {
+    const { id } = await payments.pay(payments.order())
+    const key = randomUUID()
+    await payments.refund(id, 10_000, key)
+    assert.equal((await payments.refund(id, 10_000, key)).status, 'REFUNDED')
+    assert.deepEqual((await payments.booked(id)).refunds, [10_000])
+    await assert.rejects(payments.refund(id, 5_000, key), { code: 'IDEMPOTENCY_KEY_REUSED' })
+    const other = await payments.pay(payments.order())
+    await assert.rejects(payments.refund(other.id, 10_000, key), { code: 'IDEMPOTENCY_KEY_REUSED' })
+  })
+
+  test('never more than is left, and nothing of what was not captured', async () => {
+    const { id } = await payments.pay(payments.order())
+    for (const amount of [10_001, 0, -1]) await assert.rejects(payments.refund(id, amount), { code: 'BAD_USER_INPUT' })
+    await payments.refund(id, 9_999)
+    await assert.rejects(payments.refund(id, 2), { code: 'BAD_USER_INPUT' })
+    await payments.refund(id)
+    await assert.rejects(payments.refund(id), { code: 'ILLEGAL_TRANSITION' })
+    for (const method of ['pm_card_chargeDeclined', 'pm_card_authenticationRequired']) {
+      const { id: other } = await payments.pay(payments.order(), method)
+      await assert.rejects(payments.refund(other), { code: 'ILLEGAL_TRANSITION' })
+    }
+  })
+
+  test('without the scope FORBIDDEN, without a sign-in UNAUTHENTICATED, without a payment NOT_FOUND', async () => {
+    const { id: paymentId } = await payments.pay(payments.order())
+    const input = { paymentId, reason: 'r', idempotencyKey: 'k' }
+    await assert.rejects(payments.service.refundPayment(customer, input), { code: 'FORBIDDEN' })
+    await assert.rejects(payments.service.refundPayment(nobody, input), { code: 'UNAUTHENTICATED' })
+    for (const none of [randomUUID(), 'none']) await assert.rejects(payments.refund(none), { code: 'NOT_FOUND' })
+  })
+
+  test('a refund that ends later counts from then on', async () => {
+    const { id } = await payments.pay(payments.order(), 'pm_card_pendingRefund')
+    const asked = await payments.refund(id)
+    await assert.rejects(payments.refund(id), { code: 'ILLEGAL_TRANSITION' })
+    assert.ok(asked.refunded.amount === 0 || asked.status === 'REFUNDED')
+    await payments.until(id, 'REFUNDED')
+  })
+
+  test('a refund that fails leaves the money to be refunded, and is told to people', async () => {
+    const { id } = await payments.pay(payments.order(), 'pm_card_refundFail')
+    await payments.refund(id)
+    const failed = async () =>
+      (await payments.sql(`SELECT FROM refunds WHERE payment_id = $1 AND status = 'FAILED'`, [id])).length
+    await waitFor('the refund failed', async () => (await failed()) === 1)
+    assert.equal((await payments.payment(id)).status, 'CAPTURED')
+    assert.ok(payments.troubles.includes('a refund failed'))
+    await payments.refund(id, 1)
+  })
+})
