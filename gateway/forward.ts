@@ -107,6 +107,7 @@ export function createForwarder({ name, urls, timeout, log }: ForwarderOptions) 
   }
   return {
     name,
+    urls,
     dataSource,
     /** Rejects when the subgraph does not answer the simplest query. */
     check: (context: FetchContext) => send({ query: '{__typename}', variables: {} }, context),

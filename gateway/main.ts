@@ -12,6 +12,7 @@ import { readConfig } from './config.ts'
 import { compileCosts } from './cost.ts'
 import { createErrorFormatter } from './errors.ts'
 import { openGraph } from './graph.ts'
+import { createWebhookForwarder } from './http/webhooks.ts'
 import { createOperations } from './operations.ts'
 import { createPersisted, createSharedTexts, createTextStore, readRecorded } from './persisted.ts'
 import { createPipeline } from './pipeline.ts'
@@ -44,6 +45,9 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     log,
   })
   lifecycle.onStop('graph', graph.close)
+  const payments = graph.forwarders.find(({ name }) => name === 'payments')
+  const webhooks = payments && createWebhookForwarder({ ...payments, timeout: config.REQUEST_TIMEOUT, log })
+  lifecycle.onStop('webhooks', () => webhooks?.close())
   const authorize = createAuthorization({ policies, unauthorized: config.UNAUTHORIZED_FIELDS, audit })
   const limited = config.LIMITS === 'on'
   const metrics = createMetrics({ service: name })
@@ -85,6 +89,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     }),
     signPrincipal: config.SERVICE_PRIVATE_KEY && createPrincipalSigner({ key: config.SERVICE_PRIVATE_KEY }),
     forwarders: graph.forwarders,
+    webhooks,
     rateLimiter: createRateLimiter({ quotas, config }),
     dependencies: quotas.dependencies,
     metrics,

@@ -24,6 +24,8 @@ export const rateLimitSettings = {
     .default(['Mutation.register', 'Mutation.requestPasswordReset', 'Mutation.resetPassword']),
   /** How often a minute one address may ask for each of them. Default 10. */
   RATE_LIMIT_FIELD: integer(1, most).default(10),
+  /** Webhooks a minute from one address. Default 1000. */
+  RATE_LIMIT_WEBHOOKS: integer(1, most).default(1_000),
 }
 
 export type RateLimitConfig = Parsed<typeof rateLimitSettings>
@@ -73,6 +75,7 @@ export function createRateLimiter({ quotas, config }: { quotas: Quotas; config: 
   const anonymous = quotas.quota({ name: 'anonymous', points: config.RATE_LIMIT_ANONYMOUS, seconds })
   const cost = quotas.quota({ name: 'cost', points: config.RATE_LIMIT_COST, seconds })
   const field = quotas.quota({ name: 'field', points: config.RATE_LIMIT_FIELD, seconds })
+  const webhooks = quotas.quota({ name: 'webhooks', points: config.RATE_LIMIT_WEBHOOKS, seconds })
   const off = config.RATE_LIMITS === 'off'
 
   /** Whose minute a request is, and in which quota. */
@@ -92,6 +95,13 @@ export function createRateLimiter({ quotas, config }: { quotas: Quotas; config: 
       const { policy, quota, key } = payerOf(principal, address)
       const charge = quota === cost ? quota.spent(key) : await quota.charge(key)
       return charge ? verdictOf(new Map([[policy, { ...charge, seconds }]])) : allowed
+    },
+
+    /** Before the body of a webhook is read. */
+    async forWebhook(address: string): Promise<Verdict> {
+      if (off) return allowed
+      const charge = await webhooks.charge(networkOf(address))
+      return verdictOf(new Map([['webhooks', { ...charge, seconds }]]))
     },
 
     /**

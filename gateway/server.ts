@@ -1,6 +1,6 @@
 import compress from '@fastify/compress'
 import cors from '@fastify/cors'
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { continueTrace, runWithContext } from '#platform/context.ts'
 import { createHealth, type Dependency } from '#platform/health.ts'
 import { createHttpServer, type HttpOptions } from '#platform/http.ts'
@@ -12,6 +12,7 @@ import type { Forwarder } from './forward.ts'
 import { allowedMethods, serveGraphql } from './http/graphql.ts'
 import { forwardedHeaders, requestIdOf, securityHeaders } from './http/headers.ts'
 import { serveExplorer } from './http/pages.ts'
+import { serveWebhooks, type WebhookForwarder } from './http/webhooks.ts'
 import type { createPipeline } from './pipeline.ts'
 import type { RateLimiter, Verdict } from './rate-limit.ts'
 
@@ -24,6 +25,8 @@ export type GatewayOptions = Omit<HttpOptions, 'health'> & {
   rateLimiter: RateLimiter
   /** The subgraphs, whose health is the gateway's. */
   forwarders: readonly Forwarder[]
+  /** Passes on what payment providers call back with. Absent: there is no such path. */
+  webhooks: WebhookForwarder | undefined
   /** What else the gateway depends on. */
   dependencies: readonly Dependency[]
   /** Pages to explore the graph: Apollo Sandbox at `/graphql`, and one that needs no network. */
@@ -45,11 +48,11 @@ export type GatewayOptions = Omit<HttpOptions, 'health'> & {
 /** Bytes from which on compressing an answer is worth it. */
 const worthCompressing = 1_024
 
-/** The graph's front door: GraphQL at `/graphql`. */
+/** The graph's front door: GraphQL at `/graphql`, and beside it the webhooks of the payment provider. */
 export async function createGateway(options: GatewayOptions): Promise<FastifyInstance> {
   const { answer, authenticate, signPrincipal, rateLimiter, forwarders, dependencies, explorer, origins, compression } =
     options
-  const { forwardHeaders, batchLimit, hstsMaxAge, requestTimeout, ...http } = options
+  const { forwardHeaders, batchLimit, hstsMaxAge, requestTimeout, webhooks, ...http } = options
 
   async function newContext(
     principal: Principal,
@@ -127,6 +130,10 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
     batchLimit,
     sandbox: explorer,
   })
+  if (webhooks) {
+    const admit = async ({ ip }: FastifyRequest, reply: FastifyReply) => pass(await rateLimiter.forWebhook(ip), reply)
+    await serveWebhooks(app, { forwarder: webhooks, admit })
+  }
   if (explorer) await serveExplorer(app)
   app.get('/', (_request, reply) => reply.redirect(explorer ? '/graphql' : '/health/live'))
   return app

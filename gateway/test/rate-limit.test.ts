@@ -28,6 +28,16 @@ function left({ headers }: Verdict, policy: string): number {
   return Number(new RegExp(`"${policy}";r=(\\d+)`).exec(headers.ratelimit ?? '')?.[1])
 }
 
+test('webhooks are limited by address, apart from everything else', async () => {
+  const { forWebhook, atDoor } = open({ RATE_LIMIT_WEBHOOKS: '2', RATE_LIMIT_ANONYMOUS: '100' })
+  const address = '192.0.2.99'
+  assert.equal(left(await forWebhook(address), 'webhooks'), 1)
+  await forWebhook(address)
+  assert.equal((await forWebhook(address)).refusal?.code, 'RATE_LIMITED')
+  assert.equal((await forWebhook('192.0.2.98')).refusal, undefined)
+  assert.equal((await atDoor(anonymous, address)).refusal, undefined)
+})
+
 describe('callers without a sign-in', () => {
   test('have 100 requests a minute of one address, and are told at each how many are left', async () => {
     const { atDoor } = open()

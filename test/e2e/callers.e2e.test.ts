@@ -95,6 +95,9 @@ const callers: Record<string, string[]> = {
   ValidateToken: ['gateway'],
   GetProduct: ['notifications', 'orders'],
   GetProducts: ['orders'],
+  GetOrder: ['notifications', 'payments'],
+  GetPayment: ['notifications', 'orders'],
+  ListByOrder: ['notifications', 'orders'],
   ReserveStock: ['orders'],
   CommitReservation: ['orders'],
   ReleaseReservation: ['orders'],
@@ -127,6 +130,7 @@ describe('direct calls', () => {
   test("another's entity does not exist, whoever asks a subgraph for it", async () => {
     const owner = await stack.signUp()
     const { data } = await stack.createOrder(owner.token, [{ productId: product, quantity: 1 }])
+    const payment = await stack.payOrder(owner.token, data.createOrder.order.id)
     const { id: notification } = await waitFor('a notification', async () => {
       const query = 'SELECT id FROM notifications WHERE order_id = $1'
       return (await stack.sql('notifications', query, [data.createOrder.order.id]))[0]
@@ -134,6 +138,7 @@ describe('direct calls', () => {
     const entities = [
       { service: 'users', __typename: 'User', id: owner.id, scope: 'users:read' },
       { service: 'orders', __typename: 'Order', id: data.createOrder.order.id, scope: 'orders:read' },
+      { service: 'payments', __typename: 'Payment', id: payment, scope: 'orders:read' },
       { service: 'notifications', __typename: 'Notification', id: notification, scope: undefined },
     ] as const
     for (const { service, __typename, id, scope } of entities) {

@@ -170,6 +170,14 @@ export async function startTestStack({ events = 'PostgreSQL', extra: given = {},
       return data.createOrder.order.id
     },
 
+    /** Pays an order, which must be taken, and returns the payment's id. */
+    async payOrder(token: string, orderId: string, paymentMethod = 'pm_card_visa'): Promise<string> {
+      const input = { orderId, paymentMethod, idempotencyKey: randomUUID() }
+      const { payload, errors } = await mutate('payOrder', 'payment { id }', input, token)
+      assert.deepEqual(errors, [])
+      return payload.payment.id
+    },
+
     async stop(): Promise<void> {
       await Promise.all([...clients.values()].map(async (client) => (await client).end()))
       await stack.stop()

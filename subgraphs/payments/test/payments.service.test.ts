@@ -3,7 +3,9 @@ import { randomUUID } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
 import { request } from 'undici'
 import { paymentCaptured, paymentDeclined, paymentRefunded } from '#contracts/events.ts'
+import type { Principal } from '#platform/principal.ts'
 import { waitFor } from '../../../test/infra/wait.ts'
+import { createContext } from '../loaders.ts'
 import { customer, manager, openPayments, type Payments } from './open-payments.ts'
 
 let payments: Payments
@@ -179,5 +181,41 @@ describe('refundPayment', () => {
     assert.equal((await payments.payment(id)).status, 'CAPTURED')
     assert.ok(payments.troubles.includes('a refund failed'))
     await payments.refund(id, 1)
+  })
+})
+
+describe('who sees what', () => {
+  test('the payments of 50 orders are found by one query, oldest first', async () => {
+    const ids = Array.from({ length: 50 }, () => payments.order())
+    for (const id of ids.slice(0, 2)) {
+      await payments.pay(id, 'pm_card_chargeDeclined')
+      await payments.pay(id)
+    }
+    let queries = 0
+    const findByOrders: Payments['store']['findByOrders'] = (...args) => {
+      queries += 1
+      return payments.store.findByOrders(...args)
+    }
+    const { paymentsOfOrder } = createContext(customer, { ...payments.store, findByOrders })
+    const found = await Promise.all(ids.map((id) => paymentsOfOrder.load(id)))
+    assert.equal(queries, 1)
+    assert.deepEqual(
+      found.map((all) => all.map(({ status }) => status)),
+      [...Array(2).fill(['DECLINED', 'CAPTURED']), ...Array(48).fill([])],
+    )
+  })
+
+  test('payments are seen by who placed the order and with orders:read, and to others they do not exist', async () => {
+    const order = payments.order()
+    const { id } = await payments.pay(order)
+    const seen = async (viewer: Principal) => {
+      const context = createContext(viewer, payments.store)
+      const [one, all] = await Promise.all([context.payments.load(id), context.paymentsOfOrder.load(order)])
+      return [one?.id, all.length]
+    }
+    for (const viewer of [customer, manager]) assert.deepEqual(await seen(viewer), [id, 1])
+    for (const viewer of [stranger, nobody, { ...stranger, scopes: ['users:read'] }]) {
+      assert.deepEqual(await seen(viewer), [undefined, 0])
+    }
   })
 })
