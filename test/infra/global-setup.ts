@@ -4,6 +4,7 @@ import { silentLog } from '#platform/log.ts'
 import { type Kafka, kafkaMissing, startKafka } from '../../tools/infra/kafka.ts'
 import type { Postgres } from '../../tools/infra/postgres.ts'
 import { type RedisServer, redisVersion, startRedis } from '../../tools/infra/redis.ts'
+import { hasStripeMock, type StripeMock, startStripeMock } from '../../tools/infra/stripe-mock.ts'
 import { startTemporaryPostgres } from '../../tools/infra/temporary-postgres.ts'
 import { migrationsFolder, root, serviceNames } from '../../tools/services.ts'
 import { templateOf, variables } from './parts.ts'
@@ -16,6 +17,7 @@ import { templateOf, variables } from './parts.ts'
 let postgres: Postgres | undefined
 let kafka: Kafka | undefined
 let redis: RedisServer | undefined
+let stripe: StripeMock | undefined
 
 export async function globalSetup(): Promise<void> {
   process.env.NODE_COMPILE_CACHE ??= join(root, 'node_modules/.cache/node')
@@ -26,15 +28,27 @@ export async function globalSetup(): Promise<void> {
   const ownRedis = !redisUrl && isThere('Redis', version ? undefined : 'there is no redis-server')
   if (brokers) process.env[variables.kafka] = brokers
   if (redisUrl) process.env[variables.redis] = redisUrl
-  await Promise.all([startPostgres(), ownBroker && startBroker(), ownRedis && startOwnRedis()])
+  const ownStripe = isThere('Stripe', hasStripeMock() ? undefined : 'there is no stripe-mock')
+  await Promise.all([
+    startPostgres(),
+    ownBroker && startBroker(),
+    ownRedis && startOwnRedis(),
+    ownStripe && startOwnStripe(),
+  ])
   const rows = (await postgres?.query('SHOW server_version'))?.rows
-  const parts = [`PostgreSQL ${rows?.[0]?.server_version}`, kafka && 'Kafka 4.1.0', redis && `Redis ${version}`]
+  const parts = [
+    `PostgreSQL ${rows?.[0]?.server_version}`,
+    kafka && 'Kafka 4.1.0',
+    redis && `Redis ${version}`,
+    stripe && 'stripe-mock',
+  ]
   console.log(`Real parts: ${parts.filter(Boolean).join(', ')}`)
 }
 
 export function globalTeardown(): void {
   kafka?.stop()
   redis?.stop()
+  stripe?.stop()
   postgres?.stop()
 }
 
@@ -62,6 +76,11 @@ async function startBroker(): Promise<void> {
 async function startOwnRedis(): Promise<void> {
   redis = await startRedis()
   process.env[variables.redis] = redis.url
+}
+
+async function startOwnStripe(): Promise<void> {
+  stripe = await startStripeMock()
+  process.env[variables.stripe] = stripe.url
 }
 
 /** Whether a server of our own can be started. Throws where it must be. */

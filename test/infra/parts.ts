@@ -7,6 +7,7 @@ export const variables = {
   postgres: 'TEST_POSTGRES_URL',
   kafka: 'TEST_KAFKA_BROKERS',
   redis: 'TEST_REDIS_URL',
+  stripe: 'TEST_STRIPE_URL',
 } as const
 
 /** The migrated database that test databases of a service are copies of. */
@@ -36,4 +37,9 @@ export function kafkaBrokers(): string | undefined {
 /** Redis's URL. Undefined where there is none: skip the test. Others use it too: begin the names of keys with something new. */
 export function redisUrl(): string | undefined {
   return process.env[variables.redis]
+}
+
+/** The URL of Stripe's mock. Undefined where there is none: skip the test. */
+export function stripeUrl(): string | undefined {
+  return process.env[variables.stripe]
 }

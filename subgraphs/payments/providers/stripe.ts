@@ -100,9 +100,15 @@ export function createStripeProvider(options: StripeProviderOptions): Provider {
     },
 
     readCallback(body, { 'stripe-signature': signature = '' }) {
-      const seconds = Math.floor(now().getTime() / 1000)
       try {
-        const event = stripe.webhooks.constructEvent(body, signature, webhookSecret, tolerance, undefined, seconds)
+        const event = stripe.webhooks.constructEvent(
+          body,
+          signature,
+          webhookSecret,
+          tolerance,
+          undefined,
+          now().getTime(),
+        )
         return { id: event.id, fact: factOf(event) }
       } catch (error) {
         if (!(error instanceof Stripe.errors.StripeSignatureVerificationError)) throw error

@@ -129,9 +129,10 @@ export function createLedger(query: Query) {
       ).catch((error: { code?: unknown }) => {
         // A twin was faster.
         if (error.code !== uniqueViolation) throw error
-        return known()
+        return undefined
       })
-      return added && later ? { ...added, status: 'pending' } : added
+      if (!added) return known()
+      return later ? { ...added, status: 'pending' } : added
     },
 
     /** Takes callbacks that are due. They are due again after a pause, unless they are delivered before. */

@@ -103,6 +103,8 @@ export async function openPayments({ provider = (own) => own, webhookUrl }: Open
     clock,
     orders,
     troubles,
+    /** The sandbox, as the shop sees it. */
+    sandbox: own,
     origin,
     payment,
 

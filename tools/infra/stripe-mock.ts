@@ -1,0 +1,30 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { freePorts, listenFault } from './ports.ts'
+
+/** Milliseconds that a server has to start. */
+const startLimit = 10_000
+
+/** Stripe's own mock of its API, which keeps nothing: it checks what it is asked, and answers with examples. */
+export type StripeMock = { readonly url: string; stop(): void }
+
+/** Whether the server can be started here. */
+export function hasStripeMock(): boolean {
+  return spawnSync('stripe-mock', ['-version']).status === 0
+}
+
+/** Starts a server of our own. It ends with this process at the latest. */
+export async function startStripeMock(): Promise<StripeMock> {
+  const [port = 0] = await freePorts(1)
+  const server = spawn('stripe-mock', ['-http-addr', `127.0.0.1:${port}`], { stdio: 'ignore', detached: true })
+  function stop(): void {
+    process.off('exit', stop)
+    server.kill('SIGKILL')
+  }
+  process.on('exit', stop)
+  const deadline = Date.now() + startLimit
+  while ((await listenFault(port)) !== 'EADDRINUSE') {
+    if (server.exitCode !== null || Date.now() > deadline) throw new Error('stripe-mock did not start.')
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  return { url: `http://127.0.0.1:${port}`, stop }
+}
