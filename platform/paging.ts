@@ -10,15 +10,18 @@ export type Page = { limit: number; after: Key | undefined }
 const defaultFirst = 20
 const largestFirst = 100
 
-/** Reads `first` and `after`. Throws BAD_USER_INPUT. */
-export function parsePage({ first, after }: { first?: number | null; after?: string | null }): Page {
-  return { limit: parseFirst(first), after: after ? parseCursor(after) : undefined }
+/** Reads `first` and `after`, whatever the caller calls them. Throws BAD_USER_INPUT. */
+export function parsePage(
+  { first, after }: { first?: number | null; after?: string | null },
+  called = { first: 'first', after: 'after' },
+): Page {
+  return { limit: parseFirst(first, called.first), after: after ? parseCursor(after, called.after) : undefined }
 }
 
 /** Reads `first`. Throws BAD_USER_INPUT. */
-export function parseFirst(first: number | null | undefined): number {
+export function parseFirst(first: number | null | undefined, called = 'first'): number {
   const limit = first ?? defaultFirst
-  if (limit < 1 || limit > largestFirst) throw badInput('first', `first is 1 to ${largestFirst}.`)
+  if (limit < 1 || limit > largestFirst) throw badInput(called, `${called} is 1 to ${largestFirst}.`)
   return limit
 }
 
@@ -50,8 +53,8 @@ function toCursor({ createdAt, id }: Key): string {
 
 const cursorShape = /^(\d{1,15}) ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/
 
-function parseCursor(text: string): Key {
+function parseCursor(text: string, called: string): Key {
   const [, time, id] = cursorShape.exec(Buffer.from(text, 'base64url').toString()) ?? []
-  if (!time || !id) throw badInput('after', 'This is not a cursor of this list.')
+  if (!time || !id) throw badInput(called, 'This is not a cursor of this list.')
   return { createdAt: new Date(Number(time)), id }
 }

@@ -1,37 +1,85 @@
+import type { Order as OrderMessage } from '#generated/grpc/orders/v1/Order.ts'
 import type { OrderServiceDefinition } from '#generated/grpc/orders/v1/OrderService.ts'
 import type { Money__Output } from '#generated/grpc/products/v1/Money.ts'
 import type { ProductServiceDefinition } from '#generated/grpc/products/v1/ProductService.ts'
 import type { UserServiceDefinition } from '#generated/grpc/users/v1/UserService.ts'
-import { hasCode, notFound } from '#platform/errors.ts'
+import { badInput, hasCode, notFound } from '#platform/errors.ts'
 import type { Peer } from '#platform/grpc/client.ts'
 import type { RpcHandlers } from '#platform/grpc/server.ts'
 import { parseId } from '#platform/input.ts'
-import { accountGone, type Money, type Order, type OrderLine } from './domain/order.ts'
-import type { OrderItem } from './domain/request.ts'
+import { parsePage, toConnection } from '#platform/paging.ts'
+import { accountGone, type Money, type Order, requireScope } from './domain/order.ts'
+import type { Products, Users } from './service/dependencies.ts'
+import type { OrdersService } from './service.ts'
 
-/** What of the service peers can ask for. */
-type OrderDirectory = { orderById(id: string): Promise<Order | undefined> }
+const peers = ['payments', 'notifications']
+const gateway = ['gateway']
 
-export function createRpcHandlers(service: OrderDirectory): RpcHandlers<OrderServiceDefinition> {
+export function createRpcHandlers(service: OrdersService): RpcHandlers<OrderServiceDefinition> {
   return {
     GetOrder: {
-      callers: ['payments', 'notifications'],
+      callers: peers,
       async handle(request) {
         const id = parseId(request.id)
         const order = id && (await service.orderById(id))
         if (!order) throw notFound('order')
-        const { number, customerId, status, total, lines } = order
-        return { id, number, customerId, status, total, items: [...lines] }
+        return toMessage(order)
+      },
+    },
+    ListOrders: {
+      callers: peers,
+      async handle({ customerId: text, pageSize, pageToken }) {
+        const customerId = parseId(text)
+        if (!customerId) throw badInput('customerId', 'This is no id of an account.')
+        const page = parsePage({ first: pageSize || null, after: pageToken }, { first: 'pageSize', after: 'pageToken' })
+        const { edges, pageInfo } = toConnection(await service.ordersOfCustomer(customerId, page), page)
+        return {
+          orders: edges.map(({ node }) => toMessage(node)),
+          nextPageToken: (pageInfo.hasNextPage && pageInfo.endCursor) || '',
+        }
+      },
+    },
+    CreateOrder: {
+      callers: gateway,
+      async handle({ items, shippingAddress, idempotencyKey }, call) {
+        const input = { items, shippingAddress: shippingAddress ?? {}, idempotencyKey }
+        return toMessage(await service.createOrder(await call.principal(), input))
+      },
+    },
+    UpdateOrderStatus: {
+      callers: gateway,
+      async handle({ id: orderId, status, trackingNumber, reason }, call) {
+        const principal = await call.principal()
+        requireScope(principal, 'orders:fulfil')
+        switch (status) {
+          case 'SHIPPED':
+            return toMessage(await service.shipOrder(principal, { orderId, trackingNumber }))
+          case 'DELIVERED':
+            return toMessage(await service.deliverOrder(principal, orderId))
+          case 'CANCELLED':
+            return toMessage(await service.cancelOrder(principal, { orderId, reason }))
+          default:
+            throw badInput('status', 'An order is moved to SHIPPED, DELIVERED or CANCELLED.')
+        }
+      },
+    },
+    CancelOrder: {
+      callers: gateway,
+      async handle({ id: orderId, reason }, call) {
+        return toMessage(await service.cancelOrder(await call.principal(), { orderId, reason }))
       },
     },
   }
 }
 
+function toMessage({ id, number, customerId, status, total, lines }: Order): OrderMessage {
+  return { id, number, customerId, status, total, items: [...lines] }
+}
+
 /** What orders asks of users. */
-export function createUsersClient(rpcs: Peer<UserServiceDefinition>) {
+export function createUsersClient(rpcs: Peer<UserServiceDefinition>): Users {
   return {
-    /** Throws UNAUTHENTICATED for an account that is gone. */
-    async requireUser(id: string): Promise<void> {
+    async requireUser(id) {
       try {
         await rpcs.getUser({ id })
       } catch (error) {
@@ -42,18 +90,14 @@ export function createUsersClient(rpcs: Peer<UserServiceDefinition>) {
   }
 }
 
-export type Users = ReturnType<typeof createUsersClient>
-
 /** What orders asks of products. */
-export function createProductsClient(rpcs: Peer<ProductServiceDefinition>) {
+export function createProductsClient(rpcs: Peer<ProductServiceDefinition>): Products {
   return {
-    /** Holds all items for the order or none, and returns them with the prices of the hold. */
-    async reserve(orderId: string, items: readonly OrderItem[]): Promise<OrderLine[]> {
+    async reserve(orderId, items) {
       const { lines } = await rpcs.reserveStock({ orderId, items: [...items] })
       return lines.map(({ unitPrice, ...line }) => ({ ...line, unitPrice: toMoney(unitPrice) }))
     },
-    /** Sells what is held for the order. False when it is held no longer. May be done again. */
-    async commit(orderId: string): Promise<boolean> {
+    async commit(orderId) {
       try {
         await rpcs.commitReservation({ orderId }, { whateverTheDeadline: true })
         return true
@@ -62,14 +106,11 @@ export function createProductsClient(rpcs: Peer<ProductServiceDefinition>) {
         throw error
       }
     },
-    /** Puts back what is held for the order, and makes sure that nothing will be, also when the customer has gone. */
-    async release(orderId: string): Promise<void> {
+    async release(orderId) {
       await rpcs.releaseReservation({ orderId }, { whateverTheDeadline: true })
     },
   }
 }
-
-export type Products = ReturnType<typeof createProductsClient>
 
 function toMoney(money: Money__Output | null): Money {
   if (!money) throw new Error('A reserved line has no price.')

@@ -1,7 +1,8 @@
 import { notFound } from '#platform/errors.ts'
 import { parseId } from '#platform/input.ts'
 import { type Caller, maySeeOrdersOf, type Order, type OrderFilter, requireScope } from './domain/order.ts'
-import { type CreateOrderDependencies, createCreateOrder } from './service/create-order.ts'
+import { createCreateOrder } from './service/create-order.ts'
+import type { OrdersDependencies } from './service/dependencies.ts'
 import { createFulfilment } from './service/fulfilment.ts'
 import { createReactions } from './service/reactions.ts'
 
@@ -9,7 +10,7 @@ import { createReactions } from './service/reactions.ts'
 export type PageRequest = { limit: number; after: { createdAt: Date; id: string } | undefined }
 
 /** What can be done with orders. */
-export function createOrdersService(dependencies: CreateOrderDependencies) {
+export function createOrdersService(dependencies: OrdersDependencies) {
   const { store } = dependencies
   const list = (filter: OrderFilter, { limit, after }: PageRequest) =>
     store.listOrders({ filter, limit: limit + 1, after })
@@ -23,6 +24,7 @@ export function createOrdersService(dependencies: CreateOrderDependencies) {
     async orderById(id: string): Promise<Order | undefined> {
       return (await store.findOrders([id]))[0]
     },
+    ordersOfCustomer: (customerId: string, page: PageRequest): Promise<Order[]> => list({ customerId }, page),
 
     /** The orders of one customer. Throws NOT_FOUND unless the caller may see them. */
     async ordersOf(

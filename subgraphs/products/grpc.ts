@@ -11,7 +11,7 @@ const mostIds = 100
 export function createRpcHandlers(service: ProductsService): RpcHandlers<ProductServiceDefinition> {
   return {
     GetProduct: {
-      callers: ['orders', 'payments', 'notifications'],
+      callers: ['orders', 'notifications'],
       async handle({ id }) {
         const [product] = await service.productsByIds([parseUuid('id', id)])
         if (!product) throw notFound('product')

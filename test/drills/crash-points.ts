@@ -5,7 +5,7 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { registerHooks } from 'node:module'
 import type { Bus } from '#platform/bus/bus.ts'
-import type { Products, Users } from '../../subgraphs/orders/grpc.ts'
+import type { Products, Users } from '../../subgraphs/orders/service/dependencies.ts'
 import type { OrdersStore } from '../../subgraphs/orders/store.ts'
 
 /** The steps of createOrder and of its event, in order. The process dies right after each, or before the next. */

@@ -3,25 +3,8 @@ import { hasCode, ServiceError, signInFirst } from '#platform/errors.ts'
 import type { Principal } from '#platform/principal.ts'
 import { accountGone, type Order, placeOrder } from '../domain/order.ts'
 import { hashRequest, type OrderInput, type OrderRequest, parseRequest } from '../domain/request.ts'
-import type { Products, Users } from '../grpc.ts'
 import type { Lease } from '../store/claims.ts'
-import type { OrdersStore } from '../store.ts'
-
-export type CreateOrderDependencies = {
-  store: OrdersStore
-  users: Users
-  products: Products
-  now: () => Date
-  newId: () => string
-  newNumber: () => string
-  /** Milliseconds that one attempt may work on a claim before another one takes over. */
-  leaseTime: number
-  /** Milliseconds until the caller stops waiting. */
-  timeLeft: () => number
-  sleep: (milliseconds: number) => Promise<unknown>
-  /** Told when stock may stay held until its hold ends, since it could not be released. */
-  onUnreleased: (orderId: string, error: unknown) => void
-}
+import type { OrdersDependencies } from './dependencies.ts'
 
 /** Milliseconds between looks at a claim that another request works on, and kept for the answer to arrive. */
 const firstLook = 20
@@ -38,7 +21,7 @@ const mostRenewals = 3
  * Guarantee: whatever dies and whenever, there is one order or none, and nothing stays held without an order beyond
  * the hold's end.
  */
-export function createCreateOrder(dependencies: CreateOrderDependencies) {
+export function createCreateOrder(dependencies: OrdersDependencies) {
   const { store, users, products, now, newId, newNumber, leaseTime, timeLeft, sleep, onUnreleased } = dependencies
 
   /**

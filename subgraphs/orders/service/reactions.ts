@@ -1,8 +1,8 @@
 import { badInput, notFound } from '#platform/errors.ts'
 import { blankAddress, type Money, type Order } from '../domain/order.ts'
 import { close, decline, expire, pay, refund } from '../domain/saga.ts'
-import type { Products } from '../grpc.ts'
 import type { OrdersStore } from '../store.ts'
+import type { Products } from './dependencies.ts'
 import { told } from './moves.ts'
 
 type Payment = { readonly paymentId: string; readonly orderId: string }

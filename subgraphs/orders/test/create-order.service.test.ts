@@ -4,7 +4,7 @@ import { after, before, beforeEach, describe, test } from 'node:test'
 import { type ErrorCode, ServiceError } from '#platform/errors.ts'
 import { waitFor } from '../../../test/infra/wait.ts'
 import type { OrderInput } from '../domain/request.ts'
-import type { Products } from '../grpc.ts'
+import type { Products } from '../service/dependencies.ts'
 import type { OrdersStore } from '../store.ts'
 import { address, input, type Orders, openOrders, productId as product, someone } from './open-orders.ts'
 

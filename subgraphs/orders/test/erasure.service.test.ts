@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { ServiceError } from '#platform/errors.ts'
 import { waitFor } from '../../../test/infra/wait.ts'
-import type { Products } from '../grpc.ts'
+import type { Products } from '../service/dependencies.ts'
 import type { OrdersStore } from '../store.ts'
 import { type Orders, openOrders, input as orderInput, someone } from './open-orders.ts'
 

@@ -8,8 +8,7 @@ import type { Principal } from '#platform/principal.ts'
 import { createTestDatabase } from '../../../test/infra/parts.ts'
 import { type Order, orderNumber } from '../domain/order.ts'
 import type { OrderInput } from '../domain/request.ts'
-import type { Products } from '../grpc.ts'
-import type { CreateOrderDependencies } from '../service/create-order.ts'
+import type { OrdersDependencies, Products } from '../service/dependencies.ts'
 import { createOrdersService } from '../service.ts'
 import { createOrdersStore } from '../store.ts'
 
@@ -57,7 +56,7 @@ export async function openOrders() {
     },
   }
 
-  const service = (changes: Partial<CreateOrderDependencies> = {}) =>
+  const service = (changes: Partial<OrdersDependencies> = {}) =>
     createOrdersService({
       store,
       users: { requireUser: async () => {} },

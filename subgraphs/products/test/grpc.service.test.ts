@@ -2,47 +2,24 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import type { ProductServiceDefinition } from '#generated/grpc/products/v1/ProductService.ts'
-import { continueTrace, runWithContext } from '#platform/context.ts'
-import { createPeer, type Peer } from '#platform/grpc/client.ts'
-import { createGrpcServer } from '#platform/grpc/server.ts'
 import { loadService } from '#platform/grpc/service.ts'
-import { silentLog as log } from '#platform/log.ts'
-import { createMask } from '#platform/mask.ts'
-import {
-  createPrincipalSigner,
-  createPrincipalVerifier,
-  createServiceTokens,
-  createServiceTokenVerifier,
-} from '#platform/principal.ts'
-import { testKeys } from '../../../platform/test/keys.ts'
+import { serveRpcs } from '../../../test/infra/rpcs.ts'
 import { createRpcHandlers } from '../grpc.ts'
 import { holdTime, manager, openProducts, type Products } from './open-products.ts'
 
-const { privateKeys, keys } = await testKeys('gateway', 'orders', 'users')
 const service = loadService<ProductServiceDefinition>('products.v1.ProductService')
 
 let products: Products
-let server: ReturnType<typeof createGrpcServer>
-let rpcs: Peer<ProductServiceDefinition>
-const peers: { close(): void }[] = []
+let served: Awaited<ReturnType<typeof serveRpcs<ProductServiceDefinition>>>
+let rpcs: ReturnType<typeof served.as>
 
 before(async () => {
   products = await openProducts()
-  server = createGrpcServer({
-    verifyCaller: createServiceTokenVerifier({ keys, audience: 'products' }),
-    verifyPrincipal: createPrincipalVerifier({ keys }),
-    mask: createMask({ service: 'products', log }),
-  })
-  server.add(service, createRpcHandlers(products.service))
-  const port = await server.listen('127.0.0.1', 0)
-  const serviceToken = createServiceTokens({ key: privateKeys.orders })
-  const peer = createPeer({ name: 'products', service, addresses: [`127.0.0.1:${port}`], serviceToken })
-  peers.push(peer)
-  rpcs = peer.rpcs
+  served = await serveRpcs('products', service, createRpcHandlers(products.service))
+  rpcs = served.as('orders')
 })
 after(async () => {
-  for (const peer of peers) peer.close()
-  await server.close()
+  await served.close()
   await products.close()
 })
 
@@ -78,11 +55,9 @@ test('a reservation is held and sold, and one that is put back cannot be', async
 test('UpdateStock acts for a user with the scope catalog:write, and for nobody else', async () => {
   const { id } = await products.product({ stock: 10 })
   const change = { productId: id, delta: -3, reason: 'Broken', idempotencyKey: randomUUID() }
-  const sign = createPrincipalSigner({ key: privateKeys.gateway })
   const update = async (scopes: string[]) => {
     const principal = { sub: randomUUID(), sid: 's1', scopes, anonymous: false, address: null }
-    const context = { ...continueTrace({}), principalToken: await sign(principal) }
-    return runWithContext(context, () => rpcs.updateStock(change))
+    return served.onBehalfOf(principal, () => rpcs.updateStock(change))
   }
   await assert.rejects(rpcs.updateStock(change), { code: 'UNAUTHENTICATED' })
   await assert.rejects(update([]), { code: 'FORBIDDEN' })
