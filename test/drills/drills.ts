@@ -1,3 +1,4 @@
+import { crash } from './crash.ts'
 import type { Drill } from './drill.ts'
 import { frontDoor } from './front-door.ts'
 import { fuzz } from './fuzz.ts'
@@ -16,6 +17,7 @@ export const drills: Record<string, Drill> = {
   stock,
   inventory,
   'order-crash': orderCrash,
+  crash,
   'products-down': productsDown,
   latency,
   timing,

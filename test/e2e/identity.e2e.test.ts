@@ -73,9 +73,8 @@ describe('an account through the gateway', () => {
   })
 
   test('support finds accounts, an administrator gives roles, and others do neither', async () => {
-    const [customer, staff] = [await stack.signUp(), await stack.signUp()]
-    await stack.sql('users', "UPDATE users SET roles = '{ADMIN}' WHERE id = $1", [staff.id])
-    const { accessToken } = await login(staff.email)
+    const [customer, staff] = [await stack.signUp(), await stack.employ('ADMIN')]
+    const accessToken = staff.token
     const list = `query ($search: String) { users(search: $search) { edges { node { id } } pageInfo { hasNextPage } } }`
     const { data } = await stack.graphql(list, { search: customer.email.slice(0, 20).toUpperCase() }, accessToken)
     assert.deepEqual(data.users, { edges: [{ node: { id: customer.id } }], pageInfo: { hasNextPage: false } })

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
 import { request } from 'undici'
 import { sign, signatureHeader } from '../../subgraphs/payments/sandbox/signature.ts'
-import { type Account, customerPassword, startTestStack, type TestStack } from '../infra/stack.ts'
+import { type Account, startTestStack, type TestStack } from '../infra/stack.ts'
 import { waitFor } from '../infra/wait.ts'
 import { codesOf } from './refused.ts'
 
@@ -136,13 +136,6 @@ describe('a payment', () => {
   })
 })
 
-async function newManager(): Promise<{ token: string }> {
-  const { id, email } = await stack.signUp()
-  await stack.sql('users', `UPDATE users SET roles = '{MANAGER}' WHERE id = $1`, [id])
-  const { payload } = await stack.mutate('login', 'accessToken', { email, password: customerPassword })
-  return { token: payload.accessToken }
-}
-
 describe('a refund', () => {
   test('is for managers, in parts and in full', async () => {
     const orderId = await order()
@@ -156,7 +149,7 @@ describe('a refund', () => {
     })
     const refused = await stack.mutate('refundPayment', shown, input(), customer.token)
     assert.deepEqual(codesOf(refused), ['FORBIDDEN'])
-    const manager = await newManager()
+    const manager = await stack.employ('MANAGER')
     const part = await stack.mutate('refundPayment', shown, input(400), manager.token)
     assert.deepEqual(part.errors, [])
     assert.deepEqual([part.payload.payment.status, part.payload.payment.refunded.amount], ['PARTIALLY_REFUNDED', 400])

@@ -101,12 +101,20 @@ export async function startTestStack({ events = 'PostgreSQL', extra: given = {},
     return { ...result, payload: result.data?.[name] }
   }
 
-  const clients = new Map<string, Promise<pg.Client>>()
+  /** Creates an account. */
+  async function signUp(): Promise<Account> {
+    const email = `${randomUUID()}@example.com`
+    const input = { name: 'Eve Example', email, password: customerPassword }
+    const { payload } = await mutate('register', 'accessToken refreshToken user { id }', input)
+    return { id: payload.user.id, email, token: payload.accessToken, refreshToken: payload.refreshToken }
+  }
+
+  const pools = new Map<string, pg.Pool>()
   /** Looks into a service's database. */
   async function sql(service: ServiceName, query: string, values: unknown[] = []) {
-    const client = clients.get(service) ?? connect(databases[service])
-    clients.set(service, client)
-    return (await (await client).query(query, values)).rows
+    const pool = pools.get(service) ?? new pg.Pool({ connectionString: databases[service], max: 2 })
+    pools.set(service, pool)
+    return (await pool.query(query, values)).rows
   }
 
   await stack.start()
@@ -127,15 +135,15 @@ export async function startTestStack({ events = 'PostgreSQL', extra: given = {},
     createOrder,
     mutate,
 
-    /** Creates an account. */
-    async signUp(): Promise<Account> {
-      const email = `${randomUUID()}@example.com`
-      const { data } = await graphql(
-        'mutation ($input: RegisterInput!) { register(input: $input) { accessToken refreshToken user { id } } }',
-        { input: { name: 'Eve Example', email, password: customerPassword } },
-      )
-      const { accessToken: token, refreshToken, user } = data.register
-      return { id: user.id, email, token, refreshToken }
+    signUp,
+
+    /** Creates an account of somebody of the shop. */
+    async employ(role: 'SUPPORT' | 'MANAGER' | 'ADMIN'): Promise<Account> {
+      const account = await signUp()
+      await sql('users', 'UPDATE users SET roles = ARRAY[$2::role] WHERE id = $1', [account.id, role])
+      const { email } = account
+      const { payload } = await mutate('login', 'accessToken refreshToken', { email, password: customerPassword })
+      return { ...account, token: payload.accessToken, refreshToken: payload.refreshToken }
     },
 
     /** Adds products with this much stock each and returns their ids. */
@@ -179,7 +187,7 @@ export async function startTestStack({ events = 'PostgreSQL', extra: given = {},
     },
 
     async stop(): Promise<void> {
-      await Promise.all([...clients.values()].map(async (client) => (await client).end()))
+      await Promise.all([...pools.values()].map((pool) => pool.end()))
       await stack.stop()
       await second?.stop()
       await agent.close()
@@ -245,10 +253,4 @@ async function portsOf(): Promise<[Ports, Ports]> {
   const next = () => ({ http: ports.pop() ?? 0, grpc: ports.pop() ?? 0 })
   const each = () => Object.fromEntries(processNames.map((name) => [name, next()])) as Ports
   return [each(), each()]
-}
-
-async function connect(connectionString: string): Promise<pg.Client> {
-  const client = new pg.Client({ connectionString })
-  await client.connect()
-  return client
 }
