@@ -119,21 +119,6 @@ describe('a payment', () => {
     await until(orderId, 'CAPTURED')
     assert.deepEqual(await told(orderId), ['payment.captured'])
   })
-
-  test('of an order that is cancelled goes back', async () => {
-    const orderId = await order()
-    await pay(orderId)
-    await until(orderId, 'CAPTURED')
-    const data = { orderId, number: 'AAAA-AAAA', customerId: customer.id, reason: 'A test.' }
-    await stack.sql(
-      'orders',
-      `INSERT INTO outbox (event_id, type, topic, key, sequence, time, data)
-       VALUES ($1, 'order.cancelled', 'orders', $2, 9, now(), $3)`,
-      [randomUUID(), orderId, JSON.stringify(data)],
-    )
-    assert.deepEqual((await until(orderId, 'REFUNDED')).refunded, { amount: 1_000 })
-    assert.deepEqual(await told(orderId), ['payment.captured', 'payment.refunded'])
-  })
 })
 
 describe('a refund', () => {
