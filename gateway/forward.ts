@@ -33,6 +33,8 @@ export type ForwarderOptions = {
   urls: readonly string[]
   /** Milliseconds that a fetch may take. */
   timeout: number
+  /** Told of each fetch, and of the seconds it took, whatever came of it. */
+  onFetch?: (subgraph: string, seconds: number) => void
   log: Log
 }
 
@@ -54,7 +56,7 @@ type Fetch = { query: string; variables: Record<string, unknown>; operationName?
  * Fetches from one subgraph, from its instances in turn. A fetch that fails is an answer without data and with an error
  * at each field it was for, so that the rest of the client's operation is answered and the client sees what is missing.
  */
-export function createForwarder({ name, urls, timeout, log }: ForwarderOptions) {
+export function createForwarder({ name, urls, timeout, onFetch, log }: ForwarderOptions) {
   const targets = urls.map((url) => {
     const { origin, pathname, search } = new URL(url)
     return { path: `${pathname}${search}`, pool: new Pool(origin, { connections, maxResponseSize: responseLimit }) }
@@ -97,11 +99,14 @@ export function createForwarder({ name, urls, timeout, log }: ForwarderOptions) 
     async process({ request, context }) {
       const { query = '', variables = {}, operationName } = request
       const fetch = { query, variables, ...(operationName && { operationName }) }
+      const start = performance.now()
       try {
         return await send(fetch, context as FetchContext)
       } catch (error) {
         log.warn('fetch failed', { subgraph: name, error })
         return missing(fetch, error as ServiceError)
+      } finally {
+        onFetch?.(name, (performance.now() - start) / 1_000)
       }
     },
   }

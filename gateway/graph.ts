@@ -2,6 +2,7 @@ import { ApolloGateway } from '@apollo/gateway'
 import type { GraphQLSchema } from 'graphql'
 import { refuseVendorTelemetry } from '#platform/env.ts'
 import type { Log } from '#platform/log.ts'
+import type { Metrics } from '#platform/metrics.ts'
 import { type Executor, executorOf } from './executor.ts'
 import { createForwarder, type Forwarder } from './forward.ts'
 
@@ -11,6 +12,7 @@ export type GraphOptions = {
   urlsOf: (subgraph: string) => readonly string[] | undefined
   /** Milliseconds that one fetch from one subgraph may take. */
   subgraphTimeout: number
+  metrics?: Metrics
   log: Log
 }
 
@@ -18,14 +20,17 @@ export type GraphOptions = {
 const mostPlans = 1_000
 
 /** What a supergraph schema gives to execute with: the schema that clients see, and an executor over its subgraphs. */
-export async function openGraph({ supergraphSdl, urlsOf, subgraphTimeout, log }: GraphOptions) {
+export async function openGraph({ supergraphSdl, urlsOf, subgraphTimeout, metrics, log }: GraphOptions) {
   refuseVendorTelemetry()
+  const fetches = metrics?.histogram('subgraph_fetch_duration_seconds', 'Fetches from subgraphs.', ['subgraph'])
+  const onFetch = (subgraph: string, seconds: number) => fetches?.observe({ subgraph }, seconds)
   const forwarders: Forwarder[] = []
   const gateway = new ApolloGateway({
     supergraphSdl,
     queryPlannerConfig: { debug: { maxEvaluatedPlans: mostPlans } },
     buildService({ name, url = '' }) {
-      const forwarder = createForwarder({ name, urls: urlsOf(name) ?? [url], timeout: subgraphTimeout, log })
+      const urls = urlsOf(name) ?? [url]
+      const forwarder = createForwarder({ name, urls, timeout: subgraphTimeout, onFetch, log })
       forwarders.push(forwarder)
       return forwarder.dataSource
     },

@@ -38,10 +38,12 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const audit = createAudit({ service: name, file: config.AUDIT_LOG })
   const mask = createMask({ service: name, log })
   const supergraphSdl = await loadSupergraph(config.SUPERGRAPH_FILE)
+  const metrics = createMetrics({ service: name })
   const graph = await openGraph({
     supergraphSdl,
     urlsOf: (subgraph) => urls[subgraph],
     subgraphTimeout: config.SUBGRAPH_TIMEOUT,
+    metrics,
     log,
   })
   lifecycle.onStop('graph', graph.close)
@@ -50,7 +52,6 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   lifecycle.onStop('webhooks', () => webhooks?.close())
   const authorize = createAuthorization({ policies, unauthorized: config.UNAUTHORIZED_FIELDS, audit })
   const limited = config.LIMITS === 'on'
-  const metrics = createMetrics({ service: name })
   const redis = await openServiceRedis({ name, config, log, lifecycle })
   const quotas = await createQuotas({ redis, log, metrics })
 

@@ -34,6 +34,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     poolSize: config.DATABASE_POOL_SIZE,
     log,
     lifecycle,
+    metrics,
   })
   const store = createNotificationsStore(database.adapter)
   lifecycle.onStop('store', store.close)

@@ -48,6 +48,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     poolSize: config.DATABASE_POOL_SIZE,
     log,
     lifecycle,
+    metrics,
   })
   const store = createUsersStore(database.adapter)
   lifecycle.onStop('store', store.close)

@@ -39,5 +39,5 @@ export async function applyChange(tx: Transaction, orderId: string, decide: Deci
 }
 
 export async function requireOrder(tx: Transaction, id: string): Promise<Order> {
-  return toOrder(await tx.order.findUniqueOrThrow({ where: { id }, include: whole }))
+  return toOrder(await tx.order.findUniqueOrThrow({ where: { id }, ...whole }))
 }

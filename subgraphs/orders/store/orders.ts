@@ -17,7 +17,7 @@ export function orderStore(prisma: PrismaClient) {
      */
     async findOrders(ids: readonly string[], customerId?: string): Promise<Order[]> {
       const where = { id: { in: [...ids] }, ...(customerId && { customerId }) }
-      const rows = await prisma.order.findMany({ where, include: whole })
+      const rows = await prisma.order.findMany({ where, ...whole })
       return rows.map(toOrder)
     },
 
@@ -27,7 +27,7 @@ export function orderStore(prisma: PrismaClient) {
         where: { AND: [conditions(filter), ...behind(after)] },
         orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
         take: limit,
-        include: whole,
+        ...whole,
       })
       return rows.map(toOrder)
     },

@@ -6,12 +6,15 @@ import type { Address, Order } from '../domain/order.ts'
 
 export type NewEvent = Omit<OutboxEvent, 'sequence'>
 
-/** What is read of an order: all of it. */
+/** What is read of an order: all of it, by one statement, so that its status and its history are of one moment. */
 export const whole = {
-  items: { orderBy: { position: 'asc' } },
-  history: { orderBy: { position: 'asc' } },
-} as const satisfies Prisma.OrderInclude
-type OrderRow = Prisma.OrderGetPayload<{ include: typeof whole }>
+  include: {
+    items: { orderBy: { position: 'asc' } },
+    history: { orderBy: { position: 'asc' } },
+  },
+  relationLoadStrategy: 'join',
+} as const satisfies Pick<Prisma.OrderFindManyArgs, 'include' | 'relationLoadStrategy'>
+type OrderRow = Prisma.OrderGetPayload<Pick<typeof whole, 'include'>>
 
 /** Events with their numbers in their aggregate, `before` of which there were. */
 export function numbered(events: readonly NewEvent[], before: number): OutboxEvent[] {
