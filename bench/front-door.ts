@@ -4,7 +4,6 @@
  * Figures are CPU time of each gateway's process, all its threads, from the operating system. Linux only.
  */
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -13,6 +12,7 @@ import { join } from 'node:path'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { Agent, request } from 'undici'
 import { runGateway, startForeignGraph, type TestGateway } from '../test/infra/gateway.ts'
+import { cpuOf } from './cpu.ts'
 
 const rounds = 12
 const requestsPerRound = 1_000
@@ -150,16 +150,9 @@ async function run(): Promise<void> {
 
 /** CPU milliseconds per request of one round. */
 async function costOf(gateway: TestGateway, name: Name): Promise<number> {
-  const before = cpuOf(gateway)
+  const before = cpuOf(gateway.pid ?? 0)
   await load(gateway, name, requestsPerRound)
-  return (cpuOf(gateway) - before) / requestsPerRound
-}
-
-/** CPU milliseconds that a process has used, all its threads. */
-function cpuOf({ pid }: TestGateway): number {
-  const tasks = readdirSync(`/proc/${pid}/task`)
-  const used = tasks.map((task) => Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]))
-  return used.reduce((sum, nanoseconds) => sum + nanoseconds, 0) / 1e6
+  return (cpuOf(gateway.pid ?? 0) - before) / requestsPerRound
 }
 
 async function load(gateway: TestGateway, name: Name, count: number): Promise<void> {
