@@ -127,9 +127,10 @@ async function openInstance(url: string) {
   const redis = shared
     ? await openRedis({ url: shared, prefix: `${new URL(url).pathname}:`, name: 'drill', log })
     : undefined
+  const { service } = await createInstance({ store, redis, hold: holdTime })
   return {
     store,
-    service: await createInstance({ store, redis, hold: holdTime }),
+    service,
     async close(): Promise<void> {
       await redis?.close()
       await store.close()

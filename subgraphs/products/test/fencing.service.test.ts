@@ -26,7 +26,7 @@ describe('the lock of a stock, held by a process that stands still', {
     products = await openProducts()
     redis = await openRedis({ url: server.url, name: 'test', commandTimeout: 5_000, log })
     const { store } = products
-    service = await createInstance({ store, redis, lease })
+    ;({ service } = await createInstance({ store, redis, lease }))
   })
   after(async () => {
     await redis.close()

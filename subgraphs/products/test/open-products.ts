@@ -38,18 +38,20 @@ export async function createInstance({
   const caches = await createCaches({ redis, log })
   const locks = await createLocks({ redis, nextToken: store.nextStockFence, lease, wait: 10_000, log })
   const reading = createReading({ store, caches, seconds: 600 })
-  return createProductsService({ store, reading, locks, lowStock: 5, holdTime: hold, now, newId: randomUUID })
+  const service = createProductsService({ store, reading, locks, lowStock: 5, holdTime: hold, now, newId: randomUUID })
+  return { service, reading }
 }
 
 /** The products service on a database of its own, with a clock that stands still. */
 export async function openProducts() {
   const url = await createTestDatabase('products')
-  const database = openDatabase({ name: 'test', url, poolSize: 10, log })
+  let statements = 0
+  const database = openDatabase({ name: 'test', url, poolSize: 10, log, onStatement: () => statements++ })
   const store = createProductsStore(database.adapter)
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   const clock = { time: new Date('2026-01-01T00:00:00Z') }
-  const service = await createInstance({ store, now: () => clock.time })
+  const { service, reading } = await createInstance({ store, now: () => clock.time })
   const sql = async (query: string, values: unknown[] = []) => (await client.query(query, values)).rows
 
   /** Changes a stock, under a key of its own unless one is given. */
@@ -59,9 +61,17 @@ export async function openProducts() {
   return {
     url,
     service,
+    reading,
     store,
     clock,
     sql,
+
+    /** How many statements something sends to the database, and what it answers. */
+    async statementsOf<Answer>(work: () => Promise<Answer>): Promise<[count: number, answer: Answer]> {
+      const before = statements
+      const answer = await work()
+      return [statements - before, answer]
+    },
 
     category: (name: string = randomUUID(), parentId: string | null = null) =>
       service.createCategory(manager, { name, parentId }),

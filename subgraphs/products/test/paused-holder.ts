@@ -15,7 +15,7 @@ const { DATABASE = '', REDIS = '', PRODUCT = '', LEASE } = process.env
 const database = openDatabase({ name: 'holder', url: DATABASE, poolSize: 2, log })
 const store = createProductsStore(database.adapter)
 const redis = await openRedis({ url: REDIS, name: 'holder', log })
-const service = await createInstance({
+const { service } = await createInstance({
   store: {
     ...store,
     async adjustStock(...change) {

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import type { FastifyInstance } from 'fastify'
+import { createHealth } from '#platform/health.ts'
+import { silentLog as log } from '#platform/log.ts'
+import { createMask } from '#platform/mask.ts'
+import { createSubgraph } from '#platform/subgraph.ts'
+import type { StockedProduct } from '../domain/catalogue.ts'
+import { createContext } from '../loaders.ts'
+import { createResolvers } from '../resolvers.ts'
+import { createInstance, openProducts, type Products } from './open-products.ts'
+
+/** What a request costs in statements, through the subgraph as the gateway asks it. */
+
+let products: Products
+let all: StockedProduct[]
+before(async () => {
+  products = await openProducts()
+  const shelves = [await products.category('Tools'), await products.category('Books')]
+  all = []
+  for (let n = 0; n < 100; n++) all.push(await products.product({ stock: n, categoryId: shelves[n % 2]?.id ?? '' }))
+})
+after(() => products.close())
+
+/** Asks an instance that remembers nothing yet. Answers with the data, and how many statements it took. */
+async function ask(query: string, variables: object = {}, app?: FastifyInstance) {
+  const asked = app ?? (await openSubgraph())
+  const [count, { data, errors }] = await products.statementsOf(async () => {
+    const response = await asked.inject({ method: 'POST', url: '/graphql', payload: { query, variables } })
+    return response.json()
+  })
+  if (!app) await asked.close()
+  assert.equal(errors, undefined)
+  return { count, data }
+}
+
+async function openSubgraph(): Promise<FastifyInstance> {
+  const { service, reading } = await createInstance({ store: products.store })
+  return createSubgraph({
+    schemaFile: new URL('../../../schema/products.graphql', import.meta.url),
+    resolvers: createResolvers(service),
+    createContext: (principal) => createContext(principal, reading, products.store),
+    verifyPrincipal: async () => ({ sub: null, sid: null, scopes: [], anonymous: true, address: null }),
+    lifecycle: { ready: true, onStop() {} },
+    health: createHealth([]),
+    mask: createMask({ service: 'products', log }),
+  })
+}
+
+const entities = `query ($representations: [_Any!]!) {
+  _entities(representations: $representations) { ... on Product { id sku name category { name } FIELDS } }
+}`
+const byId = () => all.map(({ id }) => ({ __typename: 'Product', id }))
+const bySku = () => all.map(({ sku }) => ({ __typename: 'Product', sku }))
+
+test('a list of 100 products with their categories and stock is two statements', async () => {
+  const query =
+    '{ products(first: 100) { edges { node { name available inStock category { name parent { name } } } } } }'
+  const { count, data } = await ask(query)
+  assert.equal(data.products.edges.length, 100)
+  assert.deepEqual(
+    new Set(data.products.edges.map(({ node }: { node: { category: { name: string } } }) => node.category.name)),
+    new Set(['Tools', 'Books']),
+  )
+  assert.equal(count, 2)
+})
+
+test('100 references by id or by SKU are one statement for products, one for categories, and none once they are remembered', async () => {
+  const query = entities.replace('FIELDS', '')
+  for (const representations of [byId(), bySku()]) {
+    const app = await openSubgraph()
+    const cold = await ask(query, { representations }, app)
+    assert.deepEqual(
+      cold.data._entities.map(({ sku }: StockedProduct) => sku),
+      all.map(({ sku }) => sku),
+    )
+    assert.equal(cold.count, 2)
+    const warm = await ask(query, { representations }, app)
+    assert.deepEqual(warm.data, cold.data)
+    assert.equal(warm.count, 1)
+    await app.close()
+  }
+})
+
+test('how many there are is one more statement, and is never remembered', async () => {
+  const query = entities.replace('FIELDS', 'available inStock').replace('category { name }', '')
+  const app = await openSubgraph()
+  const cold = await ask(query, { representations: byId() }, app)
+  assert.deepEqual(
+    cold.data._entities.map(({ available }: StockedProduct) => available),
+    all.map(({ available }) => available),
+  )
+  assert.equal(cold.count, 2)
+  const [first] = all
+  await products.adjust(first?.id ?? '', 5)
+  const warm = await ask(query, { representations: byId() }, app)
+  assert.equal(warm.count, 1)
+  assert.equal(warm.data._entities[0].available, (first?.available ?? 0) + 5)
+  await products.adjust(first?.id ?? '', -5)
+  await app.close()
+})
+
+test('references by id and by SKU in one request are one statement each', async () => {
+  const representations = [...byId().slice(0, 50), ...bySku().slice(50)]
+  const { count, data } = await ask(entities.replace('FIELDS', '').replace('category { name }', ''), {
+    representations,
+  })
+  assert.equal(data._entities.length, 100)
+  assert.equal(count, 2)
+})
+
+test('the number of all is counted only where it is asked for', async () => {
+  const page = '{ products(first: 10) { edges { node { name } } COUNT } }'
+  assert.equal((await ask(page.replace('COUNT', ''))).count, 1)
+  const counted = await ask(page.replace('COUNT', 'totalCount'))
+  assert.equal(counted.count, 2)
+  assert.equal(counted.data.products.totalCount, 100)
+})
