@@ -14,8 +14,10 @@ export function hasStripeMock(): boolean {
 
 /** Starts a server of our own. It ends with this process at the latest. */
 export async function startStripeMock(): Promise<StripeMock> {
-  const [port = 0] = await freePorts(1)
-  const server = spawn('stripe-mock', ['-http-addr', `127.0.0.1:${port}`], { stdio: 'ignore', detached: true })
+  const [port = 0, securePort = 0] = await freePorts(2)
+  // It serves HTTPS too, on a port of its own choice unless it is told one.
+  const addresses = ['-http-addr', `127.0.0.1:${port}`, '-https-addr', `127.0.0.1:${securePort}`]
+  const server = spawn('stripe-mock', addresses, { stdio: 'ignore', detached: true })
   function stop(): void {
     process.off('exit', stop)
     server.kill('SIGKILL')
