@@ -7,6 +7,7 @@ import { createLocks } from '#platform/lock.ts'
 import { silentLog as log } from '#platform/log.ts'
 import type { Redis } from '#platform/redis.ts'
 import { createTestDatabase } from '../../../test/infra/parts.ts'
+import { recordStatements } from '../../../test/infra/statements.ts'
 import type { NewProduct, StockedProduct } from '../domain/catalogue.ts'
 import type { ProductsRequest } from '../service/listing.ts'
 import { createReading } from '../service/reading.ts'
@@ -45,9 +46,9 @@ export async function createInstance({
 /** The products service on a database of its own, with a clock that stands still. */
 export async function openProducts() {
   const url = await createTestDatabase('products')
-  let statements = 0
-  const database = openDatabase({ name: 'test', url, poolSize: 10, log, onStatement: () => statements++ })
-  const store = createProductsStore(database.adapter)
+  const database = openDatabase({ name: 'test', url, poolSize: 10, log })
+  const { adapter, during } = recordStatements(database.adapter)
+  const store = createProductsStore(adapter)
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   const clock = { time: new Date('2026-01-01T00:00:00Z') }
@@ -68,9 +69,9 @@ export async function openProducts() {
 
     /** How many statements something sends to the database, and what it answers. */
     async statementsOf<Answer>(work: () => Promise<Answer>): Promise<[count: number, answer: Answer]> {
-      const before = statements
-      const answer = await work()
-      return [statements - before, answer]
+      const answers: Answer[] = []
+      const sent = await during(async () => answers.push(await work()))
+      return [sent.length, answers[0] as Answer]
     },
 
     category: (name: string = randomUUID(), parentId: string | null = null) =>
