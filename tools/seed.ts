@@ -1,11 +1,15 @@
 /**
- * Fills the shop for development: the catalogue, and an account for each role with a random password in
- * `.data/demo.json`. Adds what is missing and changes nothing that is there.
+ * Fills the running development shop, or the databases that variables name: the catalogue, and an account for each role
+ * with a random password in `.data/demo.json`. Adds what is missing and changes nothing that is there.
+ *
+ *   npm run seed -- --products 100000
+ *
+ * adds so many generated products, the same ones each time, to see how the shop bears them.
  */
-import { createHash, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { userRegistered } from '#contracts/events.ts'
 import { migrate } from '#platform/database/migrate.ts'
-import { databaseUrl, openDatabase } from '#platform/database/open.ts'
+import { openDatabase } from '#platform/database/open.ts'
 import { processSettings, readEnv } from '#platform/env.ts'
 import { silentLog as log } from '#platform/log.ts'
 import { createProductsStore } from '../subgraphs/products/store.ts'
@@ -14,18 +18,21 @@ import type { Role, User } from '../subgraphs/users/domain/account.ts'
 import { createUsersStore } from '../subgraphs/users/store.ts'
 import { dataFolder } from './infra/run-file.ts'
 import { writePrivately } from './infra/secrets.ts'
+import { serviceDatabase } from './infra/service-database.ts'
 import { type Account, accountsFile, knownAccounts, planAccounts } from './seed/accounts.ts'
+import { parseArguments } from './seed/arguments.ts'
+import { addBigCatalogue } from './seed/big-catalogue.ts'
 import { catalogue } from './seed/catalogue.ts'
+import { idOf } from './seed/ids.ts'
 import { migrationsFolder } from './services.ts'
 
-const settings = { ...processSettings, USERS_DATABASE_URL: databaseUrl, PRODUCTS_DATABASE_URL: databaseUrl }
-const config = readEnv(settings)
-if (config.NODE_ENV === 'production') {
+if (readEnv(processSettings).NODE_ENV === 'production') {
   console.error('The seed is for development: it makes accounts for demonstration, which production must not have.')
   process.exit(1)
 }
 
-await Promise.all([seedProducts(config.PRODUCTS_DATABASE_URL), seedUsers(config.USERS_DATABASE_URL)])
+const { products: bigCount, urls } = wantedOrExit()
+await Promise.all([seedProducts(urls.products), seedUsers(urls.users)])
 
 async function seedProducts(url: string): Promise<void> {
   await migrate({ url, folder: migrationsFolder('products'), log })
@@ -51,8 +58,15 @@ async function seedProducts(url: string): Promise<void> {
     }
   })
   await store.addCatalogue(categories, products)
+  await addBigCatalogue(store, bigCount, tellProgress)
   await store.close()
   await database.close()
+}
+
+/** A line for each tenth. */
+function tellProgress(done: number): void {
+  const tenth = Math.ceil(bigCount / 10_000) * 1_000
+  if (done % tenth === 0 || done === bigCount) console.log(`${done} of ${bigCount} products`)
 }
 
 async function seedUsers(url: string): Promise<void> {
@@ -94,8 +108,13 @@ async function seedUsers(url: string): Promise<void> {
   await database.close()
 }
 
-/** The same id for the same name, so that a second run finds what the first one made. */
-function idOf(name: string): string {
-  const hash = createHash('sha256').update(`commerce-supergraph ${name}`).digest('hex')
-  return `${hash.slice(0, 8)}-${hash.slice(8, 12)}-4${hash.slice(13, 16)}-8${hash.slice(17, 20)}-${hash.slice(20, 32)}`
+/** What to make, and the databases to make it in: those that variables name, else those of the running shop. */
+function wantedOrExit() {
+  try {
+    const { products } = parseArguments(process.argv.slice(2))
+    return { products, urls: { products: serviceDatabase('products'), users: serviceDatabase('users') } }
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error)
+    process.exit(1)
+  }
 }
