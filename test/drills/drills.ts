@@ -1,4 +1,6 @@
+import { catalogue } from './catalogue.ts'
 import { crash } from './crash.ts'
+
 import type { Drill } from './drill.ts'
 import { frontDoor } from './front-door.ts'
 import { fuzz } from './fuzz.ts'
@@ -16,6 +18,7 @@ import { timing } from './timing.ts'
 export const drills: Record<string, Drill> = {
   stock,
   inventory,
+  catalogue,
   'order-crash': orderCrash,
   crash,
   'products-down': productsDown,
