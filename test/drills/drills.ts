@@ -1,6 +1,5 @@
 import { catalogue } from './catalogue.ts'
 import { crash } from './crash.ts'
-
 import type { Drill } from './drill.ts'
 import { frontDoor } from './front-door.ts'
 import { fuzz } from './fuzz.ts'
