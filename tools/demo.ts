@@ -9,7 +9,8 @@ import { root } from './services.ts'
 
 type Result = { data: Record<string, never> | null; errors?: { message: string }[] }
 
-const notificationLimit = 10_000
+/** Milliseconds that what follows by events may take. */
+const patience = 10_000
 let url = process.env.GATEWAY_URL || ''
 
 try {
@@ -46,19 +47,35 @@ async function demo(): Promise<void> {
   const { order } = createOrder
   console.log(`      order ${order.number} is ${order.status}, ${money(order.total)}`)
 
-  const placed = performance.now()
-  for (;;) {
+  await until('notification', async () => {
     const { me } = await send('ReadNotifications', {}, token)
     const about = me.notifications.edges.find(({ node }: { node: { type: string } }) => node.type === 'ORDER_PLACED')
-    if (about) {
-      print('notification', placed)
-      console.log(`      ${about.node.title}, by ${about.node.deliveries[0].channel}`)
-      break
+    return about && `${about.node.title}, by ${about.node.deliveries[0].channel}`
+  })
+
+  const payment = { orderId: order.id, paymentMethod: 'pm_card_visa', idempotencyKey: randomUUID() }
+  const { payOrder } = await step('pay', 'PayOrder', { input: payment }, token)
+  console.log(`      the payment is ${payOrder.payment.status}, ${money(payOrder.payment.amount)}`)
+  await until('paid', async () => {
+    const { order: current } = await send('ReadOrder', { id: order.id }, token)
+    return current.status === 'PAID' && `order ${current.number} is ${current.status}, its items are sold`
+  })
+  console.log('The whole path works.')
+}
+
+/** Waits for what follows by events, which is told in a line. */
+async function until(name: string, look: () => Promise<string | false | undefined>): Promise<void> {
+  const started = performance.now()
+  while (performance.now() - started < patience) {
+    const line = await look()
+    if (line) {
+      print(name, started)
+      console.log(`      ${line}`)
+      return
     }
-    if (performance.now() - placed > notificationLimit) throw new Error('The notification did not come.')
     await sleep(10)
   }
-  console.log('The whole path works.')
+  throw new Error(`In vain for ${patience} ms: ${name}`)
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: answers are shown as they come.
