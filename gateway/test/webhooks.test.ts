@@ -14,24 +14,29 @@ import { createWebhookForwarder, serveWebhooks, type WebhookForwarder } from '..
 /** Payments, on a real connection. */
 let payments: Server
 let status: number | undefined
+/** What payments wait for before they answer. */
+let gate: Promise<void> | undefined
 let seen: { url: string; headers: IncomingMessage['headers']; body: Buffer }[]
 let refusal: ServiceError | undefined
 let forwarder: WebhookForwarder
 let app: FastifyInstance
 let url: string
+let paymentsUrl: string
 
 before(async () => {
   payments = createServer(async (message, response) => {
     const chunks: Buffer[] = []
     for await (const chunk of message) chunks.push(chunk)
     seen.push({ url: message.url ?? '', headers: message.headers, body: Buffer.concat(chunks) })
+    await gate
     if (status !== undefined) response.writeHead(status).end(status === 204 ? '' : '{"errors":[]}')
   })
   await new Promise<void>((resolve) => payments.listen(0, '127.0.0.1', resolve))
   const { port } = payments.address() as AddressInfo
+  paymentsUrl = `http://127.0.0.1:${port}/graphql`
   forwarder = createWebhookForwarder({
     name: 'payments',
-    urls: [`http://127.0.0.1:${port}/graphql`],
+    urls: [paymentsUrl],
     timeout: 100,
     log,
   })
@@ -49,6 +54,7 @@ before(async () => {
 })
 beforeEach(() => {
   status = 204
+  gate = undefined
   seen = []
   refusal = undefined
 })
@@ -90,11 +96,16 @@ test('payments that do not answer in time, or are away, are told as such', async
 })
 
 test('more than 200 under way at once are refused, and those after them taken', async () => {
-  status = undefined
-  const all = await Promise.all(Array.from({ length: 201 }, () => post('{}')))
-  assert.equal(all.filter(({ text }) => text.includes('OVERLOADED')).length, 1)
-  status = 204
-  assert.equal((await post('{}')).status, 204)
+  const { promise, resolve: open } = Promise.withResolvers<void>()
+  gate = promise
+  const patient = createWebhookForwarder({ name: 'payments', urls: [paymentsUrl], timeout: 60_000, log })
+  const webhook = { body: Buffer.from('{}'), headers: {} }
+  const held = Array.from({ length: 200 }, () => patient.forward(webhook))
+  await assert.rejects(patient.forward(webhook), { code: 'OVERLOADED' })
+  open()
+  for (const { status } of await Promise.all(held)) assert.equal(status, 204)
+  assert.equal((await patient.forward(webhook)).status, 204)
+  await patient.close()
 })
 
 test('a body of more than 1 MiB, and one too many, are refused before payments are asked', async () => {
