@@ -33,7 +33,7 @@ const mappers: Record<string, Record<string, string>> = {
     Order: '{ id: string }',
   },
   notifications: {
-    Notification: '../../subgraphs/notifications/domain.ts#Notification as NotificationModel',
+    Notification: '../../subgraphs/notifications/domain/notification.ts#Notification as NotificationModel',
     User: '{ id: string }',
     Order: '{ id: string }',
   },

@@ -8,15 +8,16 @@ import { createLoop } from '#platform/loop.ts'
 import { createMask } from '#platform/mask.ts'
 import { createMetrics } from '#platform/metrics.ts'
 import { serve } from '#platform/serve.ts'
-import { createMailFolder } from './channels/mail-folder.ts'
+import { createChannels } from './channels/channels.ts'
 import { readConfig } from './config.ts'
+import { channelNames } from './domain/channel.ts'
 import { createEventHandlers } from './events.ts'
 import { createRpcHandlers } from './grpc.ts'
 import { createContext } from './loaders.ts'
 import { createResolvers } from './resolvers.ts'
 import { createNotificationsService } from './service.ts'
 import { createNotificationsStore } from './store.ts'
-import * as english from './templates/english.ts'
+import * as templates from './templates/templates.ts'
 
 const name = 'notifications'
 /** Milliseconds between looks for deliveries whose pause is over. */
@@ -39,18 +40,41 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const store = createNotificationsStore(database.adapter)
   lifecycle.onStop('store', store.close)
 
+  const channels = createChannels(config)
+  lifecycle.onStop('channels', async () => {
+    await Promise.all(Object.values(channels).map((channel) => channel?.close()))
+  })
+  const outcomes = metrics.counter('notifications_total', 'What became of notifications and their deliveries.', [
+    'channel',
+    'status',
+  ])
+
   const service = createNotificationsService({
     store,
-    channels: { EMAIL: createMailFolder({ folder: config.MAIL_DIR, from: config.MAIL_FROM }) },
-    templates: english,
+    channels,
+    templates,
+    pushPublicKey: config.VAPID_PUBLIC_KEY,
     now: () => new Date(),
     newId: randomUUID,
-    onFailedAttempt: ({ id, channel, attempt }, error) =>
-      log.warn('delivery failed', { delivery: id, channel, attempt, error }),
+    onOutcome: (channel, status) => outcomes.inc({ channel, status }),
+    onFailedAttempt: (delivery, reason) =>
+      log.warn('delivery failed', { delivery: delivery.id, channel: delivery.channel, attempt: delivery.attempt, reason }),
     onUnsentCode: ({ userId, purpose }, reason) => log.warn('code not sent', { userId, purpose, reason }),
+    onDue: () => workers.forEach((worker) => worker.wake()),
   })
-  const worker = createLoop({ name: 'deliveries', work: service.deliverDue, interval: deliveryInterval, log })
-  lifecycle.onStop('deliveries', worker.stop)
+  const workers = channelNames
+    .filter((channel) => channels[channel])
+    .map((channel) =>
+      createLoop({
+        name: `deliveries by ${channel}`,
+        work: () => service.deliverDue(channel),
+        interval: deliveryInterval,
+        log,
+      }),
+    )
+  lifecycle.onStop('deliveries', async () => {
+    await Promise.all(workers.map((worker) => worker.stop()))
+  })
 
   const events = await openEvents({ name, url, config, log, lifecycle })
 
@@ -77,6 +101,6 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     metrics,
   })
 
-  worker.start()
-  events.consume(createEventHandlers(service, worker.wake))
+  for (const worker of workers) worker.start()
+  events.consume(createEventHandlers(service))
 })

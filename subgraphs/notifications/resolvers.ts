@@ -2,27 +2,58 @@ import type { Resolvers } from '#generated/graphql/notifications.ts'
 import { notFound } from '#platform/errors.ts'
 import { parseId } from '#platform/input.ts'
 import { parsePage, toConnection } from '#platform/paging.ts'
-import { maySeeNotificationsOf } from './domain.ts'
+import type { Text } from './domain/message.ts'
+import { isOwner, type Notification } from './domain/notification.ts'
+import type { Context } from './loaders.ts'
 import type { NotificationsService } from './service.ts'
 
 export function createResolvers(service: NotificationsService): Resolvers {
+  /** The words of a notification, in the language that its person chose. */
+  async function textOf({ userId, facts }: Notification, { contacts }: Context): Promise<Text> {
+    return service.textOf(facts, await contacts.load(userId))
+  }
+
   return {
+    Query: {
+      pushPublicKey: () => service.pushPublicKey ?? null,
+    },
+    Mutation: {
+      async markNotificationsRead(_root, { input }, { principal }) {
+        const { userId, notifications } = await service.markRead(principal, input.ids)
+        return { notifications, unreadNotificationCount: await service.unreadCount(principal, userId) }
+      },
+      async updateNotificationPreferences(_root, { input }, { principal }) {
+        return { preferences: await service.updatePreferences(principal, input.preferences) }
+      },
+      async subscribeToPush(_root, { input }, { principal }) {
+        return { subscription: await service.subscribeToPush(principal, input) }
+      },
+      async unsubscribeFromPush(_root, { input }, { principal }) {
+        return { removed: await service.unsubscribeFromPush(principal, input.endpoint) }
+      },
+    },
     Notification: {
       async __resolveReference(reference, { principal, notifications }) {
         const id = parseId(reference.id)
         const notification = id && (await notifications.load(id))
-        if (!notification || !maySeeNotificationsOf(principal, notification.userId)) throw notFound('notification')
+        if (!notification || !isOwner(principal, notification.userId)) throw notFound('notification')
         return notification
       },
+      type: ({ facts }) => facts.type,
+      title: async (notification, _args, context) => (await textOf(notification, context)).title,
+      body: async (notification, _args, context) => (await textOf(notification, context)).body,
       order: ({ orderId }) => (orderId === null ? null : { id: orderId }),
       deliveries: ({ deliveries }) => [...deliveries],
     },
     User: {
       __resolveReference: ({ id }) => ({ id }),
-      async notifications({ id: userId }, args, { principal }) {
+      async notifications({ id: userId }, { unreadOnly, ...args }, { principal }) {
         const page = parsePage(args)
-        return toConnection(await service.notificationsOf(principal, { userId, ...page }), page)
+        const listing = { userId, unreadOnly: unreadOnly ?? false, ...page }
+        return toConnection(await service.notificationsOf(principal, listing), page)
       },
+      unreadNotificationCount: ({ id }, _args, { principal }) => service.unreadCount(principal, id),
+      notificationPreferences: ({ id }, _args, { principal }) => service.preferencesOf(principal, id),
     },
   }
 }

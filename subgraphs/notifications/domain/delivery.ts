@@ -1,0 +1,69 @@
+import type { ChannelName, PushTarget } from './channel.ts'
+import type { Contact } from './contact.ts'
+import type { Facts, NotificationType } from './message.ts'
+import { isSwitchedOn, type Preference } from './preference.ts'
+
+export type DeliveryStatus = 'QUEUED' | 'SENT' | 'FAILED'
+
+export type Delivery = {
+  readonly id: string
+  readonly channel: ChannelName
+  /** The push subscription's id, and the account's id for the other channels. */
+  readonly targetId: string
+  readonly status: DeliveryStatus
+  readonly attempts: number
+  readonly sentAt: Date | null
+}
+
+/** A delivery that a worker has taken, with all that is needed to send it. */
+export type TakenDelivery = {
+  readonly id: string
+  /** This attempt's number, from 1. */
+  readonly attempt: number
+  readonly userId: string
+  readonly facts: Facts
+  readonly createdAt: Date
+  /** Null when the users service has not told of the account for as long as we wait. */
+  readonly contact: Pick<Contact, 'name' | 'email' | 'locale' | 'phone'> | null
+  /** Null for other channels, and when the subscription is gone. */
+  readonly subscription: (PushTarget & { readonly id: string }) | null
+}
+
+/** What decides over which channels a notification goes. */
+export type Reachability = {
+  /** Undefined while the users service has not told of the account. */
+  readonly contact: Pick<Contact, 'phone'> | undefined
+  readonly subscriptions: readonly string[]
+  readonly preferences: readonly Preference[]
+}
+
+/**
+ * The deliveries of a new notification: one for each channel that is open, leads to the person and is switched on, and for
+ * pushes one for each subscription. An e-mail waits for an account that is not known yet.
+ */
+export function planDeliveries(
+  { userId, type }: { userId: string; type: NotificationType },
+  { contact, subscriptions, preferences }: Reachability,
+  { open, newId }: { open: readonly ChannelName[]; newId: () => string },
+): Delivery[] {
+  const targets: Record<ChannelName, readonly string[]> = {
+    EMAIL: [userId],
+    SMS: contact?.phone ? [userId] : [],
+    PUSH: subscriptions,
+  }
+  return open
+    .filter((channel) => isSwitchedOn({ channel, type }, preferences))
+    .flatMap((channel) => targets[channel].map((targetId) => ({ channel, targetId })))
+    .map((delivery) => ({ id: newId(), ...delivery, status: 'QUEUED', attempts: 0, sentAt: null }))
+}
+
+const firstPause = 1_000
+const longestPause = 3_600_000
+/** Milliseconds after which a delivery is given up. */
+export const patience = 86_400_000
+
+/** When to try again after a failed attempt: pauses double, up to an hour. Undefined when a day has gone by. */
+export function nextAttempt(delivery: Pick<TakenDelivery, 'attempt' | 'createdAt'>, now: Date): Date | undefined {
+  const next = now.getTime() + Math.min(longestPause, firstPause * 2 ** (delivery.attempt - 1))
+  return next - delivery.createdAt.getTime() > patience ? undefined : new Date(next)
+}

@@ -1,0 +1,103 @@
+import type {
+  EventData,
+  orderCancelled,
+  orderCreated,
+  orderDelivered,
+  orderPaid,
+  orderShipped,
+  paymentDeclined,
+  paymentRefunded,
+} from '#contracts/events.ts'
+import type { ChannelName } from '../domain/channel.ts'
+import type { Contact } from '../domain/contact.ts'
+import { planDeliveries, type Reachability } from '../domain/delivery.ts'
+import type { Facts } from '../domain/message.ts'
+import type { Notification } from '../domain/notification.ts'
+import type { NotificationsDependencies } from './dependencies.ts'
+
+/**
+ * What events tell. Each is recorded once, whatever the number of times it arrives: the notification with the deliveries
+ * that the person's channels and preferences ask for at that moment.
+ */
+export function createRecording({ store, channels, now, newId, onDue, onOutcome }: NotificationsDependencies) {
+  const open = (Object.keys(channels) as ChannelName[]).filter((name) => channels[name])
+
+  /** A notification with a delivery for each way that is open to reach the person. */
+  function about(userId: string, facts: Facts, orderId: string | null = null) {
+    return (reachability: Reachability): Notification => ({
+      id: newId(),
+      userId,
+      facts,
+      orderId,
+      deliveries: planDeliveries({ userId, type: facts.type }, reachability, { open, newId }),
+      createdAt: now(),
+      readAt: null,
+    })
+  }
+
+  async function record(eventId: string, userId: string, recording: Parameters<typeof store.record>[2]): Promise<void> {
+    if (!(await store.record(eventId, userId, recording))) return
+    if (recording.notification) onOutcome('IN_APP', 'recorded')
+    // Also when there is but a contact now: deliveries may have waited for it.
+    onDue()
+  }
+
+  const tell = (eventId: string, userId: string, facts: Facts, orderId?: string): Promise<void> =>
+    record(eventId, userId, { notification: about(userId, facts, orderId) })
+
+  return {
+    /** Records how to reach the person, unless something newer is known, and welcomes them. */
+    userRegistered: (eventId: string, contact: Contact): Promise<void> =>
+      record(eventId, contact.userId, { contact, notification: about(contact.userId, { type: 'WELCOME' }) }),
+
+    /** Records how to reach the person from now on, unless something newer is known. What is still to be sent goes there. */
+    userUpdated: (eventId: string, contact: Contact): Promise<void> => record(eventId, contact.userId, { contact }),
+
+    /**
+     * Forgets the person: contact, notifications, deliveries, preferences and subscriptions go together, and what is told
+     * of the account later is not recorded. What stays is the account's id and the time. A message that a worker took
+     * before may still go out, until its lease ends.
+     */
+    userErased: (eventId: string, userId: string): Promise<void> => store.erase(eventId, userId, now()),
+
+    userSignedIn: (eventId: string, { userId, at }: { userId: string; at: Date }): Promise<void> =>
+      tell(eventId, userId, { type: 'NEW_SIGN_IN', at: at.toISOString() }),
+
+    passwordChanged: (eventId: string, { userId, at }: { userId: string; at: Date }): Promise<void> =>
+      tell(eventId, userId, { type: 'PASSWORD_CHANGED', at: at.toISOString() }),
+
+    orderPlaced(eventId: string, order: EventData<typeof orderCreated>): Promise<void> {
+      const { number, total, customerId, orderId } = order
+      const items = order.items.map(({ name, quantity, unitPrice }) => ({ name, quantity, unitPrice }))
+      return tell(eventId, customerId, { type: 'ORDER_PLACED', number, items, total }, orderId)
+    },
+
+    orderPaid: (eventId: string, { number, total, customerId, orderId }: EventData<typeof orderPaid>): Promise<void> =>
+      tell(eventId, customerId, { type: 'ORDER_PAID', number, total }, orderId),
+
+    orderShipped(eventId: string, order: EventData<typeof orderShipped>): Promise<void> {
+      const { number, trackingNumber, customerId, orderId } = order
+      return tell(eventId, customerId, { type: 'ORDER_SHIPPED', number, trackingNumber }, orderId)
+    },
+
+    orderDelivered: (
+      eventId: string,
+      { number, customerId, orderId }: EventData<typeof orderDelivered>,
+    ): Promise<void> => tell(eventId, customerId, { type: 'ORDER_DELIVERED', number }, orderId),
+
+    orderCancelled(eventId: string, order: EventData<typeof orderCancelled>): Promise<void> {
+      const { number, reason, customerId, orderId } = order
+      return tell(eventId, customerId, { type: 'ORDER_CANCELLED', number, reason }, orderId)
+    },
+
+    paymentDeclined(eventId: string, payment: EventData<typeof paymentDeclined>): Promise<void> {
+      const { orderNumber: number = null, amount = null, reason, customerId, orderId } = payment
+      return tell(eventId, customerId, { type: 'PAYMENT_DECLINED', number, amount, reason }, orderId)
+    },
+
+    paymentRefunded(eventId: string, payment: EventData<typeof paymentRefunded>): Promise<void> {
+      const { orderNumber: number = null, amount, full, customerId, orderId } = payment
+      return tell(eventId, customerId, { type: 'PAYMENT_REFUNDED', number, amount, full }, orderId)
+    },
+  }
+}

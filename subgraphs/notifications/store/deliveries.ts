@@ -1,0 +1,64 @@
+import type { PrismaClient } from '#generated/prisma/notifications/client.ts'
+import type { ChannelName } from '../domain/channel.ts'
+import type { Contact } from '../domain/contact.ts'
+import type { TakenDelivery } from '../domain/delivery.ts'
+
+/** `giveUp` is in milliseconds. */
+type TakeDue = { channel: ChannelName; limit: number; at: Date; leaseUntil: Date; giveUp: number }
+
+type TakenRow = Omit<TakenDelivery, 'contact' | 'subscription'> &
+  Pick<Contact, 'phone'> & { [Name in 'name' | 'email' | 'locale']: string | null } & {
+    [Name in 'subscriptionId' | 'endpoint' | 'p256dh' | 'auth']: string | null
+  }
+
+/** What is on its way to people. */
+export function deliveryStore(prisma: PrismaClient) {
+  return {
+    /**
+     * Takes deliveries of one channel that are due, so that until `leaseUntil` no other worker does. A delivery to a person
+     * that the users service has not told of yet is not due, until `giveUp` has gone by since it was recorded.
+     */
+    async takeDue({ channel, limit, at, leaseUntil, giveUp }: TakeDue): Promise<TakenDelivery[]> {
+      // One statement: what it returns was all there when it was taken.
+      const taken = await prisma.$queryRaw<TakenRow[]>`
+        WITH due AS (
+          SELECT d.id, n.user_id, n.facts, n.created_at, c.name, c.email, c.locale, c.phone,
+            s.id AS subscription_id, s.endpoint, s.p256dh, s.auth
+          FROM deliveries d JOIN notifications n ON n.id = d.notification_id
+          LEFT JOIN contacts c ON c.user_id = n.user_id
+          LEFT JOIN push_subscriptions s ON s.id = d.target_id AND s.user_id = n.user_id
+          WHERE d.status = 'QUEUED' AND d.channel = ${channel}::channel AND d.next_attempt_at <= ${at}
+            AND (c.user_id IS NOT NULL OR n.created_at <= ${new Date(at.getTime() - giveUp)})
+          ORDER BY d.next_attempt_at LIMIT ${limit} FOR UPDATE OF d SKIP LOCKED
+        )
+        UPDATE deliveries SET attempts = attempts + 1, next_attempt_at = ${leaseUntil}
+        FROM due WHERE deliveries.id = due.id
+        RETURNING deliveries.id, attempts AS attempt, user_id AS "userId", facts, created_at AS "createdAt",
+          name, email, locale, phone, subscription_id AS "subscriptionId", endpoint, p256dh, auth`
+      return taken.map(toTaken)
+    },
+
+    /** Without effect where the account was erased meanwhile. */
+    async markSent(id: string, at: Date): Promise<void> {
+      await prisma.delivery.updateMany({ where: { id }, data: { status: 'SENT', sentAt: at, lastError: null } })
+    },
+
+    /** Keeps a delivery for `next`, or gives it up when there is none. Without effect where the account was erased meanwhile. */
+    async markFailedAttempt(id: string, next: Date | undefined, reason: string): Promise<void> {
+      const data = next ? { nextAttemptAt: next } : { status: 'FAILED' as const }
+      await prisma.delivery.updateMany({ where: { id }, data: { ...data, lastError: reason } })
+    },
+  }
+}
+
+function toTaken(row: TakenRow): TakenDelivery {
+  const { name, email, locale, phone, subscriptionId, endpoint, p256dh, auth, ...delivery } = row
+  return {
+    ...delivery,
+    contact: name === null || email === null || locale === null ? null : { name, email, locale, phone },
+    subscription:
+      subscriptionId === null || endpoint === null || p256dh === null || auth === null
+        ? null
+        : { id: subscriptionId, endpoint, p256dh, auth },
+  }
+}

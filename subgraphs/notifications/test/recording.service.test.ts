@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { after, before, beforeEach, test } from 'node:test'
+import * as contracts from '#contracts/events.ts'
+import type { BusEvent } from '#platform/bus/bus.ts'
+import { createEventHandlers } from '../events.ts'
+import { browser, listingOf, openNotifications, orderOf, principalOf, someone } from './open-notifications.ts'
+
+/** What events leave behind. */
+
+let shop: Awaited<ReturnType<typeof openNotifications>>
+before(async () => {
+  shop = await openNotifications()
+})
+beforeEach(() => shop.clear())
+after(() => shop.close())
+
+const phone = '+49301234567'
+
+/** Hands an event to the service as the event log does. */
+async function tell(event: { type: string; topic: string; key: string; data: object }, sequence = 1): Promise<void> {
+  const handler = createEventHandlers(shop.service).find(({ type }) => type === event.type)
+  assert.ok(handler, event.type)
+  const common = { id: randomUUID(), source: event.topic, time: new Date('2026-02-03T04:05:06Z'), sequence }
+  await handler.handle({ ...event, ...common } satisfies BusEvent)
+}
+
+test('every event that a person is to hear of is a notification of its type, about its order', async () => {
+  const eve = someone()
+  const order = orderOf(eve)
+  const { orderId, number, customerId, total } = order
+  const payment = { paymentId: randomUUID(), orderId, customerId, orderNumber: number }
+  const { userId, name, email, locale } = eve
+  await tell(contracts.userRegistered.of({ userId, name, email, locale }))
+  await tell(contracts.userSignedIn.of({ userId }))
+  await tell(contracts.userPasswordChanged.of({ userId }))
+  await tell(contracts.orderCreated.of(order))
+  await tell(contracts.orderPaid.of({ orderId, number, customerId, total }))
+  await tell(contracts.orderShipped.of({ orderId, number, customerId, trackingNumber: 'T1' }))
+  await tell(contracts.orderDelivered.of({ orderId, number, customerId }))
+  await tell(contracts.orderCancelled.of({ orderId, number, customerId, reason: 'EXPIRED' }))
+  await tell(contracts.paymentDeclined.of({ ...payment, reason: 'card_declined' }))
+  const refund = { refundId: randomUUID(), amount: total, refunded: total, full: true, reason: 'broken' }
+  await tell(contracts.paymentRefunded.of({ ...payment, ...refund }))
+
+  const told = await shop.service.notificationsOf(principalOf(eve), listingOf(eve))
+  const byType = new Map(told.map(({ facts, orderId }) => [facts.type, { facts, orderId }]))
+  const at = '2026-02-03T04:05:06.000Z'
+  assert.deepEqual(Object.fromEntries(byType), {
+    WELCOME: { facts: { type: 'WELCOME' }, orderId: null },
+    NEW_SIGN_IN: { facts: { type: 'NEW_SIGN_IN', at }, orderId: null },
+    PASSWORD_CHANGED: { facts: { type: 'PASSWORD_CHANGED', at }, orderId: null },
+    ORDER_PLACED: { facts: { type: 'ORDER_PLACED', number, items: [], total }, orderId },
+    ORDER_PAID: { facts: { type: 'ORDER_PAID', number, total }, orderId },
+    ORDER_SHIPPED: { facts: { type: 'ORDER_SHIPPED', number, trackingNumber: 'T1' }, orderId },
+    ORDER_DELIVERED: { facts: { type: 'ORDER_DELIVERED', number }, orderId },
+    ORDER_CANCELLED: { facts: { type: 'ORDER_CANCELLED', number, reason: 'EXPIRED' }, orderId },
+    PAYMENT_DECLINED: {
+      facts: { type: 'PAYMENT_DECLINED', number, amount: null, reason: 'card_declined' },
+      orderId,
+    },
+    PAYMENT_REFUNDED: { facts: { type: 'PAYMENT_REFUNDED', number, amount: total, full: true }, orderId },
+  })
+  assert.equal(told.length, 10)
+  assert.deepEqual(new Set(shop.outcomes), new Set(['IN_APP recorded']))
+})
+
+test('an event is recorded once, also when it arrives at the same time', async () => {
+  const eve = someone()
+  const [eventId, order] = [randomUUID(), orderOf(eve)]
+  await Promise.all([1, 2, 3, 4].map(() => shop.open().orderPlaced(eventId, order)))
+  await shop.service.orderPlaced(eventId, order)
+  const notifications = await shop.service.notificationsOf(principalOf(eve), listingOf(eve))
+  assert.deepEqual(
+    notifications.map(({ orderId, deliveries }) => ({ orderId, deliveries: deliveries.length })),
+    [{ orderId: order.orderId, deliveries: 1 }],
+  )
+  assert.deepEqual(shop.outcomes, ['IN_APP recorded'])
+})
+
+test('a notification goes over every channel that leads to the person, to each browser once', async () => {
+  const eve = someone({ phone })
+  await shop.service.userUpdated(randomUUID(), eve)
+  await shop.service.subscribeToPush(principalOf(eve), browser())
+  await shop.service.subscribeToPush(principalOf(eve), browser())
+  await shop.service.orderPlaced(randomUUID(), orderOf(eve))
+  assert.deepEqual(
+    (await shop.deliveries()).map(({ channel }) => channel),
+    ['EMAIL', 'SMS', 'PUSH', 'PUSH'],
+  )
+})
+
+test('a channel that is not open gets no deliveries', async () => {
+  const eve = someone({ phone })
+  const service = shop.open({ channels: { SMS: undefined, PUSH: undefined } })
+  await service.userUpdated(randomUUID(), eve)
+  await service.subscribeToPush(principalOf(eve), browser())
+  await service.orderPlaced(randomUUID(), orderOf(eve))
+  assert.deepEqual(
+    (await shop.deliveries()).map(({ channel }) => channel),
+    ['EMAIL'],
+  )
+})
+
+test('what is switched off is not sent, is in the list all the same, and what cannot be switched off is sent', async () => {
+  const eve = someone({ phone })
+  await shop.service.userUpdated(randomUUID(), eve)
+  const off = (channel: 'EMAIL' | 'SMS', type: 'ORDER_PLACED' | 'ORDER_PAID') => ({ channel, type, enabled: false })
+  await shop.service.updatePreferences(principalOf(eve), [off('EMAIL', 'ORDER_PLACED'), off('SMS', 'ORDER_PLACED')])
+  await shop.service.orderPlaced(randomUUID(), orderOf(eve))
+  assert.deepEqual(await shop.deliveries(), [])
+  assert.equal((await shop.service.notificationsOf(principalOf(eve), listingOf(eve))).length, 1)
+  await shop.sql(
+    `INSERT INTO preferences VALUES ($1, 'EMAIL', 'NEW_SIGN_IN', false), ($1, 'SMS', 'NEW_SIGN_IN', false)`,
+    [eve.userId],
+  )
+  await shop.service.userSignedIn(randomUUID(), { userId: eve.userId, at: shop.clock.now })
+  assert.deepEqual(
+    (await shop.deliveries()).map(({ channel }) => channel),
+    ['EMAIL', 'SMS'],
+  )
+})
+
+test('an event of an older contract, without what was added since, is recorded', async () => {
+  const eve = someone()
+  const { userId, name, email, locale } = eve
+  await tell(contracts.userRegistered.of({ userId, name, email, locale }))
+  const [contact] = await shop.sql('SELECT phone FROM contacts')
+  assert.deepEqual(contact, { phone: null })
+})
