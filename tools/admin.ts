@@ -79,8 +79,8 @@ async function create(store: UsersStore, { email: address, name: wantedName }: W
     roles: ['CUSTOMER', 'ADMIN'],
     createdAt: new Date(),
   }
-  const { id: userId, name, email, locale } = user
-  const events = [userRegistered.of({ userId, name, email, locale })]
+  const { id: userId, name, email, locale, phone } = user
+  const events = [userRegistered.of({ userId, name, email, locale, phone })]
   await store.createUser({ user, passwordHash: await createPasswords().hash(password), events })
   audit({ action: 'account.registered', actor: null, target: userId, address: null, detail: { roles: user.roles } })
   console.log(`Made the administrator ${email}.`)

@@ -96,7 +96,7 @@ async function seedUsers(url: string): Promise<void> {
     await store.createUser({
       user,
       passwordHash: await passwords.hash(password),
-      events: [userRegistered.of({ userId: user.id, name, email, locale: 'en' })],
+      events: [userRegistered.of({ userId: user.id, name, email, locale: user.locale, phone: user.phone })],
     })
   }
   if (taken.length > 0) {

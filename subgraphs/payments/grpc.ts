@@ -44,9 +44,9 @@ export function createOrdersClient(rpcs: Peer<OrderServiceDefinition>) {
     /** Undefined for an order that is not there. */
     async findOrder(id: string): Promise<PayableOrder | undefined> {
       try {
-        const { customerId, status, total } = await rpcs.getOrder({ id })
+        const { number, customerId, status, total } = await rpcs.getOrder({ id })
         if (!total) throw new Error('An order has no total.')
-        return { id, customerId, status, total: { amount: total.amount, currency: total.currency } }
+        return { id, number, customerId, status, total: { amount: total.amount, currency: total.currency } }
       } catch (error) {
         if (hasCode(error, 'NOT_FOUND')) return undefined
         throw error

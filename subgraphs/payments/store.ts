@@ -78,9 +78,9 @@ export function createPaymentsStore(adapter: Database['adapter']) {
       payment: Payment,
       { idempotencyKey, inputHash, lookAt }: { idempotencyKey: string; inputHash: string; lookAt: Date },
     ): Promise<Addition> {
-      const { id, orderId, customerId, amount, createdAt } = payment
+      const { id, orderId, orderNumber, customerId, amount, createdAt } = payment
       const asked = { idempotencyKey, inputHash, nextLookAt: lookAt, amount: amount.amount, currency: amount.currency }
-      const data = { ...toPaymentColumns(payment), ...asked, id, orderId, customerId, createdAt }
+      const data = { ...toPaymentColumns(payment), ...asked, id, orderId, orderNumber, customerId, createdAt }
       try {
         return await prisma.$transaction(async (tx): Promise<Addition> => {
           if (await tx.closedOrder.findUnique({ where: { orderId } })) return 'order closed'

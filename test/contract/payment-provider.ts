@@ -155,7 +155,7 @@ const seconds = () => Math.floor(Date.now() / 1000)
 
 function newPayment(method = 'pm_card_visa'): Payment {
   const amount = { amount: 1_000, currency: 'EUR' }
-  const ids = { id: randomUUID(), orderId: randomUUID(), customerId: randomUUID() }
+  const ids = { id: randomUUID(), orderId: randomUUID(), orderNumber: 'K7QM-2W9D', customerId: randomUUID() }
   return openPayment({ ...ids, amount, method }, new Date())
 }
 

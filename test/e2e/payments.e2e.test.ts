@@ -71,6 +71,9 @@ describe('a payment', () => {
     assert.equal(payload.payment.order.id, orderId)
     assert.equal((await until(orderId, 'CAPTURED')).id, payload.payment.id)
     assert.deepEqual(await told(orderId), ['payment.captured'])
+    const [event] = await stack.sql('payments', 'SELECT data FROM outbox WHERE key = $1', [orderId])
+    const [placed] = await stack.sql('orders', 'SELECT number FROM orders WHERE id = $1', [orderId])
+    assert.equal(event.data.orderNumber, placed.number)
   })
 
   test('that is declined is data and no error, and the order can be paid anew', async () => {

@@ -8,6 +8,8 @@ export type Money = { readonly amount: number; readonly currency: string }
 /** An order as far as paying it goes. `status`: a word of the orders service. */
 export type PayableOrder = {
   readonly id: string
+  /** The number that people say and write. */
+  readonly number: string
   readonly customerId: string
   readonly status: string
   readonly total: Money
@@ -20,6 +22,8 @@ export type NextAction = { readonly type: 'REDIRECT'; readonly url: string }
 export type Payment = {
   readonly id: string
   readonly orderId: string
+  /** Null for a payment from before it was kept. */
+  readonly orderNumber: string | null
   readonly customerId: string
   readonly status: PaymentStatus
   readonly amount: Money
@@ -65,7 +69,7 @@ export function visibleCustomer(viewer: Viewer): string | undefined | null {
 
 /** A payment that the provider has not been asked for yet. */
 export function openPayment(
-  payment: Pick<Payment, 'id' | 'orderId' | 'customerId' | 'amount' | 'method'>,
+  payment: Pick<Payment, 'id' | 'orderId' | 'orderNumber' | 'customerId' | 'amount' | 'method'>,
   at: Date,
 ): Payment {
   return {

@@ -69,18 +69,23 @@ export function createFacts({ store, now, newId, onDue, onTrouble }: PaymentsDep
 export type Facts = ReturnType<typeof createFacts>
 
 /** What is told of a payment that has just become what it is. */
-function paymentEvents({ id: paymentId, orderId, customerId, status, amount, declineReason }: Payment) {
-  const about = { paymentId, orderId, customerId }
-  if (status === 'CAPTURED') return [paymentCaptured.of({ ...about, amount })]
-  if (status === 'DECLINED') return [paymentDeclined.of({ ...about, reason: declineReason ?? '' })]
+function paymentEvents(payment: Payment) {
+  const { status, amount, declineReason } = payment
+  if (status === 'CAPTURED') return [paymentCaptured.of({ ...about(payment), amount })]
+  if (status === 'DECLINED') return [paymentDeclined.of({ ...about(payment), reason: declineReason ?? '', amount })]
   return []
 }
 
 /** What is told of a refund that has just succeeded. Of money that nobody was told of, nothing is told. */
 function refundEvents(before: Payment, { payment, refund }: { payment: Payment; refund: Refund }) {
   if (payment === before || refund.status !== 'SUCCEEDED') return []
-  const { id: paymentId, orderId, customerId, refunded, status } = payment
+  const { refunded, status } = payment
+  const { id: refundId, reason } = refund
   const amount = { amount: refund.amount, currency: refunded.currency }
-  const about = { paymentId, refundId: refund.id, orderId, customerId }
-  return [paymentRefunded.of({ ...about, amount, refunded, full: status === 'REFUNDED', reason: refund.reason })]
+  return [paymentRefunded.of({ ...about(payment), refundId, amount, refunded, full: status === 'REFUNDED', reason })]
+}
+
+/** What every event of a payment says. */
+function about({ id: paymentId, orderId, orderNumber, customerId }: Payment) {
+  return { paymentId, orderId, customerId, ...(orderNumber !== null && { orderNumber }) }
 }

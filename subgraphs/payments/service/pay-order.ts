@@ -40,8 +40,9 @@ export function createPayOrder(dependencies: PaymentsDependencies, facts: Facts)
     if (order.status !== 'PENDING') throw notPayable(`An order that is ${order.status} cannot be paid.`)
 
     const at = now()
-    const { id: orderId, customerId, total: amount } = order
-    const payment = openPayment({ id: newId(), orderId, customerId, amount, method: request.method }, at)
+    const { id: orderId, number: orderNumber, customerId, total: amount } = order
+    const { method } = request
+    const payment = openPayment({ id: newId(), orderId, orderNumber, customerId, amount, method }, at)
     const addition = await add(payment, request)
     if (addition === 'added') return ask(payment)
     // By a twin, which asks the provider itself.

@@ -20,10 +20,12 @@ export function toPaymentColumns({ status, refunded, method, declineReason, next
 }
 
 export function toPayment(row: PaymentRow): Payment {
-  const { id, orderId, customerId, status, currency, method, declineReason, reference, createdAt, updatedAt } = row
+  const { id, orderId, orderNumber, customerId, status, currency, method } = row
+  const { declineReason, reference, createdAt, updatedAt } = row
   return {
     id,
     orderId,
+    orderNumber,
     customerId,
     status,
     amount: { amount: row.amount, currency },

@@ -8,7 +8,8 @@ import { parsePayRequest, parseRefundRequest } from '../domain/request.ts'
 
 const at = new Date('2026-01-01T00:00:00Z')
 const amount = { amount: 1_000, currency: 'EUR' }
-const pending = openPayment({ id: 'p', orderId: 'o', customerId: 'c', amount, method: 'pm_card_visa' }, at)
+const order = { orderId: 'o', orderNumber: 'K7QM-2W9D', customerId: 'c' }
+const pending = openPayment({ id: 'p', ...order, amount, method: 'pm_card_visa' }, at)
 const paymentId = 'p'
 const reference = 'ref'
 const capture = { paymentId, reference, state: 'captured', amount } as const

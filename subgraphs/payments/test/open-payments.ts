@@ -112,7 +112,8 @@ export async function openPayments({ provider = (own) => own, webhookUrl }: Open
     order(given: Partial<PayableOrder> = {}): string {
       const id = randomUUID()
       const total = { amount: 10_000, currency: 'EUR' }
-      orders.set(id, { id, customerId: customer.sub ?? '', status: 'PENDING', total, ...given })
+      const number = 'K7QM-2W9D'
+      orders.set(id, { id, number, customerId: customer.sub ?? '', status: 'PENDING', total, ...given })
       return id
     },
     pay: (orderId: string, paymentMethod = 'pm_card_visa', idempotencyKey: string = randomUUID()) =>

@@ -31,6 +31,7 @@ describe('payOrder', () => {
     assert.deepEqual(paymentCaptured.data.parse(row.data), {
       paymentId: paid.id,
       orderId,
+      orderNumber: 'K7QM-2W9D',
       customerId: customer.sub,
       amount: { amount: 10_000, currency: 'EUR' },
     })
@@ -43,6 +44,15 @@ describe('payOrder', () => {
     assert.equal(declined.declineReason, 'insufficient_funds')
     assert.equal((await payments.pay(orderId)).status, 'CAPTURED')
     assert.deepEqual(await payments.told(orderId), [paymentDeclined.type, paymentCaptured.type])
+    const [row] = await payments.sql('SELECT data FROM outbox WHERE key = $1 ORDER BY id', [orderId])
+    assert.deepEqual(paymentDeclined.data.parse(row.data), {
+      paymentId: declined.id,
+      orderId,
+      orderNumber: 'K7QM-2W9D',
+      customerId: customer.sub,
+      reason: 'insufficient_funds',
+      amount: { amount: 10_000, currency: 'EUR' },
+    })
   })
 
   test('what the provider does not know is declined', async () => {
@@ -130,6 +140,22 @@ describe('refundPayment', () => {
         [7_000, 10_000, true, 3],
       ],
     )
+    assert.deepEqual(
+      events.map(({ orderNumber }) => orderNumber),
+      ['K7QM-2W9D', 'K7QM-2W9D'],
+    )
+  })
+
+  test('of a payment from before order numbers were kept, all is told but the number', async () => {
+    const orderId = payments.order()
+    const { id } = await payments.pay(orderId)
+    await payments.sql('UPDATE payments SET order_number = NULL WHERE id = $1', [id])
+    await payments.refund(id)
+    const [row] = await payments.sql('SELECT data FROM outbox WHERE key = $1 AND type = $2', [
+      orderId,
+      paymentRefunded.type,
+    ])
+    assert.equal('orderNumber' in paymentRefunded.data.parse(row.data), false)
   })
 
   test('the same key and input is one refund; with another input the key is refused', async () => {

@@ -42,11 +42,11 @@ export function createProfileUseCases(dependencies: UsersDependencies, codes: Co
         if (verified) requireSamePassword(account, verified)
         const changed = changeProfile(account.user, movesTo ? change : rest)
         if (!changed) return { events: [] }
-        const { name, email, locale } = changed
+        const { name, email, locale, phone } = changed
         return {
           user: changed,
           ...(email !== account.user.email && { dropCodes: ['RESET_PASSWORD', 'VERIFY_EMAIL'] as const }),
-          events: [userUpdated.of({ userId: id, name, email, locale })],
+          events: [userUpdated.of({ userId: id, name, email, locale, phone })],
         }
       })
       if (!user) throw notFound('user')

@@ -17,12 +17,12 @@ export function createRegistration(dependencies: UsersDependencies, codes: Codes
     const passwordHash = await passwords.hash(password)
     const user: User = { ...account, id: newId(), emailVerifiedAt: null, roles: ['CUSTOMER'], createdAt: now() }
     const session = begin(user.id)
-    const { id: userId, name, email, locale } = user
+    const { id: userId, name, email, locale, phone } = user
     await store.createUser({
       user,
       passwordHash,
       ...(session && { session }),
-      events: [userRegistered.of({ userId, name, email, locale })],
+      events: [userRegistered.of({ userId, name, email, locale, phone })],
     })
     audit({ action: 'account.registered', actor: userId, target: userId, address: caller.address })
     codes.sendIfPossible(user, 'VERIFY_EMAIL')

@@ -20,9 +20,31 @@ test('a profile changes in what is given, and tells of it', async () => {
   ])
   assert.deepEqual(event, {
     sequence: 2,
-    data: { userId: user.id, name: 'Zoë', email: user.email, locale: 'de-DE' },
+    data: { userId: user.id, name: 'Zoë', email: user.email, locale: 'de-DE', phone: '+4930123456' },
   })
-  assert.equal((await users.service.updateProfile(caller, { phone: null })).phone, null)
+})
+
+test('another phone number is told, and so is that there is none any more', async () => {
+  const { caller, user } = await users.register()
+  for (const phone of ['+49 30 123456', null]) await users.service.updateProfile(caller, { phone })
+  assert.equal((await users.service.user(user.id))?.phone, null)
+  const told = await users.sql("SELECT data->'phone' AS phone FROM outbox WHERE key = $1 ORDER BY id", [user.id])
+  assert.deepEqual(
+    told.map(({ phone }) => phone),
+    [null, '+4930123456', null],
+  )
+})
+
+test('an account that is created with a phone number tells it', async () => {
+  const user = await users.service.createUser(nobody, {
+    name: 'Eve',
+    email: users.newEmail(),
+    password,
+    locale: 'en',
+    phone: '+49 30 123456',
+  })
+  const [event] = await users.sql('SELECT data FROM outbox WHERE key = $1', [user.id])
+  assert.equal(event.data.phone, '+4930123456')
 })
 
 test('a change that changes nothing is not told', async () => {

@@ -19,7 +19,7 @@ test('an account is created with its event, which holds no secret', async () => 
   const { user } = await users.register()
   assert.deepEqual(await users.service.user(user.id), user)
   const rows = await users.sql('SELECT type, topic, sequence, data FROM outbox WHERE key = $1', [user.id])
-  const data = { userId: user.id, name: 'Eve', email: user.email, locale: 'en' }
+  const data = { userId: user.id, name: 'Eve', email: user.email, locale: 'en', phone: null }
   assert.deepEqual(rows, [{ type: 'user.registered', topic: 'users', sequence: 1, data }])
 })
 

@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import type { EventHandler } from '#platform/bus/bus.ts'
+import { toRecord } from '#platform/bus/cloudevents.ts'
+import { createDelivery } from '#platform/bus/delivery.ts'
+import { silentLog as log } from '#platform/log.ts'
+import { createEventHandlers as notifications } from '../../subgraphs/notifications/events.ts'
+import { createEventHandlers as orders } from '../../subgraphs/orders/events.ts'
+import { createEventHandlers as payments } from '../../subgraphs/payments/events.ts'
+import { createEventHandlers as products } from '../../subgraphs/products/events.ts'
+import { root } from '../../tools/services.ts'
+import { type EventDefinition, events } from '../events.ts'
+
+const definitions: readonly EventDefinition[] = events
+
+test('every event has a name of its own, a meaning, and an example that parses and says its key', () => {
+  assert.equal(new Set(definitions.map(({ type }) => type)).size, definitions.length)
+  for (const { type, topic, key, summary, data, example, of } of definitions) {
+    assert.match(type, /^[a-z]+\.[a-z_]+$/)
+    assert.match(summary, /^[A-Z].+\.$/, type)
+    assert.deepEqual(data.parse(example), example, type)
+    assert.deepEqual(of(example), { type, topic, key: (example as Record<string, unknown>)[key], data: example })
+  }
+})
+
+test('a topic has the name of the one service that emits on it', () => {
+  const names = new Map(
+    [...globSync('contracts/events/*.ts', { cwd: root })].flatMap((file) =>
+      [...read(file).matchAll(/export const (\w+) = defineEvent\('([\w.]+)'/g)].map(([, name, type]) => [name, type]),
+    ),
+  )
+  assert.deepEqual([...names.values()].sort(), definitions.map(({ type }) => type).sort())
+  const emitted = globSync('subgraphs/**/*.ts', { cwd: root })
+    .filter((file) => !file.includes('/test/'))
+    .flatMap((file) => [...read(file).matchAll(/\b(\w+)\.of\(/g)].map(([, name]) => ({ file, type: names.get(name) })))
+  for (const { type, topic } of definitions) {
+    const services = new Set(emitted.filter((use) => use.type === type).map(({ file }) => file.split('/')[1]))
+    assert.deepEqual([...services], [topic], type)
+  }
+})
+
+describe('a consumer', () => {
+  const consumers = { notifications, orders, payments, products }
+  for (const [group, createHandlers] of Object.entries(consumers)) {
+    test(`${group} ignores unknown fields, wherever they are`, async () => {
+      const { handlers, told, deliver } = consume(group, createHandlers)
+      for (const { type } of handlers) {
+        const { topic, example } = definitionOf(type)
+        await deliver(type, topic, example)
+        const known = told.splice(0)
+        await deliver(type, topic, withUnknownFields(example))
+        const unknown = told.splice(0)
+        assert.ok(known.length > 0, type)
+        assert.deepEqual(unknown, known, type)
+      }
+    })
+
+    test(`${group} passes over unknown types`, async () => {
+      const { handlers, told, deliver } = consume(group, createHandlers)
+      for (const topic of new Set(handlers.map((handler) => handler.topic))) {
+        await deliver('thing.unheard_of', topic, { anything: [1, null] })
+      }
+      assert.deepEqual(told, [])
+    })
+  }
+})
+
+function read(file: string): string {
+  return readFileSync(join(root, file), 'utf8')
+}
+
+function definitionOf(type: string): EventDefinition {
+  const definition = definitions.find((known) => known.type === type)
+  return definition ?? assert.fail(`${type} is no event`)
+}
+
+/** A consumer whose use cases only note what they are called with. A dead letter fails the test, as a repeat does. */
+function consume(
+  group: string,
+  createHandlers: (service: never, onRecorded: () => void) => EventHandler[],
+): {
+  handlers: EventHandler[]
+  told: unknown[]
+  deliver: (type: string, topic: string, data: unknown) => Promise<void>
+} {
+  const told: unknown[] = []
+  const service = new Proxy(
+    {},
+    {
+      get:
+        (_, name) =>
+        async (...given: unknown[]) =>
+          void told.push([name, ...given]),
+    },
+  )
+  const handlers = createHandlers(service as never, () => {})
+  const deadLetter = async () => assert.fail('a dead letter')
+  const deliverRecord = createDelivery({ group, handlers, deadLetter, log })
+  const id = randomUUID()
+  return {
+    handlers,
+    told,
+    async deliver(type, topic, data) {
+      const event = { id, type, topic, key: 'k', source: topic, time: new Date(), sequence: 1, data }
+      assert.equal(await deliverRecord(toRecord(event), { topic, partition: 0, offset: '0' }), 0)
+    },
+  }
+}
+
+/** The same with a field more in every object. */
+function withUnknownFields(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withUnknownFields)
+  if (typeof value !== 'object' || value === null) return value
+  const fields = Object.entries(value).map(([name, field]) => [name, withUnknownFields(field)])
+  return { ...Object.fromEntries(fields), fromTheFuture: { at: 'any', time: 1 } }
+}
