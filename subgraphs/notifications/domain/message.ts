@@ -1,5 +1,13 @@
+/** What messages tell, and the words that they become. */
+
 /** Minor units of an ISO 4217 currency. */
 export type Money = { readonly amount: number; readonly currency: string }
+
+/** A BCP 47 tag, as the account chose it. Anything may come. */
+export type Locale = string
+
+/** Whom a message speaks to. */
+export type Person = { readonly name: string; readonly locale: Locale }
 
 /** What a notification tells, by its type: facts, no words. */
 export type Facts =
@@ -15,37 +23,45 @@ export type Facts =
       readonly type: 'PAYMENT_DECLINED'
       readonly number: string | null
       readonly amount: Money | null
+      /** The provider's code, such as card_declined. Anything may come. */
       readonly reason: string
     }
   | { readonly type: 'ORDER_SHIPPED'; readonly number: string; readonly trackingNumber: string }
   | { readonly type: 'ORDER_DELIVERED'; readonly number: string }
-  | { readonly type: 'ORDER_CANCELLED'; readonly number: string; readonly reason: string }
-  | { readonly type: 'PAYMENT_REFUNDED'; readonly number: string | null; readonly amount: Money; readonly full: boolean }
+  | {
+      readonly type: 'ORDER_CANCELLED'
+      readonly number: string
+      /** EXPIRED, REFUNDED, ACCOUNT_ERASED, REQUESTED, or a person's words. Empty when nobody gave any. */
+      readonly reason: string
+    }
+  | {
+      readonly type: 'PAYMENT_REFUNDED'
+      readonly number: string | null
+      readonly amount: Money
+      /** Whether all that was paid is given back now. */
+      readonly full: boolean
+    }
+  /** `at` is an ISO 8601 instant. */
   | { readonly type: 'NEW_SIGN_IN'; readonly at: string }
   | { readonly type: 'PASSWORD_CHANGED'; readonly at: string }
 
 export type NotificationType = Facts['type']
 
-/** Whom the words are for. */
-export type Person = { readonly name: string; readonly locale: string }
-
 /** The words of a message. */
 export type Text = {
-  /** One line. */
+  /** One line without control characters: subject, title of a push message. */
   readonly title: string
-  /** The whole text without markup. */
+  /** The whole text without markup: in-app, and the text part of an e-mail. */
   readonly body: string
-  /** A complete HTML document. */
+  /** The same as a complete HTML document, for e-mail. */
   readonly html: string
-  /** The essentials in one sentence, for SMS and push. */
+  /** One line for SMS and push, with the essentials: at most 160 UTF-16 units, 70 in Chinese. */
   readonly short: string
 }
 
-/** What a one-time code is for. */
-export type CodePurpose = 'RESET_PASSWORD' | 'VERIFY_EMAIL'
-
+/** A one-time code to be mailed. Only a message ever holds it. */
 export type OneTimeCode = {
-  readonly purpose: CodePurpose
+  readonly purpose: 'RESET_PASSWORD' | 'VERIFY_EMAIL'
   readonly code: string
   /** Seconds that the code is good for. */
   readonly lifetime: number
