@@ -8,8 +8,9 @@ import { createLoop } from '#platform/loop.ts'
 import { createMask } from '#platform/mask.ts'
 import { createMetrics } from '#platform/metrics.ts'
 import { serve } from '#platform/serve.ts'
-import { createMailFolder } from './channels/mail-folder.ts'
+import { createChannels } from './channels/channels.ts'
 import { readConfig } from './config.ts'
+import { pushTargetFault } from './domain/push-endpoint.ts'
 import { createEventHandlers } from './events.ts'
 import { createRpcHandlers } from './grpc.ts'
 import { createContext } from './loaders.ts'
@@ -39,9 +40,21 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const store = createNotificationsStore(database.adapter)
   lifecycle.onStop('store', store.close)
 
+  const channels = createChannels(config, { now: () => new Date(), pushTargetFault })
+  for (const channel of [channels.EMAIL, channels.SMS, channels.PUSH])
+    if (channel) lifecycle.onStop('channel', channel.close)
+
   const service = createNotificationsService({
     store,
-    channels: { EMAIL: createMailFolder({ folder: config.MAIL_DIR, from: config.MAIL_FROM }) },
+    channels: {
+      EMAIL: {
+        async send(message, recipient) {
+          const whole = { ...message, html: '', short: message.title }
+          const outcome = await channels.EMAIL.send(whole, recipient, new AbortController().signal)
+          if (!outcome.sent) throw new Error(outcome.reason)
+        },
+      },
+    },
     templates: english,
     now: () => new Date(),
     newId: randomUUID,

@@ -1,15 +1,11 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, before, beforeEach, test } from 'node:test'
 import pg from 'pg'
 import { openDatabase } from '#platform/database/open.ts'
 import { silentLog as log } from '#platform/log.ts'
 import type { Principal } from '#platform/principal.ts'
 import { createTestDatabase } from '../../../test/infra/parts.ts'
-import { createMailFolder } from '../channels/mail-folder.ts'
 import type { ChannelSender, Message, Recipient } from '../domain.ts'
 import { createNotificationsService } from '../service.ts'
 import { createNotificationsStore, type NotificationsStore } from '../store.ts'
@@ -182,27 +178,4 @@ test('a delivery to a customer who never becomes known is given up after a day',
   clock = new Date(clock.getTime() + 86_400_000)
   await service().deliverDue()
   assert.equal((await deliveries())[0].status, 'FAILED')
-})
-
-test('mail in a folder: a repeat writes the same file with the same Message-ID, and headers cannot be smuggled in', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'mail-'))
-  const mail = createMailFolder({ folder, from: 'Shop <shop@shop.example>' })
-  const delivery: Message = {
-    id: randomUUID(),
-    createdAt: clock,
-    title: 'Hello\r\nBcc: all@example.com',
-    body: 'Grüße',
-  }
-  const person = { ...contact, name: 'Eve\r\nX-Evil: 1' }
-  await mail.send(delivery, person)
-  await mail.send(delivery, person)
-  assert.deepEqual(await readdir(folder), [`${delivery.id}.eml`])
-  const [head = ''] = (await readFile(join(folder, `${delivery.id}.eml`), 'utf8')).split('\n\n')
-  const headers = head
-    .split('\n')
-    .filter((line) => /^\S+:/.test(line))
-    .map((line) => line.split(':')[0])
-  assert.ok(head.includes(`Message-ID: <${delivery.id}@shop.example>`))
-  for (const smuggled of ['Bcc', 'X-Evil']) assert.ok(!headers.includes(smuggled), head)
-  await rm(folder, { recursive: true })
 })
