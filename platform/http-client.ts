@@ -1,3 +1,4 @@
+import type { LookupFunction } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errors, Pool } from 'undici'
 import type { z } from 'zod'
@@ -18,6 +19,10 @@ export type HttpClientOptions = {
   answerLimit?: number
   /** Connections at once. Default 20. */
   connections?: number
+  /** How its name is resolved, for each connection. Default: as the machine does. A URL with an address resolves none. */
+  lookup?: LookupFunction
+  /** PEM of the authorities that its certificate is believed for. Default: those that Node knows. */
+  ca?: string
 }
 
 export type HttpCall = {
@@ -25,7 +30,7 @@ export type HttpCall = {
   path: string
   headers?: Record<string, string>
   /** Sent as it is. */
-  body?: string
+  body?: string | Uint8Array
   /** Whether a repeat does no harm: then a call that failed on the way, or met a busy server, is made again. */
   idempotent: boolean
   /** Ends the call. It rejects with the signal's reason. */
@@ -46,40 +51,60 @@ export class HttpRefusal extends Error {
   }
 }
 
+/** The other side said "not now". */
+class Busy extends Error {
+  override readonly name = 'Busy'
+  /** Seconds that it asks to wait. */
+  readonly seconds: number
+
+  constructor(peer: string, status: number, seconds: number) {
+    super(`${peer} answered with status ${status}.`)
+    this.seconds = seconds
+  }
+}
+
 const mostAttempts = 3
 /** Milliseconds before the second attempt, doubled for each next one. Half of a pause is random. */
 const firstPause = 100
+/** Seconds that another side may ask us to wait, at the most: a day. */
+const longestWait = 86_400
 /** Statuses that say "not now". */
 const busy = new Set([408, 425, 429, 500, 502, 503, 504])
 
 /**
  * Calls one other party over HTTP. Every call has a deadline and its answer a bound; redirects are not followed. Only
- * idempotent calls are made more than once, with pauses in between, and never beyond the deadline.
+ * idempotent calls are made more than once, with pauses in between, no sooner than the other side asks, and never beyond
+ * the deadline.
  *
  * Throws HttpRefusal; SUBGRAPH_TIMEOUT when there was no answer in time and SUBGRAPH_UNAVAILABLE when the other side could
- * not be reached or said "not now": whether it did what was asked is not known then; Error for an answer that is too large
- * or not what `answer` says.
+ * not be reached or said "not now", with the seconds it asks to wait: whether it did what was asked is not known then; Error
+ * for an answer that is too large or not what `answer` says.
  */
 export function createHttpClient(options: HttpClientOptions) {
-  const { name, url, headers, timeout = 5_000, answerLimit = 1024 * 1024, connections = 20 } = options
+  const { name, url, headers, timeout = 5_000, answerLimit = 1024 * 1024, connections = 20, lookup, ca } = options
   const { origin, pathname } = new URL(url)
   const base = pathname.replace(/\/$/, '')
-  const pool = new Pool(origin, { connections, maxResponseSize: answerLimit })
+  const connect = { ...(lookup && { lookup }), ...(ca && { ca }) }
+  const pool = new Pool(origin, { connections, maxResponseSize: answerLimit, connect })
 
   async function attempt(call: HttpCall, deadline: number): Promise<string> {
     const time = deadline - Date.now()
     if (time <= 0) throw timedOut(name)
     const late = AbortSignal.timeout(time)
-    let answer: { status: number; text: string }
+    let answer: { status: number; text: string; retryAfter: string | string[] | undefined }
     try {
-      const { statusCode, body } = await pool.request({
+      const {
+        statusCode,
+        headers: told,
+        body,
+      } = await pool.request({
         method: call.method,
         path: `${base}${call.path}`,
         headers: { ...headers, ...call.headers },
         body: call.body ?? null,
         signal: call.signal ? AbortSignal.any([late, call.signal]) : late,
       })
-      answer = { status: statusCode, text: await body.text() }
+      answer = { status: statusCode, text: await body.text(), retryAfter: told['retry-after'] }
     } catch (error) {
       if (call.signal?.aborted) throw call.signal.reason
       if (late.aborted || error instanceof errors.ConnectTimeoutError) throw timedOut(name, error)
@@ -88,7 +113,10 @@ export function createHttpClient(options: HttpClientOptions) {
       }
       throw unavailable(name, error)
     }
-    if (busy.has(answer.status)) throw unavailable(name)
+    if (busy.has(answer.status)) {
+      const seconds = secondsFrom(answer.retryAfter)
+      throw unavailable(name, new Busy(name, answer.status, seconds ?? 0), seconds)
+    }
     if (answer.status < 200 || answer.status >= 300) throw new HttpRefusal(name, answer.status, answer.text)
     return answer.text
   }
@@ -100,9 +128,10 @@ export function createHttpClient(options: HttpClientOptions) {
       try {
         return await attempt(call, deadline)
       } catch (error) {
-        const pause = firstPause * 2 ** (made - 1) * (0.5 + Math.random() / 2)
-        const mayHelp = call.idempotent && made < mostAttempts && hasCode(error, 'SUBGRAPH_UNAVAILABLE')
-        if (!mayHelp || Date.now() + pause >= deadline) throw error
+        if (!call.idempotent || made >= mostAttempts || !hasCode(error, 'SUBGRAPH_UNAVAILABLE')) throw error
+        const asked = error.cause instanceof Busy ? error.cause.seconds * 1_000 : 0
+        const pause = Math.max(asked, firstPause * 2 ** (made - 1) * (0.5 + Math.random() / 2))
+        if (Date.now() + pause >= deadline) throw error
         await sleep(pause)
         if (call.signal?.aborted) throw call.signal.reason
       }
@@ -123,6 +152,13 @@ export function createHttpClient(options: HttpClientOptions) {
 }
 
 export type HttpClient = ReturnType<typeof createHttpClient>
+
+/** What `Retry-After` says, in seconds. https://www.rfc-editor.org/rfc/rfc9110#name-retry-after */
+function secondsFrom(header: string | string[] | undefined): number | undefined {
+  if (typeof header !== 'string') return undefined
+  const seconds = /^\d+$/.test(header) ? Number(header) : Math.ceil((Date.parse(header) - Date.now()) / 1_000)
+  return seconds > 0 ? Math.min(seconds, longestWait) : undefined
+}
 
 function parse<Answer extends z.ZodType>(name: string, text: string, answer: Answer): z.output<Answer> {
   let value: unknown

@@ -35,12 +35,12 @@ function isUnexplained({ code, details }: ServiceError): boolean {
 
 export type Mask = ReturnType<typeof createMask>
 
-/** A service that could not be reached. Seconds to wait: the time a restart takes. */
-export function unavailable(subgraph: string, cause?: unknown): ServiceError {
+/** A service that could not be reached. `retryAfter`: seconds to wait; by default the time that a restart takes. */
+export function unavailable(subgraph: string, cause?: unknown, retryAfter = 1): ServiceError {
   return new ServiceError(
     'SUBGRAPH_UNAVAILABLE',
     `The ${subgraph} service is not available.`,
-    { subgraph, retryAfter: 1 },
+    { subgraph, retryAfter },
     { cause },
   )
 }

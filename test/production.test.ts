@@ -20,7 +20,7 @@ const needed: Record<string, string[]> = {
   products: ['SERVICE_PRIVATE_KEY', 'SERVICE_JWKS', 'PRODUCTS_DATABASE_URL', 'KAFKA_BROKERS', 'REDIS_URL'],
   orders: ['SERVICE_PRIVATE_KEY', 'SERVICE_JWKS', 'ORDERS_DATABASE_URL', 'KAFKA_BROKERS'],
   payments: ['SERVICE_PRIVATE_KEY', 'SERVICE_JWKS', 'PAYMENTS_DATABASE_URL', 'KAFKA_BROKERS', 'PAYMENTS_PROVIDER'],
-  notifications: ['SERVICE_PRIVATE_KEY', 'SERVICE_JWKS', 'NOTIFICATIONS_DATABASE_URL', 'KAFKA_BROKERS', 'MAIL_DIR'],
+  notifications: ['SERVICE_PRIVATE_KEY', 'SERVICE_JWKS', 'NOTIFICATIONS_DATABASE_URL', 'KAFKA_BROKERS', 'SMTP_URL'],
 }
 
 describe('in production a missing secret or URL stops the start with a list of all that is missing', () => {

@@ -33,6 +33,8 @@ export type StackOptions = {
   /** Which event log. */
   events: { EVENTS_DATABASE_URL: string } | { KAFKA_BROKERS: string; KAFKA_PREFIX?: string }
   mailFolder: string
+  smsFolder: string
+  pushFolder: string
   /** The file of the audit log of all processes. */
   auditLog: string
   /** The environment that is passed on, each process getting the settings it reads. The stack's own wiring goes before. */
@@ -100,7 +102,7 @@ export type Stack = ReturnType<typeof createStack>
  */
 export function settingsFor(
   name: ProcessName,
-  { ports, secrets, databases, events, mailFolder, auditLog, env = {} }: StackOptions,
+  { ports, secrets, databases, events, mailFolder, smsFolder, pushFolder, auditLog, env = {} }: StackOptions,
 ): Record<string, string> {
   const host = reachable(env.HOST || '127.0.0.1')
   const address = (port: number | undefined) => `${host}:${port}`
@@ -112,6 +114,8 @@ export function settingsFor(
     PORT: String(http),
     ...(grpc && { GRPC_PORT: String(grpc) }),
     MAIL_DIR: mailFolder,
+    SMS_DIR: smsFolder,
+    PUSH_DIR: pushFolder,
     AUDIT_LOG: auditLog,
     USERS_GRPC_URLS: address(ports.users.grpc),
     PRODUCTS_GRPC_URLS: address(ports.products.grpc),

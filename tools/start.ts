@@ -80,6 +80,8 @@ async function start(): Promise<void> {
     databases,
     events: KAFKA_BROKERS ? { KAFKA_BROKERS } : { EVENTS_DATABASE_URL: urls.events },
     mailFolder: mail,
+    smsFolder: resolve(process.env.SMS_DIR || join(dataFolder, 'sms')),
+    pushFolder: resolve(process.env.PUSH_DIR || join(dataFolder, 'push')),
     auditLog: resolve(process.env.AUDIT_LOG || join(dataFolder, 'audit.log')),
     env: process.env,
     onLine: (name, line) => print(name, readable(line)),

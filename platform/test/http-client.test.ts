@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { z } from 'zod'
 import { runWithContext } from '../context.ts'
+import type { ServiceError } from '../errors.ts'
 import { createHttpClient, type HttpClient } from '../http-client.ts'
 
 /** Another party, on a real connection, whose answer each test sets. */
@@ -95,6 +96,44 @@ describe('an idempotent call is made again', () => {
     await assert.rejects(client.ask(read), { code: 'SUBGRAPH_UNAVAILABLE' })
     assert.equal(seen.length, 3)
   })
+})
+
+test('how long a busy side asks to wait is told, in seconds, and no repeat is made sooner', async () => {
+  for (const [header, retryAfter] of [
+    ['120', 120],
+    [new Date(Date.now() + 3_600_000).toUTCString(), 3_600],
+    ['999999999', 86_400],
+    ['soon', 1],
+    ['0', 1],
+  ] as const) {
+    answer = (_request, response) => void response.writeHead(429, { 'retry-after': header }).end()
+    await assert.rejects(client.tell(write), (error: ServiceError) => {
+      assert.ok(Math.abs((error.details.retryAfter ?? 0) - retryAfter) <= 1, header)
+      return error.code === 'SUBGRAPH_UNAVAILABLE'
+    })
+  }
+  seen = []
+  answer = (_request, response) => void response.writeHead(503, { 'retry-after': '120' }).end()
+  await assert.rejects(client.ask(read), { code: 'SUBGRAPH_UNAVAILABLE' })
+  assert.equal(seen.length, 1)
+})
+
+test('bytes are sent as they are, and a name is resolved as the client says', async () => {
+  const { port } = server.address() as AddressInfo
+  const asked: string[] = []
+  const named = createHttpClient({
+    name: 'bank',
+    url: `http://bank.test:${port}`,
+    lookup: (hostname, _options, callback) => {
+      asked.push(hostname)
+      callback(null, [{ address: '127.0.0.1', family: 4 }])
+    },
+  })
+  answer = says(200, {})
+  await named.tell({ ...write, body: Uint8Array.of(1, 2, 3) })
+  assert.equal(seen[0]?.body, '\x01\x02\x03')
+  assert.deepEqual(asked, ['bank.test'])
+  await named.close()
 })
 
 test('any other call is made once, whatever becomes of it', async () => {

@@ -18,12 +18,8 @@ import type { NotificationsService } from './service.ts'
 
 export function createEventHandlers(service: NotificationsService): EventHandler[] {
   return [
-    on(userRegistered, ({ id, sequence, data: { phone = null, ...data } }) =>
-      service.userRegistered(id, { ...data, phone, sequence }),
-    ),
-    on(userUpdated, ({ id, sequence, data: { phone = null, ...data } }) =>
-      service.userUpdated(id, { ...data, phone, sequence }),
-    ),
+    on(userRegistered, ({ id, sequence, data }) => service.userRegistered(id, { ...data, sequence })),
+    on(userUpdated, ({ id, sequence, data }) => service.userUpdated(id, { ...data, sequence })),
     on(userErased, ({ id, data }) => service.userErased(id, data.userId)),
     on(userSignedIn, ({ id, time, data }) => service.userSignedIn(id, { ...data, at: time })),
     on(userPasswordChanged, ({ id, time, data }) => service.passwordChanged(id, { ...data, at: time })),

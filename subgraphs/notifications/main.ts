@@ -11,6 +11,7 @@ import { serve } from '#platform/serve.ts'
 import { createChannels } from './channels/channels.ts'
 import { readConfig } from './config.ts'
 import { channelNames } from './domain/channel.ts'
+import { pushTargetFault } from './domain/push-endpoint.ts'
 import { createEventHandlers } from './events.ts'
 import { createRpcHandlers } from './grpc.ts'
 import { createContext } from './loaders.ts'
@@ -24,6 +25,7 @@ const name = 'notifications'
 const deliveryInterval = 1_000
 
 await run(name, readConfig, async ({ config, log, lifecycle }) => {
+  const now = () => new Date()
   const url = config.NOTIFICATIONS_DATABASE_URL
   const mask = createMask({ service: name, log })
   const metrics = createMetrics({ service: name })
@@ -40,7 +42,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const store = createNotificationsStore(database.adapter)
   lifecycle.onStop('store', store.close)
 
-  const channels = createChannels(config)
+  const channels = createChannels(config, { now, pushTargetFault })
   lifecycle.onStop('channels', async () => {
     await Promise.all(Object.values(channels).map((channel) => channel?.close()))
   })
@@ -54,11 +56,17 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     channels,
     templates,
     pushPublicKey: config.VAPID_PUBLIC_KEY,
-    now: () => new Date(),
+    allowsLocalPush: config.PUSH_ALLOW_PRIVATE,
+    now,
     newId: randomUUID,
     onOutcome: (channel, status) => outcomes.inc({ channel, status }),
     onFailedAttempt: (delivery, reason) =>
-      log.warn('delivery failed', { delivery: delivery.id, channel: delivery.channel, attempt: delivery.attempt, reason }),
+      log.warn('delivery failed', {
+        delivery: delivery.id,
+        channel: delivery.channel,
+        attempt: delivery.attempt,
+        reason,
+      }),
     onUnsentCode: ({ userId, purpose }, reason) => log.warn('code not sent', { userId, purpose, reason }),
     onDue: () => workers.forEach((worker) => worker.wake()),
   })

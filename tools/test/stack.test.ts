@@ -22,6 +22,8 @@ const options = {
   databases: named('postgres://'),
   events: { EVENTS_DATABASE_URL: 'postgres://events' },
   mailFolder: '/mail',
+  smsFolder: '/sms',
+  pushFolder: '/push',
   auditLog: '/audit.log',
   onLine() {},
   onCrash() {},

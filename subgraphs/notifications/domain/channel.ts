@@ -13,7 +13,11 @@ export type Message = {
   readonly createdAt: Date
 }
 
-/** What became of an attempt. A refusal is final: no repeat may help. A passing failure is thrown instead. */
+/**
+ * What became of an attempt. A refusal is final: no repeat may help. A passing failure is thrown instead.
+ *
+ * `gone`: the target is no more. `reason`: a short code, nothing personal.
+ */
 export type Outcome =
   | { readonly sent: true }
   | { readonly sent: false; readonly reason: string; readonly gone?: boolean }
@@ -27,4 +31,11 @@ export type PushTarget = { readonly endpoint: string; readonly p256dh: string; r
 export type Channel<Target> = {
   send(message: Message, target: Target, signal: AbortSignal): Promise<Outcome>
   close(): Promise<void>
+}
+
+/** The channels that are open. E-mail always is; nobody is reached over one that is absent. */
+export type Channels = {
+  readonly EMAIL: Channel<EmailTarget>
+  readonly SMS?: Channel<SmsTarget>
+  readonly PUSH?: Channel<PushTarget>
 }

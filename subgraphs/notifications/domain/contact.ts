@@ -4,8 +4,8 @@ export type Contact = {
   readonly name: string
   readonly email: string
   readonly locale: string
-  /** E.164. */
-  readonly phone: string | null
+  /** E.164. Null where there is none, undefined where an event of old says nothing of it: then it stays as it is. */
+  readonly phone?: string | null | undefined
   /** The number of that event among the account's: of two contacts the higher one is the newer. */
   readonly sequence: number
 }

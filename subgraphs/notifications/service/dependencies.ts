@@ -1,15 +1,8 @@
 import { signInFirst } from '#platform/errors.ts'
-import type { Channel, ChannelName, EmailTarget, PushTarget, SmsTarget } from '../domain/channel.ts'
+import type { ChannelName, Channels } from '../domain/channel.ts'
 import type { CodeRequest } from '../domain/code.ts'
 import type { Facts, OneTimeCode, Person, Text } from '../domain/message.ts'
 import type { NotificationsStore } from '../store.ts'
-
-/** The channels that are open. E-mail always is; nobody is reached over one that is absent. */
-export type Channels = {
-  readonly EMAIL: Channel<EmailTarget>
-  readonly SMS?: Channel<SmsTarget> | undefined
-  readonly PUSH?: Channel<PushTarget> | undefined
-}
 
 export type NotificationsDependencies = {
   store: NotificationsStore
@@ -20,6 +13,8 @@ export type NotificationsDependencies = {
   }
   /** What a browser needs to subscribe to pushes. Undefined where they are not sent by Web Push. */
   pushPublicKey: string | undefined
+  /** Whether push services on this machine may be subscribed with. For development and tests. */
+  allowsLocalPush: boolean
   now: () => Date
   newId: () => string
   /** Told when there is something new to deliver. */

@@ -30,7 +30,10 @@ export function createReading({ store, templates, now }: NotificationsDependenci
     },
 
     /** Marks all of these as read, or none. Throws UNAUTHENTICATED, BAD_USER_INPUT, NOT_FOUND where one is not the caller's. */
-    async markRead(caller: Caller, texts: readonly string[]): Promise<{ userId: string; notifications: Notification[] }> {
+    async markRead(
+      caller: Caller,
+      texts: readonly string[],
+    ): Promise<{ userId: string; notifications: Notification[] }> {
       const userId = signedIn(caller)
       const ids = parseIds(texts)
       const known = ids.filter((id) => id !== undefined)

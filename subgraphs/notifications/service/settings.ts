@@ -5,7 +5,8 @@ import { mostSubscriptions, type PushSubscription, parseSubscription } from '../
 import { type Caller, type NotificationsDependencies, signedIn } from './dependencies.ts'
 
 /** How a person wants to be reached, for that person alone to say. */
-export function createSettings({ store, now, newId, pushPublicKey }: NotificationsDependencies) {
+export function createSettings({ store, now, newId, pushPublicKey, allowsLocalPush }: NotificationsDependencies) {
+  const rules = { local: allowsLocalPush }
   return {
     pushPublicKey,
 
@@ -23,11 +24,13 @@ export function createSettings({ store, now, newId, pushPublicKey }: Notificatio
     },
 
     /** Sends pushes to a browser from now on. Repeated, it answers the same. Throws UNAUTHENTICATED, BAD_USER_INPUT. */
-    async subscribeToPush(
-      caller: Caller,
-      input: Parameters<typeof parseSubscription>[0],
-    ): Promise<PushSubscription> {
-      const subscription = { id: newId(), userId: signedIn(caller), ...parseSubscription(input), createdAt: now() }
+    async subscribeToPush(caller: Caller, input: Parameters<typeof parseSubscription>[0]): Promise<PushSubscription> {
+      const subscription = {
+        id: newId(),
+        userId: signedIn(caller),
+        ...parseSubscription(input, rules),
+        createdAt: now(),
+      }
       const kept = await store.putSubscription(subscription, mostSubscriptions)
       if (!kept) throw accountGone()
       return kept

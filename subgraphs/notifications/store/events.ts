@@ -55,10 +55,10 @@ async function putContact(tx: Prisma.TransactionClient, contact: Contact): Promi
   const { userId, name, email, locale, phone, sequence } = contact
   await tx.$executeRaw`
     INSERT INTO contacts (user_id, name, email, locale, phone, sequence)
-    VALUES (${userId}::uuid, ${name}, ${email}, ${locale}, ${phone}, ${sequence})
+    VALUES (${userId}::uuid, ${name}, ${email}, ${locale}, ${phone ?? null}, ${sequence})
     ON CONFLICT (user_id) DO UPDATE
-    SET name = EXCLUDED.name, email = EXCLUDED.email, locale = EXCLUDED.locale, phone = EXCLUDED.phone,
-      sequence = EXCLUDED.sequence
+    SET name = EXCLUDED.name, email = EXCLUDED.email, locale = EXCLUDED.locale,
+      phone = CASE WHEN ${phone === undefined} THEN contacts.phone ELSE EXCLUDED.phone END, sequence = EXCLUDED.sequence
     WHERE contacts.sequence < EXCLUDED.sequence`
 }
 

@@ -4,14 +4,15 @@ import { openDatabase } from '#platform/database/open.ts'
 import { silentLog as log } from '#platform/log.ts'
 import type { Principal } from '#platform/principal.ts'
 import { createTestDatabase } from '../../../test/infra/parts.ts'
-import type { Channel, ChannelName, EmailTarget, Message, PushTarget, SmsTarget } from '../domain/channel.ts'
+import type { Channel, ChannelName, Channels, EmailTarget, Message, PushTarget, SmsTarget } from '../domain/channel.ts'
 import type { Contact } from '../domain/contact.ts'
 import { createNotificationsService } from '../service.ts'
-import type { Channels } from '../service/dependencies.ts'
 import { createNotificationsStore, type NotificationsStore } from '../store.ts'
 import * as templates from '../templates/templates.ts'
 
 export type Sent = Message & { channel: ChannelName; target: EmailTarget & SmsTarget & PushTarget }
+
+export type OpenOptions = { channels?: Partial<Channels>; of?: NotificationsStore; closed?: ChannelName[] }
 
 /** The notifications service on a database of its own, with a clock that stands still and channels that remember. */
 export async function openNotifications() {
@@ -34,17 +35,18 @@ export async function openNotifications() {
   })
 
   /** The service, as another instance of it would be. */
-  const open = ({ channels, of = store }: { channels?: Partial<Channels>; of?: NotificationsStore } = {}) =>
+  const open = ({ channels, of = store, closed = [] }: OpenOptions = {}) =>
     createNotificationsService({
       store: of,
       channels: {
         EMAIL: remembering('EMAIL'),
-        SMS: remembering('SMS'),
-        PUSH: remembering('PUSH'),
+        ...(!closed.includes('SMS') && { SMS: remembering('SMS') }),
+        ...(!closed.includes('PUSH') && { PUSH: remembering('PUSH') }),
         ...channels,
       },
       templates,
       pushPublicKey: undefined,
+      allowsLocalPush: false,
       now: () => clock.now,
       newId: randomUUID,
       onDue() {},

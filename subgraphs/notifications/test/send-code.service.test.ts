@@ -4,6 +4,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, beforeEach, test } from 'node:test'
+import { simpleParser } from 'mailparser'
 import pg from 'pg'
 import type { NotificationServiceDefinition } from '#generated/grpc/notifications/v1/NotificationService.ts'
 import { openDatabase } from '#platform/database/open.ts'
@@ -16,11 +17,11 @@ import { createPrincipalVerifier, createServiceTokens, createServiceTokenVerifie
 import { testKeys } from '../../../platform/test/keys.ts'
 import { createTestDatabase } from '../../../test/infra/parts.ts'
 import { createMailFolder } from '../channels/mail-folder.ts'
-import type { ChannelSender } from '../domain.ts'
+import type { Channel, EmailTarget } from '../domain/channel.ts'
 import { createRpcHandlers } from '../grpc.ts'
 import { createNotificationsService } from '../service.ts'
 import { createNotificationsStore, type NotificationsStore } from '../store.ts'
-import * as english from '../templates/english.ts'
+import * as templates from '../templates/templates.ts'
 
 /** SendCode over gRPC, on a real database and a real mail folder. */
 
@@ -43,7 +44,7 @@ let client: pg.Client
 let folder: string
 let address: string
 let server: ReturnType<typeof createGrpcServer>
-let channel: ChannelSender
+let channel: Channel<EmailTarget>
 const logged: string[] = []
 const write = (message: string, fields?: object) => void logged.push(`${message} ${JSON.stringify(fields)}`)
 const log: Log = { debug: write, info: write, warn: write, error: write }
@@ -56,10 +57,14 @@ before(async () => {
   await client.connect()
   const service = createNotificationsService({
     store,
-    channels: { EMAIL: { send: (...args) => channel.send(...args) } },
-    templates: english,
+    channels: { EMAIL: { send: (...args) => channel.send(...args), async close() {} } },
+    templates,
+    pushPublicKey: undefined,
+    allowsLocalPush: false,
     now: () => new Date(),
     newId: randomUUID,
+    onDue() {},
+    onOutcome() {},
     onFailedAttempt() {},
     onUnsentCode: (about, reason) => log.warn('code not sent', { ...about, reason }),
   })
@@ -110,11 +115,13 @@ test('a code is mailed before the answer, and is in the mail and nowhere else', 
   await sendCode()
   const [file = '', ...others] = await readdir(folder)
   assert.deepEqual(others, [])
-  const mail = await readFile(join(folder, file), 'utf8')
-  assert.match(mail, /^To: Eve <eve@example\.com>$/m)
-  assert.match(mail, /^Subject: Your code for a new password$/m)
-  assert.match(mail, new RegExp(`^${code}$`, 'm'))
-  assert.match(mail, /15 minutes/)
+  const { to, subject, text = '', html } = await simpleParser(await readFile(join(folder, file)))
+  assert.ok(to && !Array.isArray(to))
+  assert.equal(to.text, '"Eve" <eve@example.com>')
+  assert.equal(subject, 'Your code for a new password')
+  assert.match(text, new RegExp(`^${code}$`, 'm'))
+  assert.match(text, /15 minutes/)
+  assert.ok(html && html.includes(code))
   const kept = await wholeDatabase()
   for (const secret of [code, request.email, request.userId]) assert.ok(!kept.includes(secret))
   assert.deepEqual(logged, [])
@@ -125,6 +132,7 @@ test('a code that could not be mailed is SUBGRAPH_UNAVAILABLE, and neither the e
     async send({ body }, { email }) {
       throw Object.assign(new Error(`450 cannot take for ${email}: ${body}`), { code: 'EENVELOPE' })
     },
+    async close() {},
   }
   await assert.rejects(sendCode(), (error: Error & { code: string; details: object }) => {
     assert.equal(error.code, 'SUBGRAPH_UNAVAILABLE')
@@ -139,6 +147,18 @@ test('a code that could not be mailed is SUBGRAPH_UNAVAILABLE, and neither the e
   channel = createMailFolder({ folder, from: 'Shop <shop@shop.example>' })
   await sendCode()
   assert.equal((await readdir(folder)).length, 1, 'the caller tries again')
+})
+
+test('a code whose address the mail server refuses is SUBGRAPH_UNAVAILABLE too', async () => {
+  channel = { send: async () => ({ sent: false, reason: 'smtp 550' }), async close() {} }
+  await assert.rejects(sendCode(), { code: 'SUBGRAPH_UNAVAILABLE' })
+  assert.match(logged.join(), /"reason":"smtp 550"/)
+})
+
+test("a code comes in the person's language", async () => {
+  await sendCode({ locale: 'zh-CN' })
+  const [file = ''] = await readdir(folder)
+  assert.match((await simpleParser(await readFile(join(folder, file)))).subject ?? '', /\p{Script=Han}/u)
 })
 
 test('no code, no address or an unknown purpose is BAD_USER_INPUT, and nothing is mailed', async () => {
