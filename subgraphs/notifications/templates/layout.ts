@@ -20,7 +20,7 @@ const fonts = `-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,'PingFang 
 /** The style of each class. */
 const styles = {
   page: `margin:0;padding:24px 12px;background:${light.page};color:${light.text};font:16px/1.6 ${fonts};-webkit-text-size-adjust:100%`,
-  card: `max-width:520px;margin:0 auto;padding:28px 32px;background:${light.card};border:1px solid ${light.line};border-radius:10px;overflow-wrap:anywhere`,
+  card: `max-width:520px;margin:0 auto;padding:28px 32px 20px;background:${light.card};border:1px solid ${light.line};border-radius:10px;overflow-wrap:anywhere`,
   title: 'margin:0 0 20px;font-size:22px;line-height:1.3;font-weight:600',
   text: 'margin:0 0 16px',
   rows: `margin:0 0 16px;padding:0;list-style:none;border-top:1px solid ${light.line}`,

@@ -48,7 +48,7 @@ function notification(shown: Shown): Draft {
             more: shown.more > 0 ? `and ${shown.more} more` : undefined,
             total: { label: 'Total', value: shown.total },
           },
-          { note: 'An order that is not paid in time is cancelled by itself.' },
+          { note: 'An order that is not paid in time is cancelled automatically.' },
         ],
       }
     case 'ORDER_PAID':
