@@ -8,6 +8,7 @@ const gates: Record<string, string[]> = {
   types: [bin('tsc')],
   'lint and format': [bin('biome'), 'check', '--error-on-warnings', '.'],
   composition: [process.execPath, 'tools/compose.ts', '--check'],
+  events: [process.execPath, 'tools/events.ts', '--check'],
   // Those whose name has no kind in it: what they need is in the process.
   'unit tests, architecture, schema, docs': [process.execPath, '--test', '**/!(*.*).test.ts'],
 }

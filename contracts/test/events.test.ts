@@ -7,10 +7,8 @@ import type { EventHandler } from '#platform/bus/bus.ts'
 import { toRecord } from '#platform/bus/cloudevents.ts'
 import { createDelivery } from '#platform/bus/delivery.ts'
 import { silentLog as log } from '#platform/log.ts'
-import { createEventHandlers as notifications } from '../../subgraphs/notifications/events.ts'
-import { createEventHandlers as orders } from '../../subgraphs/orders/events.ts'
-import { createEventHandlers as payments } from '../../subgraphs/payments/events.ts'
-import { createEventHandlers as products } from '../../subgraphs/products/events.ts'
+import { consumers } from '../../tools/events/consumers.ts'
+import { type JsonSchema, schemaOf } from '../../tools/events/schemas.ts'
 import { root } from '../../tools/services.ts'
 import { type EventDefinition, events } from '../events.ts'
 
@@ -23,6 +21,22 @@ test('every event has a name of its own, a meaning, and an example that parses a
     assert.match(summary, /^[A-Z].+\.$/, type)
     assert.deepEqual(data.parse(example), example, type)
     assert.deepEqual(of(example), { type, topic, key: (example as Record<string, unknown>)[key], data: example })
+  }
+})
+
+test('every event drops the fields that it does not know', () => {
+  for (const { type, data, example } of definitions) {
+    assert.deepEqual(data.parse(withUnknownFields(example)), example, type)
+  }
+})
+
+test('every field says what it means, and is in the example', () => {
+  for (const definition of definitions) {
+    const fields = fieldsOf(schemaOf(definition))
+    const silent = fields.filter(({ schema }) => !schema.description).map(({ path }) => path)
+    assert.deepEqual(silent, [], definition.type)
+    const shown = fields.filter(({ path }) => valueAt(definition.example, path) !== undefined)
+    assert.deepEqual(shown, fields, definition.type)
   }
 })
 
@@ -43,7 +57,11 @@ test('a topic has the name of the one service that emits on it', () => {
 })
 
 describe('a consumer', () => {
-  const consumers = { notifications, orders, payments, products }
+  test('is every service that has handlers', () => {
+    const services = globSync('subgraphs/*/events.ts', { cwd: root }).map((file) => file.split('/')[1])
+    assert.deepEqual(Object.keys(consumers).sort(), services.sort())
+  })
+
   for (const [group, createHandlers] of Object.entries(consumers)) {
     test(`${group} ignores unknown fields, wherever they are`, async () => {
       const { handlers, told, deliver } = consume(group, createHandlers)
@@ -108,6 +126,22 @@ function consume(
       assert.equal(await deliverRecord(toRecord(event), { topic, partition: 0, offset: '0' }), 0)
     },
   }
+}
+
+/** Every field of a body, with its path. */
+function fieldsOf({ properties = {}, items }: JsonSchema, parent = ''): { path: string; schema: JsonSchema }[] {
+  const inItems = items ? fieldsOf(items, `${parent}0.`) : []
+  return [
+    ...inItems,
+    ...Object.entries(properties).flatMap(([name, schema]) => [
+      { path: parent + name, schema },
+      ...fieldsOf(schema, `${parent}${name}.`),
+    ]),
+  ]
+}
+
+function valueAt(value: unknown, path: string): unknown {
+  return path.split('.').reduce((at: unknown, name) => (at as Record<string, unknown> | undefined)?.[name], value)
 }
 
 /** The same with a field more in every object. */
