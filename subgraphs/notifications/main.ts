@@ -68,7 +68,9 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
         reason,
       }),
     onUnsentCode: ({ userId, purpose }, reason) => log.warn('code not sent', { userId, purpose, reason }),
-    onDue: () => workers.forEach((worker) => worker.wake()),
+    onDue() {
+      for (const worker of workers) worker.wake()
+    },
   })
   const workers = channelNames
     .filter((channel) => channels[channel])

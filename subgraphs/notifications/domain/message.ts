@@ -9,6 +9,9 @@ export type Locale = string
 /** Whom a message speaks to. */
 export type Person = { readonly name: string; readonly locale: Locale }
 
+/** Somebody of whom the users service has not told yet. */
+export const stranger: Person = { name: '', locale: 'en' }
+
 /** What a notification tells, by its type: facts, no words. */
 export type Facts =
   | { readonly type: 'WELCOME' }

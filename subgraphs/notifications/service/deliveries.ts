@@ -1,5 +1,6 @@
 import type { ChannelName, Message, Outcome } from '../domain/channel.ts'
 import { nextAttempt, patience, type TakenDelivery } from '../domain/delivery.ts'
+import { stranger } from '../domain/message.ts'
 import { type NotificationsDependencies, nameOf } from './dependencies.ts'
 
 /** Deliveries that one turn of a channel's worker takes. */
@@ -38,7 +39,7 @@ export function createDeliveries(dependencies: NotificationsDependencies) {
     }
     let outcome: Outcome
     try {
-      const text = templates.renderNotification(facts, contact ?? { name: '', locale: 'en' })
+      const text = templates.renderNotification(facts, contact ?? stranger)
       outcome = await senders[channel]({ id, ...text, createdAt }, delivery, signal)
     } catch (error) {
       return failed(nextAttempt(delivery, now()), nameOf(error))

@@ -1,5 +1,5 @@
 import { notFound } from '#platform/errors.ts'
-import type { Facts, Person, Text } from '../domain/message.ts'
+import { type Facts, type Person, stranger, type Text } from '../domain/message.ts'
 import { isOwner, type Notification, parseIds } from '../domain/notification.ts'
 import { type Caller, type NotificationsDependencies, signedIn } from './dependencies.ts'
 
@@ -14,8 +14,7 @@ export type Listing = {
 export function createReading({ store, templates, now }: NotificationsDependencies) {
   return {
     /** The words for what a person was told, in their language; in English for one whom the users service has not told of yet. */
-    textOf: (facts: Facts, person: Person = { name: '', locale: 'en' }): Text =>
-      templates.renderNotification(facts, person),
+    textOf: (facts: Facts, person: Person = stranger): Text => templates.renderNotification(facts, person),
 
     /** One more than asked for tells whether more follows. Throws NOT_FOUND. */
     async notificationsOf(viewer: Caller, listing: Listing): Promise<Notification[]> {

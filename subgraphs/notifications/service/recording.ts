@@ -11,7 +11,7 @@ import type {
 import type { ChannelName } from '../domain/channel.ts'
 import type { Contact } from '../domain/contact.ts'
 import { planDeliveries, type Reachability } from '../domain/delivery.ts'
-import type { Facts } from '../domain/message.ts'
+import { type Facts, stranger } from '../domain/message.ts'
 import type { Notification } from '../domain/notification.ts'
 import type { NotificationsDependencies } from './dependencies.ts'
 
@@ -19,11 +19,16 @@ import type { NotificationsDependencies } from './dependencies.ts'
  * What events tell. Each is recorded once, whatever the number of times it arrives: the notification with the deliveries
  * that the person's channels and preferences ask for at that moment.
  */
-export function createRecording({ store, channels, now, newId, onDue, onOutcome }: NotificationsDependencies) {
+export function createRecording(dependencies: NotificationsDependencies) {
+  const { store, channels, templates, now, newId, onDue, onOutcome } = dependencies
   const open = (Object.keys(channels) as ChannelName[]).filter((name) => channels[name])
 
-  /** A notification with a delivery for each way that is open to reach the person. */
+  /**
+   * A notification with a delivery for each way that is open to reach the person. Throws RangeError, which is poison, for what
+   * nobody could be told: a currency or an instant that is none.
+   */
   function about(userId: string, facts: Facts, orderId: string | null = null) {
+    templates.renderNotification(facts, stranger)
     return (reachability: Reachability): Notification => ({
       id: newId(),
       userId,
@@ -42,7 +47,7 @@ export function createRecording({ store, channels, now, newId, onDue, onOutcome 
     onDue()
   }
 
-  const tell = (eventId: string, userId: string, facts: Facts, orderId?: string): Promise<void> =>
+  const tell = async (eventId: string, userId: string, facts: Facts, orderId?: string): Promise<void> =>
     record(eventId, userId, { notification: about(userId, facts, orderId) })
 
   return {

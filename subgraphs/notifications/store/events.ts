@@ -3,7 +3,7 @@ import { recordInInbox } from '#platform/inbox.ts'
 import type { Contact } from '../domain/contact.ts'
 import type { Reachability } from '../domain/delivery.ts'
 import type { Notification } from '../domain/notification.ts'
-import { isErased, lockForErasure } from './accounts.ts'
+import { holdOffErasure, lockForErasure } from './accounts.ts'
 
 /** What an event makes known: how to reach the person, something to tell them, or both. */
 export type Recording = {
@@ -22,9 +22,11 @@ export function eventStore(prisma: PrismaClient) {
     record(eventId: string, userId: string, { contact, notification }: Recording): Promise<boolean> {
       return prisma.$transaction(async (tx) => {
         if (!(await recordInInbox(tx, eventId))) return false
-        if (await isErased(tx, userId)) return false
+        await holdOffErasure(tx, userId)
         if (contact) await putContact(tx, contact)
-        if (notification) await addNotification(tx, notification(await reachabilityOf(tx, userId)))
+        const account = await findAccount(tx, userId)
+        if (account.erased) return false
+        if (notification) await addNotification(tx, notification(account))
         return true
       })
     },
@@ -50,23 +52,35 @@ export function eventStore(prisma: PrismaClient) {
   }
 }
 
-/** Keeps a contact unless a newer one is there. */
+/** Keeps a contact unless a newer one is there, or the account is erased. */
 async function putContact(tx: Prisma.TransactionClient, contact: Contact): Promise<void> {
   const { userId, name, email, locale, phone, sequence } = contact
   await tx.$executeRaw`
     INSERT INTO contacts (user_id, name, email, locale, phone, sequence)
-    VALUES (${userId}::uuid, ${name}, ${email}, ${locale}, ${phone ?? null}, ${sequence})
+    SELECT ${userId}::uuid, ${name}, ${email}, ${locale}, ${phone ?? null}, ${sequence}
+    WHERE NOT EXISTS (SELECT FROM erasures WHERE user_id = ${userId}::uuid)
     ON CONFLICT (user_id) DO UPDATE
     SET name = EXCLUDED.name, email = EXCLUDED.email, locale = EXCLUDED.locale,
       phone = CASE WHEN ${phone === undefined} THEN contacts.phone ELSE EXCLUDED.phone END, sequence = EXCLUDED.sequence
     WHERE contacts.sequence < EXCLUDED.sequence`
 }
 
-async function reachabilityOf(tx: Prisma.TransactionClient, userId: string): Promise<Reachability> {
-  const contact = await tx.contact.findUnique({ where: { userId }, select: { phone: true } })
-  const subscriptions = await tx.pushSubscription.findMany({ where: { userId }, select: { id: true } })
-  const preferences = await tx.preference.findMany({ where: { userId } })
-  return { contact: contact ?? undefined, subscriptions: subscriptions.map(({ id }) => id), preferences }
+/** What is known of an account, by one statement: events are many. */
+async function findAccount(
+  tx: Prisma.TransactionClient,
+  userId: string,
+): Promise<Reachability & { readonly erased: boolean }> {
+  const [account] = await tx.$queryRaw<(Reachability & { erased: boolean; known: boolean; phone: string | null })[]>`
+    SELECT e.user_id IS NOT NULL AS erased, c.user_id IS NOT NULL AS known, c.phone,
+      ARRAY(SELECT id FROM push_subscriptions s WHERE s.user_id = a.id) AS subscriptions,
+      ARRAY(SELECT jsonb_build_object('channel', channel, 'type', type, 'enabled', enabled)
+            FROM preferences p WHERE p.user_id = a.id) AS preferences
+    FROM (VALUES (${userId}::uuid)) AS a (id)
+    LEFT JOIN erasures e ON e.user_id = a.id
+    LEFT JOIN contacts c ON c.user_id = a.id`
+  if (!account) throw new Error('A row of values is always there.')
+  const { erased, known, phone, subscriptions, preferences } = account
+  return { erased, contact: known ? { phone } : undefined, subscriptions, preferences }
 }
 
 async function addNotification(tx: Prisma.TransactionClient, notification: Notification): Promise<void> {

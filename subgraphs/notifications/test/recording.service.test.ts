@@ -133,3 +133,9 @@ test('an event from before phone numbers were told leaves the one that is known,
   await tell(contracts.userUpdated.of({ ...known, phone: null }), 4)
   assert.equal(await kept(), null)
 })
+
+test('what nobody could be told, such as an amount in no currency, is poison and leaves nothing behind', async () => {
+  const order = { ...orderOf(someone()), total: { amount: 100, currency: 'x y' } }
+  await assert.rejects(shop.service.orderPlaced(randomUUID(), order), RangeError)
+  assert.deepEqual(await shop.sql('SELECT 1 FROM inbox'), [])
+})
