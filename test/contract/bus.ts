@@ -155,7 +155,9 @@ export function busContract({ name, skip = false, open, readHeaders, memberEnv }
       )
       for (const headers of dead) {
         assert.equal(headers['dlq-topic'], topic)
+        assert.equal(headers['dlq-group'], group)
         assert.match(`${headers['dlq-partition']} ${headers['dlq-offset']} ${headers['dlq-attempts']}`, /^\d+ \d+ 1$/)
+        assert.ok(Date.parse(headers['dlq-last-failed-at'] ?? '') >= Date.parse(headers['dlq-first-failed-at'] ?? ''))
       }
       await subscription.stop()
     })
