@@ -5,6 +5,7 @@ import type { Log } from '../log.ts'
 import type { EventHandler } from './bus.ts'
 import { fromRecord, type LogRecord } from './cloudevents.ts'
 import { PoisonError } from './handlers.ts'
+import type { BusMeters } from './meters.ts'
 
 /** Milliseconds before the first repeat of an event that met a transient failure; doubled for each next one. */
 const firstPause = 100
@@ -34,6 +35,7 @@ export type DeliveryOptions = {
   /** Stores a record that is given up. Resolves when it is stored for good. */
   deadLetter: (record: LogRecord, position: Position) => Promise<void>
   log: Log
+  meters?: BusMeters
 }
 
 /**
@@ -44,7 +46,7 @@ export type DeliveryOptions = {
  *
  * Returns 0 when the partition may go on, else the milliseconds after which the record is to be delivered again.
  */
-export function createDelivery({ group, handlers, deadLetter, log }: DeliveryOptions) {
+export function createDelivery({ group, handlers, deadLetter, log, meters }: DeliveryOptions) {
   /** What failed last of each partition: another member may have passed it since. */
   const failures = new Map<string, Failures>()
   const byType = new Map(handlers.map((handler) => [`${handler.topic} ${handler.type}`, handler]))
@@ -52,7 +54,9 @@ export function createDelivery({ group, handlers, deadLetter, log }: DeliveryOpt
   async function attempt(record: LogRecord, { topic }: Position): Promise<void> {
     const event = fromRecord(topic, record)
     const handler = byType.get(`${event.topic} ${event.type}`)
-    if (handler) await runWithContext(continueTrace(event), () => handler.handle(event))
+    if (!handler) return
+    await runWithContext(continueTrace(event), () => handler.handle(event))
+    meters?.handled(group, topic)
   }
 
   return async function deliver(record: LogRecord, position: Position): Promise<number> {
@@ -69,12 +73,14 @@ export function createDelivery({ group, handlers, deadLetter, log }: DeliveryOpt
         if (failure === 'transient' || (failure === 'unknown' && attempts < mostAttempts)) throw error
         log.error('event is poison', { group, ...position, attempts, reason: reasonOf(error) })
         await deadLetter(withReason(record, { error, group, position, attempts, since }), position)
+        meters?.givenUp(group, position.topic)
       }
       failures.delete(partition)
       return 0
     } catch (error) {
       failures.set(partition, { offset: position.offset, attempts, since })
       const pause = Math.min(longestPause, firstPause * 2 ** (attempts - 1)) * (0.5 + Math.random() / 2)
+      meters?.retried(group, position.topic)
       log.warn('event delayed', { group, ...position, attempts, pause: Math.round(pause), error })
       return Math.ceil(pause)
     }

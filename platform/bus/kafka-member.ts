@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs'
 import type { Log } from '../log.ts'
-import type { SubscribeOptions, Subscription } from './bus.ts'
+import type { Membership, SubscribeOptions } from './bus.ts'
 import type { LogRecord } from './cloudevents.ts'
 import type { createDelivery } from './delivery.ts'
 
@@ -94,7 +94,7 @@ export function joinKafkaGroup({ kafka, prefix, ensureTopics, deliver, log, grou
   }
 
   void keepJoined()
-  const subscription: Subscription = {
+  const membership: Membership = {
     joined,
     async stop() {
       stopping = true
@@ -103,7 +103,7 @@ export function joinKafkaGroup({ kafka, prefix, ensureTopics, deliver, log, grou
       await consumer?.disconnect()
     },
   }
-  return subscription
+  return membership
 }
 
 function toLogRecord({ key, headers = {}, value }: KafkaMessage): LogRecord {

@@ -3,7 +3,8 @@ import { databaseUrl } from '../database/open.ts'
 import { addresses, type Parsed, type processSettings } from '../env.ts'
 import type { Log } from '../log.ts'
 import type { Bus } from './bus.ts'
-import type { KafkaSasl } from './kafka.ts'
+import type { KafkaSasl } from './kafka-client.ts'
+import type { BusMeters } from './meters.ts'
 
 /** Which event log: Kafka where brokers are named, else tables of a PostgreSQL database. */
 export const busSettings = {
@@ -43,10 +44,12 @@ export async function openBus({
   config,
   clientId,
   log,
+  meters,
 }: {
   config: BusConfig
   clientId: string
   log: Log
+  meters: BusMeters
 }): Promise<Bus> {
   if (config.KAFKA_BROKERS) {
     const { createKafkaBus } = await import('./kafka.ts')
@@ -57,10 +60,11 @@ export async function openBus({
       tls: config.KAFKA_TLS,
       sasl: sasl(config),
       log,
+      meters,
     })
   }
   const { createPostgresBus } = await import('./postgres.ts')
-  return createPostgresBus({ url: config.EVENTS_DATABASE_URL ?? '', log })
+  return createPostgresBus({ url: config.EVENTS_DATABASE_URL ?? '', log, meters })
 }
 
 function sasl({

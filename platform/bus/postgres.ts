@@ -2,9 +2,18 @@ import { createHash } from 'node:crypto'
 import type pg from 'pg'
 import { openPool } from '../database/open.ts'
 import type { Log } from '../log.ts'
-import { type Bus, type BusEvent, deadLetterTopic, keptDays, partitionCount, type Subscription } from './bus.ts'
+import {
+  type Bus,
+  type BusEvent,
+  deadLetterTopic,
+  keptDays,
+  type Lag,
+  partitionCount,
+  type Subscription,
+} from './bus.ts'
 import { type LogRecord, toRecord } from './cloudevents.ts'
 import { createDelivery, type Position } from './delivery.ts'
+import type { BusMeters } from './meters.ts'
 import { joinGroup } from './postgres-member.ts'
 
 /** Milliseconds between looks for records that are kept no longer. */
@@ -17,7 +26,7 @@ const pruneInterval = 3_600_000
  * Guarantee: an offset is given under its partition's row lock, so that a reader never sees a record before an
  * earlier one; a partition has one reader in a group, the holder of an advisory lock that a dead member's session drops.
  */
-export function createPostgresBus({ url, log }: { url: string; log: Log }): Bus {
+export function createPostgresBus({ url, log, meters }: { url: string; log: Log; meters?: BusMeters }): Bus {
   const pool = openPool({ url, name: 'bus', size: 4, wait: 5_000, log })
   const subscriptions = new Set<Subscription>()
   let prepared: Promise<void> | undefined
@@ -50,13 +59,23 @@ export function createPostgresBus({ url, log }: { url: string; log: Log }): Bus 
 
   return {
     async publish(events: readonly BusEvent[]) {
-      if (events.length > 0) await append(events.map((event) => ({ topic: event.topic, ...toRecord(event) })))
+      if (events.length === 0) return
+      await append(events.map((event) => ({ topic: event.topic, ...toRecord(event) })))
+      for (const { topic } of events) meters?.published(topic)
     },
     subscribe(options) {
       const deadLetter = (record: LogRecord, { topic }: Position) =>
         append([{ topic: deadLetterTopic(topic, options.group), ...record }])
-      const deliver = createDelivery({ ...options, deadLetter, log })
-      const subscription = joinGroup({ url, prepare, deliver, log, ...options })
+      const deliver = createDelivery({ ...options, deadLetter, log, ...(meters && { meters }) })
+      const member = joinGroup({ url, prepare, deliver, log, ...options })
+      const topics = [...new Set(options.handlers.map(({ topic }) => topic))]
+      const subscription: Subscription = {
+        ...member,
+        async lag() {
+          await prepare()
+          return (await pool.query<Lag>(lagStatement, [options.group, topics])).rows
+        },
+      }
       subscriptions.add(subscription)
       return subscription
     },
@@ -122,6 +141,18 @@ const appendStatement = `
     RETURNING 1
   )
   SELECT pg_notify('bus', '') FROM added LIMIT 1`
+
+/** What is pruned is not waited for: a group begins with the oldest record there is. */
+const lagStatement = `
+  SELECT t.topic, coalesce(sum(p.next_offset - greatest(o.next_offset, first."offset", 0)), 0)::int AS records
+  FROM unnest($2::text[]) AS t (topic)
+  LEFT JOIN bus_partitions p ON p.topic = t.topic
+  LEFT JOIN bus_offsets o ON o.group_name = $1 AND o.topic = p.topic AND o.partition = p.partition
+  LEFT JOIN LATERAL (
+    SELECT coalesce(min(r."offset"), p.next_offset) AS "offset" FROM bus_records r
+    WHERE r.topic = p.topic AND r.partition = p.partition
+  ) first ON true
+  GROUP BY t.topic`
 
 const pruneStatement = `
   WITH old AS (

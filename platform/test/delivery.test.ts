@@ -5,9 +5,11 @@ import { z } from 'zod'
 import { type LogRecord, toRecord } from '../bus/cloudevents.ts'
 import { createDelivery } from '../bus/delivery.ts'
 import { on, PoisonError } from '../bus/handlers.ts'
+import { createBusMeters } from '../bus/meters.ts'
 import { currentContext, type RequestContext } from '../context.ts'
 import { type ErrorCode, ServiceError } from '../errors.ts'
 import { silentLog as log } from '../log.ts'
+import { createMetrics } from '../metrics.ts'
 
 const position = { topic: 'things', partition: 3, offset: '41' }
 const record = toRecord({
@@ -191,4 +193,23 @@ test('pauses grow with each failure and begin anew after a success', async () =>
   assert.equal(await deliver(record, position), 0)
   failing = true
   assert.ok((await deliver(record, position)) <= 100)
+})
+
+test('events handled, repeated and given up are counted by group and topic', async () => {
+  const metrics = createMetrics({ service: 'test' })
+  const errors = [undefined, new Error('later'), new Error('later'), new PoisonError('never')]
+  const handler = on({ type: 'thing.happened', topic: 'things', data: z.unknown() }, async () => {
+    const error = errors.shift()
+    if (error) throw error
+  })
+  const meters = createBusMeters(metrics)
+  const deliver = createDelivery({ group: 'g', handlers: [handler], deadLetter: async () => {}, log, meters })
+  for (let n = 0; n < 4; n++) await deliver(record, position)
+  await deliver({ ...record, headers: { ...record.headers, ce_type: 'thing.unheard_of' } }, position)
+  const counted = (await metrics.text()).match(/^(event|dead_letters)\w+\{.*$/gm)
+  assert.deepEqual(counted, [
+    'events_handled_total{group="g",topic="things",service="test"} 1',
+    'event_retries_total{group="g",topic="things",service="test"} 2',
+    'dead_letters_total{group="g",topic="things",service="test"} 1',
+  ])
 })

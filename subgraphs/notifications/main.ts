@@ -52,7 +52,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const worker = createLoop({ name: 'deliveries', work: service.deliverDue, interval: deliveryInterval, log })
   lifecycle.onStop('deliveries', worker.stop)
 
-  const events = await openEvents({ name, url, config, log, lifecycle })
+  const events = await openEvents({ name, url, config, log, lifecycle, metrics })
 
   await serve({
     name,

@@ -162,6 +162,23 @@ export function busContract({ name, skip = false, open, readHeaders, memberEnv }
       await subscription.stop()
     })
 
+    test('the lag of a group is what it has still to handle', async () => {
+      const { topic, group } = names()
+      const gate = Promise.withResolvers<void>()
+      let handled = 0
+      const handler = on(happened(topic), async () => {
+        await gate.promise
+        handled += 1
+      })
+      await bus.publish(range(30).map((n) => event(topic, `key ${n}`, n)))
+      const subscription = bus.subscribe({ group, handlers: [handler] })
+      assert.deepEqual(await subscription.lag(), [{ topic, records: 30 }])
+      gate.resolve()
+      await waitFor('no lag', async () => (await subscription.lag())[0]?.records === 0)
+      assert.equal(handled, 30)
+      await subscription.stop()
+    })
+
     test('an event whose consumer was killed arrives again', async () => {
       const { topic, group } = names()
       const total = 200
