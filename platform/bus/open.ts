@@ -3,7 +3,7 @@ import { databaseUrl } from '../database/open.ts'
 import { addresses, type Parsed, type processSettings } from '../env.ts'
 import type { Log } from '../log.ts'
 import type { Bus } from './bus.ts'
-import type { KafkaSasl } from './kafka-client.ts'
+import type { KafkaOptions, KafkaSasl } from './kafka-client.ts'
 import type { BusMeters } from './meters.ts'
 
 /** Which event log: Kafka where brokers are named, else tables of a PostgreSQL database. */
@@ -53,18 +53,20 @@ export async function openBus({
 }): Promise<Bus> {
   if (config.KAFKA_BROKERS) {
     const { createKafkaBus } = await import('./kafka.ts')
-    return createKafkaBus({
-      brokers: config.KAFKA_BROKERS,
-      clientId,
-      prefix: config.KAFKA_PREFIX,
-      tls: config.KAFKA_TLS,
-      sasl: sasl(config),
-      log,
-      meters,
-    })
+    return createKafkaBus({ ...kafkaOptions(config), clientId, log, meters })
   }
   const { createPostgresBus } = await import('./postgres.ts')
   return createPostgresBus({ url: config.EVENTS_DATABASE_URL ?? '', log, meters })
+}
+
+/** How to reach the brokers that the settings name. */
+export function kafkaOptions(config: BusConfig): Omit<KafkaOptions, 'clientId' | 'log'> {
+  return {
+    brokers: config.KAFKA_BROKERS ?? [],
+    prefix: config.KAFKA_PREFIX,
+    tls: config.KAFKA_TLS,
+    sasl: sasl(config),
+  }
 }
 
 function sasl({
