@@ -3,12 +3,15 @@ import type { Log } from '../log.ts'
 
 export type KafkaSasl = { mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; username: string; password: string }
 
+/** PEM. Without `ca` the brokers' certificates are checked against the authorities that Node knows. */
+export type KafkaTls = { ca?: string; cert?: string; key?: string }
+
 export type KafkaOptions = {
   brokers: string[]
   clientId: string
   /** Begins the names of all topics and groups, where a cluster is shared. */
   prefix?: string
-  tls: boolean
+  tls: boolean | KafkaTls
   /** How to sign in at the brokers. Default: not at all. */
   sasl?: KafkaSasl | undefined
   log: Log
