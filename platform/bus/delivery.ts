@@ -27,6 +27,9 @@ export const deadLetterHeaders = {
   lastFailedAt: 'dlq-last-failed-at',
 } as const
 
+/** The header of a record that is there for one group alone: the others pass it over. */
+export const replayGroup = 'replay-group'
+
 export type Position = { topic: string; partition: number; offset: string }
 
 export type DeliveryOptions = {
@@ -52,6 +55,7 @@ export function createDelivery({ group, handlers, deadLetter, log, meters }: Del
   const byType = new Map(handlers.map((handler) => [`${handler.topic} ${handler.type}`, handler]))
 
   async function attempt(record: LogRecord, { topic }: Position): Promise<void> {
+    if ((record.headers[replayGroup] ?? group) !== group) return
     const event = fromRecord(topic, record)
     const handler = byType.get(`${event.topic} ${event.type}`)
     if (!handler) return

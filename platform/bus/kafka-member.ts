@@ -106,7 +106,7 @@ export function joinKafkaGroup({ kafka, prefix, ensureTopics, deliver, log, grou
   return membership
 }
 
-function toLogRecord({ key, headers = {}, value }: KafkaMessage): LogRecord {
+export function toLogRecord({ key, headers = {}, value }: KafkaMessage): LogRecord {
   const text = Object.entries(headers).map(([name, header]) => [name, String(header)])
   return { key: key?.toString() ?? '', headers: Object.fromEntries(text), value: value ?? Buffer.alloc(0) }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Admin } from 'kafkajs'
 import { isDeadLetterTopic, keptDays, type Lag, partitionCount } from './bus.ts'
 
@@ -6,6 +7,10 @@ const replication = 3
 const replicasInSync = 2
 /** Bytes of a batch of records. A dead letter is larger than its record by the reason. */
 const largestBatch = { topics: 1_048_588, deadLetters: 2_097_152 }
+
+/** Attempts at what brokers refuse while a topic is new to them, and milliseconds between them. */
+const mostAttempts = 30
+const attemptInterval = 100
 
 /** How a topic is to be. */
 export type TopicPlan = { partitions: number; replicas: number; config: Record<string, string> }
@@ -26,13 +31,34 @@ export function planTopic(name: string, brokers: number): TopicPlan {
   }
 }
 
-/** Creates a topic that is not there yet. Of several that do so at once, one does, and the others find it done. */
+/**
+ * Creates a topic that is not there yet, and resolves when each of its partitions can be used. Of several that do so at
+ * once, one does, and the others find it done.
+ */
 export async function createTopic(admin: Admin, topic: string, { partitions, replicas, config }: TopicPlan) {
   const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }))
   await admin.createTopics({
-    waitForLeaders: true,
+    waitForLeaders: false,
     topics: [{ topic, numPartitions: partitions, replicationFactor: replicas, configEntries }],
   })
+  await whileNew(() => admin.fetchTopicOffsets(topic))
+}
+
+/** Brokers learn of a new topic one by one, and refuse what concerns it until they have: kafkajs does not always repeat it. */
+export async function whileNew<T>(ask: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await ask()
+    } catch (error) {
+      if (attempt === mostAttempts || !isOfNewTopic(error)) throw error
+      await sleep(attemptInterval)
+    }
+  }
+}
+
+function isOfNewTopic(error: unknown): boolean {
+  const { type } = (error ?? {}) as { type?: unknown }
+  return ['UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE', 'NOT_LEADER_FOR_PARTITION'].includes(String(type))
 }
 
 /** How many records of each topic a group has still to handle. `prefix` begins their names at the brokers. */

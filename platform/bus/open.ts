@@ -6,6 +6,7 @@ import type { Log } from '../log.ts'
 import type { Bus } from './bus.ts'
 import type { KafkaOptions, KafkaSasl, KafkaTls } from './kafka-client.ts'
 import type { BusMeters } from './meters.ts'
+import type { RecordLog } from './records.ts'
 
 /** Which event log: Kafka where brokers are named, else tables of a PostgreSQL database. */
 export const busSettings = {
@@ -69,6 +70,16 @@ export async function openBus({
   }
   const { createPostgresBus } = await import('./postgres.ts')
   return createPostgresBus({ url: config.EVENTS_DATABASE_URL ?? '', log, meters })
+}
+
+/** Opens the records of the event log that the settings name. */
+export async function openRecords({ config, log }: { config: BusConfig; log: Log }): Promise<RecordLog> {
+  if (config.KAFKA_BROKERS) {
+    const { openKafkaRecords } = await import('./kafka-records.ts')
+    return openKafkaRecords({ ...kafkaOptions(config), clientId: 'records', log })
+  }
+  const { openPostgresRecords } = await import('./postgres-records.ts')
+  return openPostgresRecords({ url: config.EVENTS_DATABASE_URL ?? '', log })
 }
 
 /** How to reach the brokers that the settings name. */
