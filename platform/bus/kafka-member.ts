@@ -73,12 +73,14 @@ export function joinKafkaGroup({ kafka, prefix, ensureTopics, deliver, log, grou
     try {
       for (const message of batch.messages) {
         if (!isRunning() || isStale()) return
+        // Fails when the group is being shared out anew: what may be another member's by then is not begun. What was
+        // handled until then is committed before this member joins again.
+        await heartbeat()
         const position = { topic: batch.topic.slice(prefix.length), partition: batch.partition, offset: message.offset }
         const wait = await deliver(toLogRecord(message), position)
         // The offsets resolved so far are committed; the partition goes on with this record after the pause.
         if (wait > 0) return resumeAfter(wait, pause())
         resolveOffset(message.offset)
-        await heartbeat()
       }
     } finally {
       clearInterval(beat)

@@ -9,6 +9,7 @@ import { isolation } from './isolation.ts'
 import { latency } from './latency.ts'
 import { orderCrash } from './order-crash.ts'
 import { productsDown } from './products-down.ts'
+import { rebalance } from './rebalance.ts'
 import { rotation } from './rotation.ts'
 import { stock } from './stock.ts'
 import { timing } from './timing.ts'
@@ -22,6 +23,7 @@ export const drills: Record<string, Drill> = {
   crash,
   'products-down': productsDown,
   latency,
+  rebalance,
   timing,
   rotation,
   identity,
