@@ -1,3 +1,4 @@
+import { broker } from './broker.ts'
 import { catalogue } from './catalogue.ts'
 import { crash } from './crash.ts'
 import type { Drill } from './drill.ts'
@@ -23,6 +24,7 @@ export const drills: Record<string, Drill> = {
   crash,
   'products-down': productsDown,
   latency,
+  broker,
   rebalance,
   timing,
   rotation,
