@@ -9,6 +9,7 @@ import { inventory } from './inventory.ts'
 import { isolation } from './isolation.ts'
 import { latency } from './latency.ts'
 import { orderCrash } from './order-crash.ts'
+import { poison } from './poison.ts'
 import { productsDown } from './products-down.ts'
 import { rebalance } from './rebalance.ts'
 import { rotation } from './rotation.ts'
@@ -25,6 +26,7 @@ export const drills: Record<string, Drill> = {
   'products-down': productsDown,
   latency,
   broker,
+  poison,
   rebalance,
   timing,
   rotation,
