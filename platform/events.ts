@@ -1,8 +1,10 @@
 import type { EventHandler } from './bus/bus.ts'
+import { createBusMeters } from './bus/meters.ts'
 import { type BusConfig, openBus } from './bus/open.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { Log } from './log.ts'
-import { createOutboxRelay } from './outbox.ts'
+import type { Metrics } from './metrics.ts'
+import { createOutboxRelay, mostCounted } from './outbox.ts'
 import { createRetention } from './retention.ts'
 
 export type EventsOptions = {
@@ -13,14 +15,15 @@ export type EventsOptions = {
   config: BusConfig
   log: Log
   lifecycle: Lifecycle
+  metrics: Metrics
 }
 
 /**
  * A service's end of the event log. It is open until the process stops: then the service consumes no more, and sends what
  * is left in its outbox after everything that could still add to it.
  */
-export async function openEvents({ name, url, config, log, lifecycle }: EventsOptions) {
-  const bus = await openBus({ config, clientId: name, log })
+export async function openEvents({ name, url, config, log, lifecycle, metrics }: EventsOptions) {
+  const bus = await openBus({ config, clientId: name, log, meters: createBusMeters(metrics) })
   lifecycle.onStop('event log', bus.close)
   const relay = createOutboxRelay({ url, source: name, publish: bus.publish, log })
   lifecycle.onStop('outbox', relay.stop)
@@ -32,12 +35,27 @@ export async function openEvents({ name, url, config, log, lifecycle }: EventsOp
     emit(): void {
       relay.start()
       keep('outbox')
+      const helps = {
+        outbox_pending: `Events that are not sent yet, counted up to ${mostCounted}.`,
+        outbox_oldest_seconds: 'The age of the oldest event that is not sent yet.',
+      }
+      metrics.measured(helps, [], async () => {
+        const { pending, oldest } = await relay.backlog()
+        return [{ labels: {}, values: { outbox_pending: pending, outbox_oldest_seconds: oldest } }]
+      })
     },
     /** Begins to consume. */
     consume(handlers: readonly EventHandler[]): void {
       const subscription = bus.subscribe({ group: name, handlers })
       lifecycle.onStop('event consumer', subscription.stop)
       keep('inbox')
+      const helps = { consumer_lag: 'Records that the group, all instances together, has still to handle.' }
+      metrics.measured(helps, ['group', 'topic'], async () =>
+        (await subscription.lag()).map(({ topic, records }) => ({
+          labels: { group: name, topic },
+          values: { consumer_lag: records },
+        })),
+      )
     },
   }
 

@@ -120,6 +120,12 @@ export function createOutboxRelay({ url, source, publish, log, batchSize = 200 }
 
   return {
     start: loop.start,
+    /** What is not sent yet: how many, and the age of the oldest in seconds. Rejects while the database is away. */
+    async backlog(): Promise<{ pending: number; oldest: number }> {
+      if (!session) throw new Error('The outbox cannot be read.')
+      const { rows } = await session.query<{ pending: number; oldest: number }>(backlogStatement)
+      return rows[0] ?? { pending: 0, oldest: 0 }
+    },
     /** Sends what is left, as far as the event log takes it and time allows. */
     async stop(): Promise<void> {
       await loop.stop()
@@ -137,6 +143,14 @@ export function createOutboxRelay({ url, source, publish, log, batchSize = 200 }
 const unsentStatement = `
   SELECT id, event_id, type, topic, key, sequence, time, traceparent, tracestate, data
   FROM outbox WHERE sent_at IS NULL ORDER BY id LIMIT $1`
+
+/** More than that are not counted, so that a look costs little however many there are. */
+export const mostCounted = 100_000
+
+const backlogStatement = `
+  SELECT (SELECT count(*)::int FROM (SELECT FROM outbox WHERE sent_at IS NULL LIMIT ${mostCounted}) AS unsent) AS pending,
+         coalesce((SELECT greatest(extract(epoch FROM now() - time), 0)::float FROM outbox
+                   WHERE sent_at IS NULL ORDER BY id LIMIT 1), 0) AS oldest`
 
 type OutboxRow = {
   id: string

@@ -51,12 +51,20 @@ export type SubscribeOptions = {
   handlers: readonly EventHandler[]
 }
 
-export type Subscription = {
+/** One member of a group. */
+export type Membership = {
   /** Resolves when this member first has its share of the partitions. */
   readonly joined: Promise<void>
   /** Finishes the event at hand, leaves the group and leaves the rest to others. */
   stop(): Promise<void>
 }
+
+export type Subscription = Membership & {
+  /** How many records the group, all members together, has still to handle. Rejects when the log does not tell. */
+  lag(): Promise<Lag[]>
+}
+
+export type Lag = { topic: string; records: number }
 
 /** Partitions of every topic. */
 export const partitionCount = 12

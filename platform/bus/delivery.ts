@@ -5,6 +5,7 @@ import type { Log } from '../log.ts'
 import type { EventHandler } from './bus.ts'
 import { fromRecord, type LogRecord } from './cloudevents.ts'
 import { PoisonError } from './handlers.ts'
+import type { BusMeters } from './meters.ts'
 
 /** Milliseconds before the first repeat of an event that met a transient failure; doubled for each next one. */
 const firstPause = 100
@@ -14,6 +15,21 @@ const mostAttempts = 12
 /** Characters of a reason that a dead letter keeps. */
 const longestReason = 1_000
 
+/** What a dead letter says of its failure, in headers beside those of the record. `attempts` are those of the last member. */
+export const deadLetterHeaders = {
+  error: 'dlq-error',
+  group: 'dlq-group',
+  topic: 'dlq-topic',
+  partition: 'dlq-partition',
+  offset: 'dlq-offset',
+  attempts: 'dlq-attempts',
+  firstFailedAt: 'dlq-first-failed-at',
+  lastFailedAt: 'dlq-last-failed-at',
+} as const
+
+/** The header of a record that is there for one group alone: the others pass it over. */
+export const replayGroup = 'replay-group'
+
 export type Position = { topic: string; partition: number; offset: string }
 
 export type DeliveryOptions = {
@@ -22,6 +38,7 @@ export type DeliveryOptions = {
   /** Stores a record that is given up. Resolves when it is stored for good. */
   deadLetter: (record: LogRecord, position: Position) => Promise<void>
   log: Log
+  meters?: BusMeters
 }
 
 /**
@@ -32,19 +49,26 @@ export type DeliveryOptions = {
  *
  * Returns 0 when the partition may go on, else the milliseconds after which the record is to be delivered again.
  */
-export function createDelivery({ group, handlers, deadLetter, log }: DeliveryOptions) {
-  const failures = new Map<string, number>()
+export function createDelivery({ group, handlers, deadLetter, log, meters }: DeliveryOptions) {
+  /** What failed last of each partition: another member may have passed it since. */
+  const failures = new Map<string, Failures>()
   const byType = new Map(handlers.map((handler) => [`${handler.topic} ${handler.type}`, handler]))
 
   async function attempt(record: LogRecord, { topic }: Position): Promise<void> {
+    if ((record.headers[replayGroup] ?? group) !== group) return
     const event = fromRecord(topic, record)
     const handler = byType.get(`${event.topic} ${event.type}`)
-    if (handler) await runWithContext(continueTrace(event), () => handler.handle(event))
+    if (!handler) return
+    await runWithContext(continueTrace(event), () => handler.handle(event))
+    meters?.handled(group, topic)
   }
 
   return async function deliver(record: LogRecord, position: Position): Promise<number> {
     const partition = `${position.topic}/${position.partition}`
-    const attempts = (failures.get(partition) ?? 0) + 1
+    const before = failures.get(partition)
+    const known = before?.offset === position.offset ? before : undefined
+    const attempts = (known?.attempts ?? 0) + 1
+    const since = known?.since ?? new Date()
     try {
       try {
         await attempt(record, position)
@@ -52,13 +76,15 @@ export function createDelivery({ group, handlers, deadLetter, log }: DeliveryOpt
         const failure = failureOf(error)
         if (failure === 'transient' || (failure === 'unknown' && attempts < mostAttempts)) throw error
         log.error('event is poison', { group, ...position, attempts, reason: reasonOf(error) })
-        await deadLetter(withReason(record, error, position, attempts), position)
+        await deadLetter(withReason(record, { error, group, position, attempts, since }), position)
+        meters?.givenUp(group, position.topic)
       }
       failures.delete(partition)
       return 0
     } catch (error) {
-      failures.set(partition, attempts)
+      failures.set(partition, { offset: position.offset, attempts, since })
       const pause = Math.min(longestPause, firstPause * 2 ** (attempts - 1)) * (0.5 + Math.random() / 2)
+      meters?.retried(group, position.topic)
       log.warn('event delayed', { group, ...position, attempts, pause: Math.round(pause), error })
       return Math.ceil(pause)
     }
@@ -91,20 +117,23 @@ function reasonOf(error: unknown): string {
   return reason.slice(0, longestReason)
 }
 
-function withReason(
-  record: LogRecord,
-  error: unknown,
-  { topic, partition, offset }: Position,
-  attempts: number,
-): LogRecord {
+type Failures = { offset: string; attempts: number; since: Date }
+
+type Failure = { error: unknown; group: string; position: Position; attempts: number; since: Date }
+
+/** A record that was a dead letter before gets the headers of this failure in place of the last one's. */
+function withReason(record: LogRecord, { error, group, position, attempts, since }: Failure): LogRecord {
+  const { topic, partition, offset } = position
   const headers = {
     ...record.headers,
-    'dlq-error': reasonOf(error),
-    'dlq-topic': topic,
-    'dlq-partition': String(partition),
-    'dlq-offset': offset,
-    'dlq-attempts': String(attempts),
-    'dlq-failed-at': new Date().toISOString(),
+    [deadLetterHeaders.error]: reasonOf(error),
+    [deadLetterHeaders.group]: group,
+    [deadLetterHeaders.topic]: topic,
+    [deadLetterHeaders.partition]: String(partition),
+    [deadLetterHeaders.offset]: offset,
+    [deadLetterHeaders.attempts]: String(attempts),
+    [deadLetterHeaders.firstFailedAt]: since.toISOString(),
+    [deadLetterHeaders.lastFailedAt]: new Date().toISOString(),
   }
   return { ...record, headers }
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs'
 import type { Log } from '../log.ts'
-import type { SubscribeOptions, Subscription } from './bus.ts'
+import type { Membership, SubscribeOptions } from './bus.ts'
 import type { LogRecord } from './cloudevents.ts'
 import type { createDelivery } from './delivery.ts'
 
@@ -73,12 +73,14 @@ export function joinKafkaGroup({ kafka, prefix, ensureTopics, deliver, log, grou
     try {
       for (const message of batch.messages) {
         if (!isRunning() || isStale()) return
+        // Fails when the group is being shared out anew: what may be another member's by then is not begun. What was
+        // handled until then is committed before this member joins again.
+        await heartbeat()
         const position = { topic: batch.topic.slice(prefix.length), partition: batch.partition, offset: message.offset }
         const wait = await deliver(toLogRecord(message), position)
         // The offsets resolved so far are committed; the partition goes on with this record after the pause.
         if (wait > 0) return resumeAfter(wait, pause())
         resolveOffset(message.offset)
-        await heartbeat()
       }
     } finally {
       clearInterval(beat)
@@ -94,7 +96,7 @@ export function joinKafkaGroup({ kafka, prefix, ensureTopics, deliver, log, grou
   }
 
   void keepJoined()
-  const subscription: Subscription = {
+  const membership: Membership = {
     joined,
     async stop() {
       stopping = true
@@ -103,10 +105,10 @@ export function joinKafkaGroup({ kafka, prefix, ensureTopics, deliver, log, grou
       await consumer?.disconnect()
     },
   }
-  return subscription
+  return membership
 }
 
-function toLogRecord({ key, headers = {}, value }: KafkaMessage): LogRecord {
+export function toLogRecord({ key, headers = {}, value }: KafkaMessage): LogRecord {
   const text = Object.entries(headers).map(([name, header]) => [name, String(header)])
   return { key: key?.toString() ?? '', headers: Object.fromEntries(text), value: value ?? Buffer.alloc(0) }
 }

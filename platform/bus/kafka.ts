@@ -1,55 +1,16 @@
-import { Kafka, logLevel, type SASLOptions } from 'kafkajs'
-import type { Log } from '../log.ts'
-import {
-  type Bus,
-  type BusEvent,
-  deadLetterTopic,
-  isDeadLetterTopic,
-  keptDays,
-  partitionCount,
-  type Subscription,
-} from './bus.ts'
+import { type Bus, type BusEvent, deadLetterTopic, type Subscription } from './bus.ts'
 import { type LogRecord, toRecord } from './cloudevents.ts'
 import { createDelivery, type Position } from './delivery.ts'
+import { createKafkaClient, type KafkaOptions } from './kafka-client.ts'
 import { joinKafkaGroup } from './kafka-member.ts'
 import { createKafkaSender } from './kafka-sender.ts'
-
-export type KafkaSasl = { mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; username: string; password: string }
-
-export type KafkaOptions = {
-  brokers: string[]
-  clientId: string
-  /** Begins the names of all topics and groups, where a cluster is shared. */
-  prefix?: string
-  tls: boolean
-  /** How to sign in at the brokers. Default: not at all. */
-  sasl?: KafkaSasl | undefined
-  log: Log
-}
-
-/** Copies of each partition, as far as there are brokers; and how many of them must have a record before it counts. */
-const replication = 3
-const replicasInSync = 2
-/** Bytes of a batch of records. A dead letter is larger than its record by the reason. */
-const largestBatch = { topics: 1_048_588, deadLetters: 2_097_152 }
+import { createTopic, planTopic, readLag } from './kafka-topics.ts'
+import type { BusMeters } from './meters.ts'
 
 /** The event log on Kafka, by kafkajs. */
-export function createKafkaBus({ brokers, clientId, prefix = '', tls, sasl, log }: KafkaOptions): Bus {
-  const kafka = new Kafka({
-    brokers,
-    clientId,
-    ssl: tls,
-    ...(sasl && { sasl: sasl as SASLOptions }),
-    connectionTimeout: 3_000,
-    requestTimeout: 10_000,
-    retry: { initialRetryTime: 100, maxRetryTime: 5_000, retries: 5 },
-    logLevel: logLevel.WARN,
-    logCreator:
-      () =>
-      ({ log: { message, error } }) =>
-        // What cannot be retried reaches us as a rejection and is logged there.
-        log.debug('kafka', { detail: message, error }),
-  })
+export function createKafkaBus({ meters, ...options }: KafkaOptions & { meters?: BusMeters }): Bus {
+  const { prefix = '', log } = options
+  const kafka = createKafkaClient(options)
   const admin = kafka.admin()
   const sender = createKafkaSender(kafka)
   const subscriptions = new Set<Subscription>()
@@ -59,29 +20,19 @@ export function createKafkaBus({ brokers, clientId, prefix = '', tls, sasl, log 
   async function ensureTopics(topics: readonly string[]): Promise<void> {
     await connect()
     const ensured = topics.map((topic) => {
-      const ensure = known.get(topic) ?? once(() => createTopic(topic))
+      const ensure = known.get(topic) ?? once(() => create(topic))
       known.set(topic, ensure)
       return ensure()
     })
     await Promise.all(ensured)
   }
 
-  async function createTopic(name: string): Promise<void> {
+  async function create(name: string): Promise<void> {
     const topic = prefix + name
     const existing = await admin.listTopics()
     if (existing.includes(topic)) return
     const { brokers } = await admin.describeCluster()
-    const replicationFactor = Math.min(replication, brokers.length)
-    const kind = isDeadLetterTopic(name) ? 'deadLetters' : 'topics'
-    const configEntries = [
-      { name: 'retention.ms', value: String(keptDays[kind] * 86_400_000) },
-      { name: 'max.message.bytes', value: String(largestBatch[kind]) },
-      { name: 'min.insync.replicas', value: String(Math.min(replicasInSync, replicationFactor)) },
-    ]
-    await admin.createTopics({
-      waitForLeaders: true,
-      topics: [{ topic, numPartitions: partitionCount, replicationFactor, configEntries }],
-    })
+    await createTopic(admin, topic, planTopic(name, brokers.length))
   }
 
   async function append(records: readonly (LogRecord & { topic: string })[]): Promise<void> {
@@ -92,13 +43,23 @@ export function createKafkaBus({ brokers, clientId, prefix = '', tls, sasl, log 
 
   return {
     async publish(events: readonly BusEvent[]) {
-      if (events.length > 0) await append(events.map((event) => ({ topic: event.topic, ...toRecord(event) })))
+      if (events.length === 0) return
+      await append(events.map((event) => ({ topic: event.topic, ...toRecord(event) })))
+      for (const { topic } of events) meters?.published(topic)
     },
     subscribe(options) {
       const deadLetter = (record: LogRecord, { topic }: Position) =>
         append([{ topic: deadLetterTopic(topic, options.group), ...record }])
-      const deliver = createDelivery({ ...options, deadLetter, log })
-      const subscription = joinKafkaGroup({ kafka, prefix, ensureTopics, deliver, log, ...options })
+      const deliver = createDelivery({ ...options, deadLetter, log, ...(meters && { meters }) })
+      const member = joinKafkaGroup({ kafka, prefix, ensureTopics, deliver, log, ...options })
+      const topics = [...new Set(options.handlers.map(({ topic }) => topic))]
+      const subscription: Subscription = {
+        ...member,
+        async lag() {
+          await ensureTopics(topics)
+          return readLag(admin, prefix, options.group, topics)
+        },
+      }
       subscriptions.add(subscription)
       return subscription
     },

@@ -1,9 +1,12 @@
+import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { databaseUrl } from '../database/open.ts'
 import { addresses, type Parsed, type processSettings } from '../env.ts'
 import type { Log } from '../log.ts'
 import type { Bus } from './bus.ts'
-import type { KafkaSasl } from './kafka.ts'
+import type { KafkaOptions, KafkaSasl, KafkaTls } from './kafka-client.ts'
+import type { BusMeters } from './meters.ts'
+import type { RecordLog } from './records.ts'
 
 /** Which event log: Kafka where brokers are named, else tables of a PostgreSQL database. */
 export const busSettings = {
@@ -16,6 +19,10 @@ export const busSettings = {
     .default(''),
   /** `true` to speak TLS with the brokers. Default false. */
   KAFKA_TLS: z.stringbool().default(false),
+  /** Files in PEM: the authority that the brokers' certificates are from, and a certificate of our own with its key. */
+  KAFKA_TLS_CA_FILE: z.string().optional(),
+  KAFKA_TLS_CERT_FILE: z.string().optional(),
+  KAFKA_TLS_KEY_FILE: z.string().optional(),
   /** How to sign in at the brokers. Default: not at all. */
   KAFKA_SASL_MECHANISM: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).optional(),
   KAFKA_SASL_USERNAME: z.string().optional(),
@@ -35,6 +42,13 @@ export function busRules(config: Partial<BusConfig & Parsed<typeof processSettin
   if (mechanism && !(config.KAFKA_SASL_USERNAME && config.KAFKA_SASL_PASSWORD)) {
     faults.push('KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD: not both are set, and KAFKA_SASL_MECHANISM needs them')
   }
+  const { KAFKA_TLS, KAFKA_TLS_CA_FILE, KAFKA_TLS_CERT_FILE, KAFKA_TLS_KEY_FILE } = config
+  if (!KAFKA_TLS_CERT_FILE !== !KAFKA_TLS_KEY_FILE) {
+    faults.push('KAFKA_TLS_CERT_FILE and KAFKA_TLS_KEY_FILE: one is of no use without the other')
+  }
+  if (KAFKA_TLS === false && (KAFKA_TLS_CA_FILE || KAFKA_TLS_CERT_FILE)) {
+    faults.push('KAFKA_TLS: is not true, and certificates are named')
+  }
   return faults
 }
 
@@ -43,24 +57,44 @@ export async function openBus({
   config,
   clientId,
   log,
+  meters,
 }: {
   config: BusConfig
   clientId: string
   log: Log
+  meters: BusMeters
 }): Promise<Bus> {
   if (config.KAFKA_BROKERS) {
     const { createKafkaBus } = await import('./kafka.ts')
-    return createKafkaBus({
-      brokers: config.KAFKA_BROKERS,
-      clientId,
-      prefix: config.KAFKA_PREFIX,
-      tls: config.KAFKA_TLS,
-      sasl: sasl(config),
-      log,
-    })
+    return createKafkaBus({ ...kafkaOptions(config), clientId, log, meters })
   }
   const { createPostgresBus } = await import('./postgres.ts')
-  return createPostgresBus({ url: config.EVENTS_DATABASE_URL ?? '', log })
+  return createPostgresBus({ url: config.EVENTS_DATABASE_URL ?? '', log, meters })
+}
+
+/** Opens the records of the event log that the settings name. */
+export async function openRecords({ config, log }: { config: BusConfig; log: Log }): Promise<RecordLog> {
+  if (config.KAFKA_BROKERS) {
+    const { openKafkaRecords } = await import('./kafka-records.ts')
+    return openKafkaRecords({ ...kafkaOptions(config), clientId: 'records', log })
+  }
+  const { openPostgresRecords } = await import('./postgres-records.ts')
+  return openPostgresRecords({ url: config.EVENTS_DATABASE_URL ?? '', log })
+}
+
+/** How to reach the brokers that the settings name. */
+export function kafkaOptions(config: BusConfig): Omit<KafkaOptions, 'clientId' | 'log'> {
+  return {
+    brokers: config.KAFKA_BROKERS ?? [],
+    prefix: config.KAFKA_PREFIX,
+    tls: config.KAFKA_TLS && tls(config),
+    sasl: sasl(config),
+  }
+}
+
+function tls({ KAFKA_TLS_CA_FILE: ca, KAFKA_TLS_CERT_FILE: cert, KAFKA_TLS_KEY_FILE: key }: BusConfig): KafkaTls {
+  const files = Object.entries({ ca, cert, key }).flatMap(([name, file]) => (file ? [[name, file] as const] : []))
+  return Object.fromEntries(files.map(([name, file]) => [name, readFileSync(file, 'utf8')]))
 }
 
 function sasl({

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { openSession, type Session } from '../database/session.ts'
 import type { Log } from '../log.ts'
 import { createLoop } from '../loop.ts'
-import { partitionCount, type SubscribeOptions, type Subscription } from './bus.ts'
+import { type Membership, partitionCount, type SubscribeOptions } from './bus.ts'
 import type { LogRecord } from './cloudevents.ts'
 import type { createDelivery, Position } from './delivery.ts'
 
@@ -19,7 +19,7 @@ type JoinOptions = SubscribeOptions & {
 }
 
 /** One member of a group: a session that holds the locks of its partitions, and a loop that works through them. */
-export function joinGroup({ url, prepare, deliver, log, group, handlers }: JoinOptions): Subscription {
+export function joinGroup({ url, prepare, deliver, log, group, handlers }: JoinOptions): Membership {
   const topics = [...new Set(handlers.map(({ topic }) => topic))]
   const all = topics
     .flatMap((topic) => Array.from({ length: partitionCount }, (_, partition) => `${topic}/${partition}`))

@@ -35,13 +35,13 @@ test('a first use of the PostgreSQL log that fails does not keep the next from s
   await other.connect()
   // Another process that makes the tables.
   await other.query('SELECT pg_advisory_lock(4917310)')
-  const first = bus.publish([happening()])
+  const refused = assert.rejects(bus.publish([happening()]))
   const cancelled = () =>
     other.query(`
       SELECT pg_cancel_backend(pid) FROM pg_stat_activity
       WHERE wait_event_type = 'Lock' AND datname = current_database()`)
   await waitFor('the first to wait', async () => (await cancelled()).rowCount === 1)
-  await assert.rejects(first)
+  await refused
   await other.query('SELECT pg_advisory_unlock(4917310)')
   await bus.publish([happening()])
   await bus.close()

@@ -5,9 +5,11 @@ import { z } from 'zod'
 import { type LogRecord, toRecord } from '../bus/cloudevents.ts'
 import { createDelivery } from '../bus/delivery.ts'
 import { on, PoisonError } from '../bus/handlers.ts'
+import { createBusMeters } from '../bus/meters.ts'
 import { currentContext, type RequestContext } from '../context.ts'
 import { type ErrorCode, ServiceError } from '../errors.ts'
 import { silentLog as log } from '../log.ts'
+import { createMetrics } from '../metrics.ts'
 
 const position = { topic: 'things', partition: 3, offset: '41' }
 const record = toRecord({
@@ -93,8 +95,8 @@ test('a reason of any length makes a dead letter that can be kept', async () => 
 test('a dead letter is the record as it came, with the reason and the origin', async () => {
   const dead: LogRecord[] = []
   await outcomeOf(new ServiceError('ILLEGAL_TRANSITION', 'no way'), dead)
-  const { 'dlq-failed-at': failedAt, ...headers } = dead[0]?.headers ?? {}
-  assert.ok(Date.parse(failedAt ?? '') > 0)
+  const { 'dlq-first-failed-at': first, 'dlq-last-failed-at': last, ...headers } = dead[0]?.headers ?? {}
+  assert.ok(Date.parse(first ?? '') > 0 && Date.parse(last ?? '') >= Date.parse(first ?? ''))
   assert.deepEqual(
     { ...dead[0], headers },
     {
@@ -102,6 +104,7 @@ test('a dead letter is the record as it came, with the reason and the origin', a
       headers: {
         ...record.headers,
         'dlq-error': 'ILLEGAL_TRANSITION: no way',
+        'dlq-group': 'g',
         'dlq-topic': 'things',
         'dlq-partition': '3',
         'dlq-offset': '41',
@@ -109,6 +112,34 @@ test('a dead letter is the record as it came, with the reason and the origin', a
       },
     },
   )
+})
+
+test('a dead letter tells when the event failed first and last, and how often', async (context) => {
+  const start = Date.parse('2026-01-01T00:00:00Z')
+  context.mock.timers.enable({ apis: ['Date'], now: start })
+  const dead: LogRecord[] = []
+  const errors = [new Error('later'), new Error('later'), new PoisonError('never')]
+  const handler = on({ type: 'thing.happened', topic: 'things', data: z.unknown() }, async () => {
+    throw errors.shift()
+  })
+  const deadLetter = async (record: LogRecord) => void dead.push(record)
+  const deliver = createDelivery({ group: 'g', handlers: [handler], deadLetter, log })
+  await deliver({ ...record, headers: { ...record.headers, 'dlq-attempts': '7' } }, position)
+  context.mock.timers.setTime(start + 1_000)
+  await deliver(record, position)
+  context.mock.timers.setTime(start + 3_000)
+  await deliver(record, position)
+  const { 'dlq-first-failed-at': first, 'dlq-last-failed-at': last, 'dlq-attempts': attempts } = dead[0]?.headers ?? {}
+  assert.deepEqual([first, last, attempts], ['2026-01-01T00:00:00.000Z', '2026-01-01T00:00:03.000Z', '3'])
+})
+
+test('failures count for the record that failed, and not for one behind it that another member left', async () => {
+  const handler = on({ type: 'thing.happened', topic: 'things', data: z.unknown() }, async () => {
+    throw new Error('later')
+  })
+  const deliver = createDelivery({ group: 'g', handlers: [handler], deadLetter: async () => {}, log })
+  for (let attempt = 0; attempt < 5; attempt++) await deliver(record, position)
+  assert.ok((await deliver(record, { ...position, offset: '57' })) <= 100)
 })
 
 test('poison that cannot be put away is not passed over', async () => {
@@ -162,4 +193,23 @@ test('pauses grow with each failure and begin anew after a success', async () =>
   assert.equal(await deliver(record, position), 0)
   failing = true
   assert.ok((await deliver(record, position)) <= 100)
+})
+
+test('events handled, repeated and given up are counted by group and topic', async () => {
+  const metrics = createMetrics({ service: 'test' })
+  const errors = [undefined, new Error('later'), new Error('later'), new PoisonError('never')]
+  const handler = on({ type: 'thing.happened', topic: 'things', data: z.unknown() }, async () => {
+    const error = errors.shift()
+    if (error) throw error
+  })
+  const meters = createBusMeters(metrics)
+  const deliver = createDelivery({ group: 'g', handlers: [handler], deadLetter: async () => {}, log, meters })
+  for (let n = 0; n < 4; n++) await deliver(record, position)
+  await deliver({ ...record, headers: { ...record.headers, ce_type: 'thing.unheard_of' } }, position)
+  const counted = (await metrics.text()).match(/^(event|dead_letters)\w+\{.*$/gm)
+  assert.deepEqual(counted, [
+    'events_handled_total{group="g",topic="things",service="test"} 1',
+    'event_retries_total{group="g",topic="things",service="test"} 2',
+    'dead_letters_total{group="g",topic="things",service="test"} 1',
+  ])
 })

@@ -86,7 +86,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     await Promise.all(workers.map((worker) => worker.stop()))
   })
 
-  const events = await openEvents({ name, url, config, log, lifecycle })
+  const events = await openEvents({ name, url, config, log, lifecycle, metrics })
 
   await serve({
     name,

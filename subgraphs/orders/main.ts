@@ -43,7 +43,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const store = createOrdersStore(database.adapter)
   lifecycle.onStop('store', store.close)
 
-  const events = await openEvents({ name, url, config, log, lifecycle })
+  const events = await openEvents({ name, url, config, log, lifecycle, metrics })
 
   const serviceToken = createServiceTokens({ key: config.SERVICE_PRIVATE_KEY })
   const users = createPeer({

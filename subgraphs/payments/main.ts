@@ -49,7 +49,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const store = createPaymentsStore(database.adapter)
   lifecycle.onStop('store', store.close)
 
-  const events = await openEvents({ name, url, config, log, lifecycle })
+  const events = await openEvents({ name, url, config, log, lifecycle, metrics })
 
   const orders = createPeer({
     name: 'orders',

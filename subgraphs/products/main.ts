@@ -39,7 +39,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const store = createProductsStore(database.adapter)
   lifecycle.onStop('store', store.close)
 
-  const events = await openEvents({ name, url, config, log, lifecycle })
+  const events = await openEvents({ name, url, config, log, lifecycle, metrics })
 
   const redis = await openServiceRedis({ name, config, log, lifecycle })
   const caches = await createCaches({ redis, log, metrics })

@@ -53,7 +53,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const store = createUsersStore(database.adapter)
   lifecycle.onStop('store', store.close)
 
-  const events = await openEvents({ name, url, config, log, lifecycle })
+  const events = await openEvents({ name, url, config, log, lifecycle, metrics })
 
   const audit = createAudit({ service: name, file: config.AUDIT_LOG })
   const { seal, open } = createKeySeal(config.SIGNING_KEYS_SECRET)

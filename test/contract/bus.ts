@@ -155,8 +155,27 @@ export function busContract({ name, skip = false, open, readHeaders, memberEnv }
       )
       for (const headers of dead) {
         assert.equal(headers['dlq-topic'], topic)
+        assert.equal(headers['dlq-group'], group)
         assert.match(`${headers['dlq-partition']} ${headers['dlq-offset']} ${headers['dlq-attempts']}`, /^\d+ \d+ 1$/)
+        assert.ok(Date.parse(headers['dlq-last-failed-at'] ?? '') >= Date.parse(headers['dlq-first-failed-at'] ?? ''))
       }
+      await subscription.stop()
+    })
+
+    test('the lag of a group is what it has still to handle', async () => {
+      const { topic, group } = names()
+      const gate = Promise.withResolvers<void>()
+      let handled = 0
+      const handler = on(happened(topic), async () => {
+        await gate.promise
+        handled += 1
+      })
+      await bus.publish(range(30).map((n) => event(topic, `key ${n}`, n)))
+      const subscription = bus.subscribe({ group, handlers: [handler] })
+      assert.deepEqual(await subscription.lag(), [{ topic, records: 30 }])
+      gate.resolve()
+      await waitFor('no lag', async () => (await subscription.lag())[0]?.records === 0)
+      assert.equal(handled, 30)
       await subscription.stop()
     })
 

@@ -1,3 +1,4 @@
+import { broker } from './broker.ts'
 import { catalogue } from './catalogue.ts'
 import { crash } from './crash.ts'
 import type { Drill } from './drill.ts'
@@ -8,7 +9,9 @@ import { inventory } from './inventory.ts'
 import { isolation } from './isolation.ts'
 import { latency } from './latency.ts'
 import { orderCrash } from './order-crash.ts'
+import { poison } from './poison.ts'
 import { productsDown } from './products-down.ts'
+import { rebalance } from './rebalance.ts'
 import { rotation } from './rotation.ts'
 import { stock } from './stock.ts'
 import { timing } from './timing.ts'
@@ -22,6 +25,9 @@ export const drills: Record<string, Drill> = {
   crash,
   'products-down': productsDown,
   latency,
+  broker,
+  poison,
+  rebalance,
   timing,
   rotation,
   identity,

@@ -30,13 +30,16 @@ export type Account = { id: string; email: string; token: string; refreshToken: 
 
 export type TestStackOptions = {
   events?: 'PostgreSQL' | 'Kafka'
+  /** Kafka's brokers. Default: those of all tests. */
+  brokers?: string
   extra?: StackOptions['extra']
   /** A service of which there are two instances, with one database. */
   twin?: ServiceName
 }
 
 /** The whole shop on free ports, with databases of its own. */
-export async function startTestStack({ events = 'PostgreSQL', extra: given = {}, twin }: TestStackOptions = {}) {
+export async function startTestStack(wanted: TestStackOptions = {}) {
+  const { events = 'PostgreSQL', brokers = kafkaBrokers(), extra: given = {}, twin } = wanted
   const folder = mkdtempSync(join(tmpdir(), 'commerce-stack-'))
   const secrets = await ensureSecrets(folder, [], processNames)
   const urls = await Promise.all(serviceNames.map(async (name) => [name, await createTestDatabase(name)] as const))
@@ -50,7 +53,7 @@ export async function startTestStack({ events = 'PostgreSQL', extra: given = {},
     databases,
     events:
       events === 'Kafka'
-        ? { KAFKA_BROKERS: kafkaBrokers() ?? '', KAFKA_PREFIX: `${randomUUID()}.` }
+        ? { KAFKA_BROKERS: brokers ?? '', KAFKA_PREFIX: `${randomUUID()}.` }
         : { EVENTS_DATABASE_URL: await createTestDatabase() },
     mailFolder: join(folder, 'mail'),
     smsFolder: join(folder, 'sms'),
@@ -127,6 +130,8 @@ export async function startTestStack({ events = 'PostgreSQL', extra: given = {},
     ports,
     secrets,
     databases,
+    /** The variables that name the event log. */
+    eventLog: options.events,
     output,
     mailFolder: join(folder, 'mail'),
     smsFolder: join(folder, 'sms'),

@@ -12,11 +12,22 @@ const jars = join(root, 'deploy/kafka/target/dependency')
 /** Milliseconds that a broker has to start. */
 const startLimit = 60_000
 
+/** Besides plain connections: TLS with sign-in, and TLS with a certificate that clients need too. */
+export type KafkaSecurity = {
+  /** PEM, for 127.0.0.1: the broker's, and the only one that it takes of a client. */
+  certificate: string
+  /** PEM, PKCS #8. */
+  key: string
+  user: { name: string; password: string }
+}
+
 /** A Kafka broker of our own, in a temporary folder that goes with it. It ends with this process at the latest. */
 export type Kafka = {
   readonly brokers: string
-  /** Ends the broker as a crash would. */
-  kill(): Promise<void>
+  /** With security: where it is reached by TLS and sign-in, and by TLS and a client's certificate. */
+  readonly secured: { sasl: string; certificate: string }
+  /** Ends the broker: as a crash would, or in order. */
+  kill(signal?: 'SIGKILL' | 'SIGTERM'): Promise<void>
   /** Starts the broker again over the same data. */
   restart(): Promise<void>
   stop(): void
@@ -29,7 +40,7 @@ export function kafkaMissing(): string | undefined {
   return undefined
 }
 
-export async function startKafka(): Promise<Kafka> {
+export async function startKafka(security?: KafkaSecurity): Promise<Kafka> {
   const folder = mkdtempSync(join(tmpdir(), 'commerce-kafka-'))
   let broker: ChildProcess | undefined
   function stop(): void {
@@ -39,11 +50,14 @@ export async function startKafka(): Promise<Kafka> {
   }
   process.on('exit', stop)
 
-  const [port = 0, controllerPort = 0] = await freePorts(2)
+  const [port = 0, controllerPort = 0, saslPort = 0, sslPort = 0] = await freePorts(4)
   const properties = join(folder, 'server.properties')
-  writeFileSync(properties, serverProperties({ folder, port, controllerPort }))
+  const lines = serverProperties({ folder, port, controllerPort })
+  if (security) lines.push(...securityProperties({ folder, port, controllerPort, saslPort, sslPort }, security))
+  writeFileSync(properties, `${lines.join('\n')}\n`)
   const id = randomBytes(16).toString('base64url')
-  const formatted = java(['kafka.tools.StorageTool', 'format', `--cluster-id=${id}`, '-c', properties])
+  const users = security ? scramUsers(security) : []
+  const formatted = java(['kafka.tools.StorageTool', 'format', `--cluster-id=${id}`, '-c', properties, ...users])
   if (formatted.status !== 0) throw new Error(`Formatting Kafka's storage failed: ${formatted.stderr}`)
 
   async function start(): Promise<void> {
@@ -53,24 +67,19 @@ export async function startKafka(): Promise<Kafka> {
   await start()
   return {
     brokers: `127.0.0.1:${port}`,
-    async kill() {
+    secured: { sasl: `127.0.0.1:${saslPort}`, certificate: `127.0.0.1:${sslPort}` },
+    async kill(signal = 'SIGKILL') {
       const exited = new Promise((resolve) => broker?.once('exit', resolve))
-      if (broker?.kill('SIGKILL')) await exited
+      if (broker?.kill(signal)) await exited
     },
     restart: start,
     stop,
   }
 }
 
-function serverProperties({
-  folder,
-  port,
-  controllerPort,
-}: {
-  folder: string
-  port: number
-  controllerPort: number
-}): string {
+type Place = { folder: string; port: number; controllerPort: number }
+
+function serverProperties({ folder, port, controllerPort }: Place): string[] {
   return [
     'process.roles=broker,controller',
     'node.id=1',
@@ -84,8 +93,42 @@ function serverProperties({
     'offsets.topic.num.partitions=4',
     'group.initial.rebalance.delay.ms=0',
     'auto.create.topics.enable=false',
-    '',
-  ].join('\n')
+    // A broker that was killed is let in again when its session is over.
+    'broker.session.timeout.ms=4000',
+    'broker.heartbeat.interval.ms=500',
+  ]
+}
+
+/** Of two lines for one property the last counts. */
+function securityProperties(
+  { folder, port, controllerPort, saslPort, sslPort }: Place & { saslPort: number; sslPort: number },
+  { certificate, key, user }: KafkaSecurity,
+): string[] {
+  const [store, trusted] = [join(folder, 'store.pem'), join(folder, 'trusted.pem')]
+  writeFileSync(store, key + certificate, { mode: 0o600 })
+  writeFileSync(trusted, certificate)
+  const names = { PLAINTEXT: port, SASL_SSL: saslPort, SSL: sslPort, CONTROLLER: controllerPort }
+  const listeners = Object.entries(names).map(([name, port]) => `${name}://127.0.0.1:${port}`)
+  const module = 'org.apache.kafka.common.security'
+  return [
+    `listeners=${listeners.join()}`,
+    'listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL,CONTROLLER:PLAINTEXT',
+    'inter.broker.listener.name=PLAINTEXT',
+    'ssl.keystore.type=PEM',
+    `ssl.keystore.location=${store}`,
+    'ssl.truststore.type=PEM',
+    `ssl.truststore.location=${trusted}`,
+    'listener.name.ssl.ssl.client.auth=required',
+    'sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512',
+    `listener.name.sasl_ssl.plain.sasl.jaas.config=${module}.plain.PlainLoginModule required user_${user.name}="${user.password}";`,
+    `listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config=${module}.scram.ScramLoginModule required;`,
+    `listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=${module}.scram.ScramLoginModule required;`,
+  ]
+}
+
+function scramUsers({ user: { name, password } }: KafkaSecurity): string[] {
+  const mechanisms = ['SCRAM-SHA-256', 'SCRAM-SHA-512']
+  return mechanisms.flatMap((mechanism) => ['--add-scram', `${mechanism}=[name=${name},password=${password}]`])
 }
 
 const classPath = ['-cp', `${jars}/*`]

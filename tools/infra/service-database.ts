@@ -4,8 +4,8 @@ import { databaseVariable, type ServiceName } from '../services.ts'
 import { dataFolder, readyShop } from './run-file.ts'
 import type { Secrets } from './secrets.ts'
 
-/** The URL of a service's database: the one that its variable names, else that of the running development shop. Throws without. */
-export function serviceDatabase(service: ServiceName): string {
+/** The URL of a service's database, or of the embedded event log's: the one that its variable names, else that of the running development shop. Throws without. */
+export function serviceDatabase(service: ServiceName | 'events'): string {
   const variable = databaseVariable(service)
   const named = process.env[variable]
   if (named) return named

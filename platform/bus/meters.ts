@@ -1,0 +1,18 @@
+import type { Metrics } from '../metrics.ts'
+
+/** Counts what becomes of events. Topics and groups are those that the process was made for: closed sets. */
+export function createBusMeters(metrics: Metrics) {
+  const perGroup = ['group', 'topic'] as const
+  const published = metrics.counter('events_published_total', 'Events that the event log acknowledged.', ['topic'])
+  const handled = metrics.counter('events_handled_total', 'Events whose handler returned.', perGroup)
+  const retries = metrics.counter('event_retries_total', 'Failures after which an event comes again.', perGroup)
+  const deadLetters = metrics.counter('dead_letters_total', 'Events that were given up.', perGroup)
+  return {
+    published: (topic: string) => published.inc({ topic }),
+    handled: (group: string, topic: string) => handled.inc({ group, topic }),
+    retried: (group: string, topic: string) => retries.inc({ group, topic }),
+    givenUp: (group: string, topic: string) => deadLetters.inc({ group, topic }),
+  }
+}
+
+export type BusMeters = ReturnType<typeof createBusMeters>
