@@ -64,6 +64,19 @@ test('in the process: no more is remembered than there is room for', async () =>
   assert.deepEqual(things.loads.slice(before), [['thing 0']])
 })
 
+test('in the process: ids that nothing has take no more room than there is, however long they are', async () => {
+  const things = createThings()
+  const { cache } = await createCaches({ log })
+  const { getMany } = cache<Thing>({ ...shape, load: things.load })
+  const longId = (n: number) => `${n} ${'x'.repeat(1024 * 1024)}`
+  for (let n = 0; n < 40; n++) await getMany([longId(n)])
+  const before = things.loads.length
+  await getMany([longId(39)])
+  assert.equal(things.loads.length, before)
+  await getMany([longId(0)])
+  assert.equal(things.loads.length, before + 1)
+})
+
 describe('when Redis fails', { skip: !redisVersion() && 'there is no redis-server' }, () => {
   let server: RedisServer
   const opened: Awaited<ReturnType<typeof openShared>>[] = []
