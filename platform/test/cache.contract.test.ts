@@ -198,6 +198,33 @@ describe('when Redis fails', { skip: !redisVersion() && 'there is no redis-serve
     assert.equal((await one.getMany(['a']))[0]?.version, 2)
   })
 
+  test('a load that is slower than anything Redis remembers of its change does not bring back the old value', async () => {
+    const { promise: open_, resolve: release } = Promise.withResolvers<void>()
+    const things = createThings({ answer: () => open_ })
+    const one = await open(things)
+    things.write('a')
+    const slow = one.getMany(['a'])
+    await waitFor('the load', async () => things.loads.length === 1)
+    await one.invalidate('a', things.write('a'))
+    // The time of a key is over, or there was no room for it.
+    const { client } = one.redis
+    const keys = await client.keys(`cache:{${one.name}}:a*`)
+    if (keys.length > 0) await client.del(keys)
+    release()
+    await slow
+    assert.equal((await one.getMany(['a']))[0]?.version, 2)
+  })
+
+  test('what a process could not tell of before it died is not remembered once it is back', async () => {
+    const things = createThings()
+    const before = await open(things)
+    things.write('a')
+    await before.getMany(['a'])
+    things.write('a')
+    const after = await open(things, { name: before.name })
+    for (const { getMany } of [after, before]) assert.equal((await getMany(['a']))[0]?.version, 2)
+  })
+
   test('a load of another process that never ends is waited for no longer than a second', async () => {
     const things = createThings()
     const dying = await open(createThings({ answer: () => new Promise(() => {}) }))
