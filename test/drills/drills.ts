@@ -1,3 +1,4 @@
+import { cache } from './cache.ts'
 import { catalogue } from './catalogue.ts'
 import { crash } from './crash.ts'
 import type { Drill } from './drill.ts'
@@ -17,6 +18,7 @@ import { timing } from './timing.ts'
 export const drills: Record<string, Drill> = {
   stock,
   inventory,
+  cache,
   catalogue,
   'order-crash': orderCrash,
   crash,
