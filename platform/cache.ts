@@ -82,6 +82,8 @@ export async function createCaches({ redis, log, metrics }: CachesOptions) {
       shelf<Value extends object>(options: Parameters<typeof createRedisShelf<Value>>[1]): Shelf<Value> {
         const shelf = createRedisShelf(sharing, options)
         renewals.push(shelf.renew)
+        // Nor can what is there at the start: whoever changed something and could not tell of it may have died since.
+        void sharing.attempt(shelf.renew)
         return shelf
       },
     }
@@ -156,7 +158,8 @@ export async function createCaches({ redis, log, metrics }: CachesOptions) {
           if (led) {
             count('miss', led.ids.length)
             found.push(...led.values.values())
-            missing = missing.filter((id) => !led.ids.includes(id))
+            const mine = new Set(led.ids)
+            missing = missing.filter((id) => !mine.has(id))
           }
         }
         if (missing.length === 0) return found

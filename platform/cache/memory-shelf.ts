@@ -1,10 +1,10 @@
 import { LRUCache } from 'lru-cache'
 import { jittered, type Loaded, type Remembered, type Shelf, type ShelfOptions } from './shelf.ts'
 
-/** What one cache remembers in one process at the most: entries, and bytes of their JSON. */
+/** What one cache remembers in one process at the most: entries, and bytes of their ids and their JSON. */
 const mostEntries = 10_000
 const mostBytes = 32 * 1024 * 1024
-/** Bytes of an entry beside its value. */
+/** Bytes of an entry beside its id and its value. */
 const entrySize = 100
 
 /**
@@ -15,7 +15,7 @@ export function createMemoryShelf<Value extends object>({ time, absentTime }: Sh
   const entries = new LRUCache<string, Remembered<Value> & { version: number }>({
     max: mostEntries,
     maxSize: mostBytes,
-    sizeCalculation: ({ value }) => entrySize + (value ? JSON.stringify(value).length : 0),
+    sizeCalculation: ({ value }, id) => entrySize + id.length + (value ? JSON.stringify(value).length : 0),
   })
   /** For each load that is under way, the versions that its ids must have at least. */
   const loads = new Set<Map<string, number>>()

@@ -4,18 +4,24 @@ import type { Sharing } from '../sharing.ts'
 import { jittered, type Loaded, type Remembered, type Shelf, type ShelfOptions } from './shelf.ts'
 
 /**
- * An entry is `<version> <generation> <kind> <JSON>`: a value, that there is none, or a tombstone, which says that whatever
- * is older than its version must not be remembered. What is of another generation than the current one counts as nothing,
- * but for its version.
+ * An entry is `<version> <generation> <kind> <JSON>`: a value, or that there is none. What is of another generation than the
+ * current one counts as nothing.
+ *
+ * Whoever loads an id has its permit, one for all who load it at once, and it ends when the id is invalidated: what was
+ * read before cannot be written after, however late it comes. A permit that Redis dropped, for its time or for want of
+ * memory, has ended too, so that no loss of a key can bring back an old value.
  */
-const kinds = { value: 'v', absent: 'a', tombstone: 't' } as const
+const kinds = { value: 'v', absent: 'a' } as const
 
-/** Milliseconds that a tombstone stands: longer than any load may take. */
-const tombstoneTime = 60_000
+/** Milliseconds that a load may take, or it is not remembered. */
+const permitTime = 60_000
 /** Milliseconds after which a load is taken for dead by others who want the same. */
 const leaseTime = 1_000
 
-/** Sees to it that there is a generation, and takes the leases of those keys that are free. Answers the generation and which. */
+/**
+ * Sees to it that there is a generation and, for each id, a permit, and takes the leases that are free. Answers the generation
+ * and, for each id, the permit and whether the lease was taken.
+ */
 const leadScript = createScript(`
   local generation = redis.call('get', KEYS[1])
   if not generation then
@@ -23,19 +29,23 @@ const leadScript = createScript(`
     redis.call('set', KEYS[1], generation)
   end
   local answer = {generation}
-  for n = 2, #KEYS do
-    answer[n] = redis.call('set', KEYS[n], ARGV[1], 'NX', 'PX', ARGV[2]) and 1 or 0
+  for n = 2, #KEYS, 2 do
+    local permit = redis.call('get', KEYS[n]) or ARGV[1]
+    redis.call('set', KEYS[n], permit, 'PX', ARGV[3])
+    answer[n] = permit
+    answer[n + 1] = redis.call('set', KEYS[n + 1], ARGV[1], 'NX', 'PX', ARGV[2]) and 1 or 0
   end
   return answer`)
 
-/** Writes entries of a load that began in a generation, where that is still the current one and nothing newer is known. */
+/** Writes entries of a load that began in a generation and with permits, where those still are, and nothing newer is there. */
 const storeScript = createScript(`
   if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
   local stored = 0
-  for n = 2, #KEYS do
-    local version, time, rest = tonumber(ARGV[3 * n - 4]), ARGV[3 * n - 3], ARGV[3 * n - 2]
+  for n = 2, #KEYS, 2 do
+    local permit, version, time, rest = ARGV[2 * n - 2], tonumber(ARGV[2 * n - 1]), ARGV[2 * n], ARGV[2 * n + 1]
     local there = redis.call('get', KEYS[n])
-    if not there or tonumber(string.match(there, '^%d+')) <= version then
+    local newer = there and (tonumber(string.match(there, '^%d+')) or 0) > version
+    if redis.call('get', KEYS[n + 1]) == permit and not newer then
       redis.call('set', KEYS[n], version .. ' ' .. ARGV[1] .. ' ' .. rest, 'PX', time)
       stored = stored + 1
     end
@@ -48,13 +58,11 @@ const releaseScript = createScript(`
     if redis.call('get', KEYS[n]) == ARGV[1] then redis.call('del', KEYS[n]) end
   end`)
 
-/** Puts a tombstone in the place of what is older. */
+/** Ends the permit of whoever may have read what is older, and removes that. */
 const invalidateScript = createScript(`
-  local there = redis.call('get', KEYS[2])
-  if there and tonumber(string.match(there, '^%d+')) >= tonumber(ARGV[1]) then return 0 end
-  local generation = redis.call('get', KEYS[1]) or '-'
-  redis.call('set', KEYS[2], ARGV[1] .. ' ' .. generation .. ' ${kinds.tombstone}', 'PX', ARGV[2])
-  return 1`)
+  redis.call('del', KEYS[2])
+  local there = redis.call('get', KEYS[1])
+  if there and (tonumber(string.match(there, '^%d+')) or 0) < tonumber(ARGV[1]) then redis.call('del', KEYS[1]) end`)
 
 /** Remembers in Redis, for all processes. The keys of a cache are in one slot of a cluster. */
 export function createRedisShelf<Value extends object>(
@@ -63,6 +71,7 @@ export function createRedisShelf<Value extends object>(
 ): Shelf<Value> & { renew(client: Redis['client']): Promise<unknown> } {
   const generationKey = `cache:{${name}}:generation`
   const keyOf = (id: string) => `cache:{${name}}:${shortened(id)}`
+  const permitOf = (id: string) => `${keyOf(id)}:permit`
   const leaseOf = (id: string) => `${keyOf(id)}:lease`
 
   function toArguments({ version, value }: Loaded<Value>): (string | number)[] {
@@ -94,28 +103,32 @@ export function createRedisShelf<Value extends object>(
 
     async lead(ids) {
       const owner = randomUUID()
-      const keys = [generationKey, ...ids.map(leaseOf)]
-      const answer = await sharing.attempt((client) => leadScript(client, keys, [owner, leaseTime]))
+      const keys = [generationKey, ...ids.flatMap((id) => [permitOf(id), leaseOf(id)])]
+      const answer = await sharing.attempt((client) => leadScript(client, keys, [owner, leaseTime, permitTime]))
       if (!Array.isArray(answer)) return undefined
-      const [generation, ...taken] = answer as [string, ...number[]]
-      const led = ids.filter((_, index) => taken[index] === 1)
+      const [generation = '', ...granted] = answer.map(String)
+      const permits = new Map(ids.map((id, index) => [id, granted[2 * index] ?? '']))
+      const led = ids.filter((_, index) => granted[2 * index + 1] === '1')
       async function release(): Promise<void> {
         if (led.length > 0) await sharing.attempt((client) => releaseScript(client, led.map(leaseOf), [owner]))
       }
       return {
         ids: led,
         async store(found) {
-          const keys = [generationKey, ...found.map(({ id }) => keyOf(id))]
-          const values = [generation, ...found.flatMap(toArguments)]
-          await Promise.all([sharing.attempt((client) => storeScript(client, keys, values)), release()])
+          const keys = [generationKey, ...found.flatMap(({ id }) => [keyOf(id), permitOf(id)])]
+          const values = found.flatMap((loaded) => [permits.get(loaded.id) ?? '', ...toArguments(loaded)])
+          await Promise.all([
+            sharing.attempt((client) => storeScript(client, keys, [generation, ...values])),
+            release(),
+          ])
         },
         release,
       }
     },
 
     async invalidate(id, version) {
-      const keys = [generationKey, keyOf(id)]
-      await sharing.attempt((client) => invalidateScript(client, keys, [version, tombstoneTime]), { early: true })
+      const keys = [keyOf(id), permitOf(id)]
+      await sharing.attempt((client) => invalidateScript(client, keys, [version]), { early: true })
     },
 
     /** Begins a new generation: all that is remembered counts no longer. */

@@ -64,6 +64,19 @@ test('in the process: no more is remembered than there is room for', async () =>
   assert.deepEqual(things.loads.slice(before), [['thing 0']])
 })
 
+test('in the process: ids that nothing has take no more room than there is, however long they are', async () => {
+  const things = createThings()
+  const { cache } = await createCaches({ log })
+  const { getMany } = cache<Thing>({ ...shape, load: things.load })
+  const longId = (n: number) => `${n} ${'x'.repeat(1024 * 1024)}`
+  for (let n = 0; n < 40; n++) await getMany([longId(n)])
+  const before = things.loads.length
+  await getMany([longId(39)])
+  assert.equal(things.loads.length, before)
+  await getMany([longId(0)])
+  assert.equal(things.loads.length, before + 1)
+})
+
 describe('when Redis fails', { skip: !redisVersion() && 'there is no redis-server' }, () => {
   let server: RedisServer
   const opened: Awaited<ReturnType<typeof openShared>>[] = []
@@ -183,6 +196,33 @@ describe('when Redis fails', { skip: !redisVersion() && 'there is no redis-serve
     release()
     await slow
     assert.equal((await one.getMany(['a']))[0]?.version, 2)
+  })
+
+  test('a load that is slower than anything Redis remembers of its change does not bring back the old value', async () => {
+    const { promise: open_, resolve: release } = Promise.withResolvers<void>()
+    const things = createThings({ answer: () => open_ })
+    const one = await open(things)
+    things.write('a')
+    const slow = one.getMany(['a'])
+    await waitFor('the load', async () => things.loads.length === 1)
+    await one.invalidate('a', things.write('a'))
+    // The time of a key is over, or there was no room for it.
+    const { client } = one.redis
+    const keys = await client.keys(`cache:{${one.name}}:a*`)
+    if (keys.length > 0) await client.del(keys)
+    release()
+    await slow
+    assert.equal((await one.getMany(['a']))[0]?.version, 2)
+  })
+
+  test('what a process could not tell of before it died is not remembered once it is back', async () => {
+    const things = createThings()
+    const before = await open(things)
+    things.write('a')
+    await before.getMany(['a'])
+    things.write('a')
+    const after = await open(things, { name: before.name })
+    for (const { getMany } of [after, before]) assert.equal((await getMany(['a']))[0]?.version, 2)
   })
 
   test('a load of another process that never ends is waited for no longer than a second', async () => {

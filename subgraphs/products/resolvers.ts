@@ -1,7 +1,7 @@
 import type { Resolvers } from '#generated/graphql/products.ts'
 import { notFound } from '#platform/errors.ts'
 import { parseId } from '#platform/input.ts'
-import { orderable, type Product, type ReadProduct, type StockedProduct } from './domain/catalogue.ts'
+import { isSku, orderable, type Product, type ReadProduct, type StockedProduct } from './domain/catalogue.ts'
 import type { Category } from './domain/category.ts'
 import type { Context } from './loaders.ts'
 import type { ProductsService } from './service.ts'
@@ -69,7 +69,7 @@ async function byId(text: string, { products }: Context): Promise<Product> {
 }
 
 async function bySku(sku: string, { productsBySku }: Context): Promise<Product> {
-  const product = await productsBySku.load(sku)
+  const product = isSku(sku) && (await productsBySku.load(sku))
   if (!product) throw notFound('product')
   return product
 }

@@ -1,4 +1,5 @@
 import { broker } from './broker.ts'
+import { cache } from './cache.ts'
 import { catalogue } from './catalogue.ts'
 import { crash } from './crash.ts'
 import type { Drill } from './drill.ts'
@@ -20,6 +21,7 @@ import { timing } from './timing.ts'
 export const drills: Record<string, Drill> = {
   stock,
   inventory,
+  cache,
   catalogue,
   'order-crash': orderCrash,
   crash,

@@ -128,9 +128,14 @@ const longestSku = 64
 const longestName = 200
 const longestDescription = 5_000
 
+/** Whether some product could have this SKU. What is none is not looked for: it may be of any length, and no text to a database. */
+export function isSku(text: string): boolean {
+  return text.length <= longestSku && skuShape.test(text)
+}
+
 function parseSku(text: string): string {
   const sku = text.trim()
-  if (sku.length > longestSku || !skuShape.test(sku)) {
+  if (!isSku(sku)) {
     throw badInput('sku', `A SKU is 1 to ${longestSku} letters and digits, with single . - or _ between them.`)
   }
   return sku

@@ -29,8 +29,8 @@ export type Adjustment = {
 export type AdjustmentInput = Omit<Adjustment, 'note'> & { readonly reason: string }
 
 const largestDelta = 1_000_000
-/** What GraphQL's Int and the database hold. */
-const largestStock = 2 ** 31 - 1
+/** Not all that GraphQL's Int and the database hold: what is held or sold comes on top when it is put back, which must never fail. */
+const largestStock = 1_000_000_000
 
 /** Reads an adjustment. Undefined for what cannot be a product. Throws BAD_USER_INPUT. */
 export function parseAdjustment({ productId, delta, reason, idempotencyKey }: AdjustmentInput): Adjustment | undefined {

@@ -73,13 +73,19 @@ export function listingStore(prisma: PrismaClient) {
   }
 }
 
+/**
+ * Products that a narrow search fetches at the most: a few times as many as make it a broad one, since more may match by
+ * the time of a later page, and since a client can make up a cursor that calls any search narrow.
+ */
+const mostFetched = 10_000
+
 /** What a narrow search finds is fetched by its index first, so that its cost does not depend on a guess of how many. */
 function source({ search }: Selection): Prisma.Sql {
   if (!search || search.broad) return Prisma.empty
   return Prisma.sql`
     WITH found AS MATERIALIZED (
       SELECT *, (1e6 * ts_rank(search, ${query(search.terms)}, 1))::int AS rank
-      FROM products WHERE archived_at IS NULL AND ${matches(search.terms)}
+      FROM products WHERE archived_at IS NULL AND ${matches(search.terms)} LIMIT ${mostFetched}
     )`
 }
 

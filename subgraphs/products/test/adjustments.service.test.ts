@@ -91,10 +91,26 @@ test('what breaks the rules is refused with the field at fault', async () => {
     await refused({ idempotencyKey }, 'BAD_USER_INPUT', { field: 'idempotencyKey' })
   }
   for (const productId of ['', 'x', randomUUID()]) await refused({ productId }, 'NOT_FOUND')
-  await products.sql('UPDATE products SET available = 2147483647 WHERE id = $1', [id])
-  await refused({}, 'BAD_USER_INPUT', { field: 'delta' })
-  await products.sql('UPDATE products SET available = 1 WHERE id = $1', [id])
   assert.deepEqual(await products.stockOf(id), [1])
+})
+
+test('a stock is never made so large that what is held does not fit when it comes back', async () => {
+  const { id } = await products.product({ stock: 10 })
+  const orderId = randomUUID()
+  await products.service.reserve(orderId, [{ productId: id, quantity: 10 }])
+  for (const [available, fits] of [
+    [2 ** 31 - 2, false],
+    [1_000_000_000, false],
+    [999_999_999, true],
+  ] as const) {
+    await products.sql('UPDATE products SET available = $2 WHERE id = $1', [id, available])
+    const adjusted = products.adjust(id, 1)
+    await (fits ? adjusted : assert.rejects(adjusted, { code: 'BAD_USER_INPUT', details: { field: 'delta' } }))
+  }
+  await products.service.release(orderId)
+  assert.equal((await products.store.findStock([id]))[0]?.available, 1_000_000_010)
+  await products.sql('UPDATE products SET available = 11 WHERE id = $1', [id])
+  assert.deepEqual(await products.stockOf(id), [11])
 })
 
 test('it needs the scope catalog:write', async () => {

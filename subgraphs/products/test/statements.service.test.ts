@@ -25,13 +25,15 @@ after(() => products.close())
 /** Asks an instance that remembers nothing yet. Answers with the data, and how many statements it took. */
 async function ask(query: string, variables: object = {}, app?: FastifyInstance) {
   const asked = app ?? (await openSubgraph())
-  const [count, { data, errors }] = await products.statementsOf(async () => {
-    const response = await asked.inject({ method: 'POST', url: '/graphql', payload: { query, variables } })
-    return response.json()
-  })
+  const [count, { data, errors }] = await products.statementsOf(() => send(query, variables, asked))
   if (!app) await asked.close()
   assert.equal(errors, undefined)
   return { count, data }
+}
+
+async function send(query: string, variables: object, app: FastifyInstance) {
+  const response = await app.inject({ method: 'POST', url: '/graphql', payload: { query, variables } })
+  return response.json()
 }
 
 async function openSubgraph(): Promise<FastifyInstance> {
@@ -53,7 +55,7 @@ const entities = `query ($representations: [_Any!]!) {
 const byId = () => all.map(({ id }) => ({ __typename: 'Product', id }))
 const bySku = () => all.map(({ sku }) => ({ __typename: 'Product', sku }))
 
-test('a list of 100 products with their categories and stock is two statements', async () => {
+test('a list of 100 products with their categories and stock is two statements', async (context) => {
   const query =
     '{ products(first: 100) { edges { node { name available inStock category { name parent { name } } } } } }'
   const { count, data } = await ask(query)
@@ -62,6 +64,7 @@ test('a list of 100 products with their categories and stock is two statements',
     new Set(data.products.edges.map(({ node }: { node: { category: { name: string } } }) => node.category.name)),
     new Set(['Tools', 'Books']),
   )
+  context.diagnostic(`100 products with their categories: ${count} SQL statements`)
   assert.equal(count, 2)
 })
 
@@ -107,6 +110,24 @@ test('references by id and by SKU in one request are one statement each', async 
   })
   assert.equal(data._entities.length, 100)
   assert.equal(count, 2)
+})
+
+test('a SKU that none can be is not found, and its neighbours are', async () => {
+  const app = await openSubgraph()
+  const [first] = all
+  const skus = ['a\0b', '\ud800', 'x'.repeat(100_000), ' ', first?.sku ?? '']
+  const representations = skus.map((sku) => ({ __typename: 'Product', sku }))
+  const query = entities.replace('FIELDS', '').replace('category { name }', '')
+  const { data, errors } = await send(query, { representations }, app)
+  assert.deepEqual(
+    data._entities.map((found: StockedProduct | null) => found?.id),
+    [undefined, undefined, undefined, undefined, first?.id],
+  )
+  assert.deepEqual(
+    errors.map(({ extensions }: { extensions: { code: string } }) => extensions.code),
+    ['NOT_FOUND', 'NOT_FOUND', 'NOT_FOUND', 'NOT_FOUND'],
+  )
+  await app.close()
 })
 
 test('the number of all is counted only where it is asked for', async () => {
