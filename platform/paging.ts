@@ -51,7 +51,8 @@ function toCursor({ createdAt, id }: Key): string {
   return Buffer.from(`${createdAt.getTime()} ${id}`).toString('base64url')
 }
 
-const cursorShape = /^(\d{1,15}) ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/
+/** Fourteen digits are the year 5138: databases do not know all times that JavaScript does. */
+const cursorShape = /^(\d{1,14}) ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/
 
 function parseCursor(text: string, called: string): Key {
   const [, time, id] = cursorShape.exec(Buffer.from(text, 'base64url').toString()) ?? []

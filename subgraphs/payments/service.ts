@@ -1,3 +1,4 @@
+import { parseId } from '#platform/input.ts'
 import type { Payment } from './domain/payment.ts'
 import { returnAll } from './domain/refund.ts'
 import type { CallbackHeaders } from './providers/provider.ts'
@@ -31,8 +32,10 @@ export function createPaymentsService(dependencies: PaymentsDependencies) {
      */
     async receiveCallback(body: Buffer, headers: CallbackHeaders): Promise<void> {
       const { id, fact } = provider.readCallback(body, headers)
-      if (fact?.about === 'payment') await facts.learnOfPayment(fact, id)
-      if (fact?.about === 'refund') await facts.learnOfRefund(fact, id)
+      // Who shares the provider's account with us may name things in a way of their own.
+      if (!fact || !parseId(fact.paymentId)) return
+      if (fact.about === 'payment') await facts.learnOfPayment(fact, id)
+      if (fact.about === 'refund') await facts.learnOfRefund(fact, id)
     },
 
     /**

@@ -31,6 +31,9 @@ export type Change = {
 /** What became of an attempt to add a payment. */
 export type Addition = 'added' | 'key taken' | 'order taken' | 'order closed'
 
+/** The advisory locks by which new payments of an order and its end take turns. Any number of 32 bits. */
+const orderLocks = 5_270_043
+
 export function createPaymentsStore(adapter: Database['adapter']) {
   const prisma = new PrismaClient({ adapter, errorFormat: 'minimal' })
 
@@ -83,6 +86,7 @@ export function createPaymentsStore(adapter: Database['adapter']) {
       const data = { ...toPaymentColumns(payment), ...asked, id, orderId, orderNumber, customerId, createdAt }
       try {
         return await prisma.$transaction(async (tx): Promise<Addition> => {
+          await tx.$executeRaw`SELECT pg_advisory_xact_lock_shared(${orderLocks}::int, hashtext(${orderId}::uuid::text))`
           if (await tx.closedOrder.findUnique({ where: { orderId } })) return 'order closed'
           await tx.payment.create({ data, select: { id: true } })
           return 'added'
@@ -120,6 +124,8 @@ export function createPaymentsStore(adapter: Database['adapter']) {
     ): Promise<void> {
       await prisma.$transaction(async (tx) => {
         if (!(await recordInInbox(tx, eventId))) return
+        // A payment that is being added is there after this, and one that begins later sees that the order is closed.
+        await tx.$executeRaw`SELECT pg_advisory_xact_lock(${orderLocks}::int, hashtext(${orderId}::uuid::text))`
         // Before the payments are locked: one that is captured now is seen here, or sees this.
         await tx.$executeRaw`
           INSERT INTO closed_orders (order_id, closed_at) VALUES (${orderId}::uuid, ${at}) ON CONFLICT DO NOTHING`

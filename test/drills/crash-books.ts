@@ -176,6 +176,7 @@ async function auditEvents(
       `the events of order ${id}`,
     )
   }
+  await auditNotes(stack)
   const twice = await stack.sql(
     'payments',
     `SELECT data->>'paymentId' AS id FROM outbox WHERE type = 'payment.captured' GROUP BY 1 HAVING count(*) > 1
@@ -188,4 +189,19 @@ async function auditEvents(
   )
   print(`${notified.length} of ${orders.length} orders with one notification each`)
   assert.equal(notified.length, orders.length)
+}
+
+/** An event that is handled twice writes twice into the history: what is written there of refunds is what was told of them. */
+async function auditNotes(stack: TestStack): Promise<void> {
+  const told = await stack.sql(
+    'payments',
+    `SELECT key AS id, 'REFUNDED ' || (data->'amount'->>'amount') || ' ' || (data->'amount'->>'currency') AS reason
+     FROM outbox WHERE type = 'payment.refunded'`,
+  )
+  const noted = await stack.sql(
+    'orders',
+    `SELECT order_id AS id, reason FROM order_transitions WHERE "from" = "to" AND reason LIKE 'REFUNDED %'`,
+  )
+  const lines = (rows: { id: string; reason: string }[]) => rows.map(({ id, reason }) => `${id} ${reason}`).sort()
+  assert.deepEqual(lines(noted), lines(told), 'each refund is written down once with its order')
 }

@@ -1,5 +1,6 @@
+import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { processNames } from '../../tools/stack.ts'
+import { type ProcessName, processNames } from '../../tools/stack.ts'
 import { kafkaBrokers } from '../infra/parts.ts'
 import { seededRandom } from '../infra/random.ts'
 import { startTestStack, type TestStack } from '../infra/stack.ts'
@@ -22,7 +23,8 @@ export const crash: Drill = {
   summary:
     'orders placed, paid, declined, cancelled, refunded and shipped while every process is killed with -9 at random',
   async run({ short, print, seed = Math.floor(Math.random() * 2 ** 31) }) {
-    const [orders, kills] = short ? [40, 6] : [300, 24]
+    const [orders, killsOfEach] = short ? [40, 1] : [300, 10]
+    const kills = killsOfEach * processNames.length
     const events = short || !kafkaBrokers() ? 'PostgreSQL' : 'Kafka'
     print(`seed ${seed}: npm run drill -- crash ${seed} draws the same plans and the same victims`)
     const stack = await startTestStack({
@@ -39,6 +41,7 @@ export const crash: Drill = {
       const shop = await open(stack, count)
       const started = performance.now()
       let [begun, placed, killed] = [0, 0, 0]
+      const killsOf = Object.fromEntries(processNames.map((name) => [name, 0])) as Record<ProcessName, number>
       const working = () => placed < orders || killed < kills
       const work = Array.from({ length: workers }, async (_, n) => {
         while (working()) {
@@ -48,12 +51,15 @@ export const crash: Drill = {
         }
       })
       const victims = seededRandom(seed)
-      const killing = killInTurn(stack, victims, () => {
+      const killing = killInTurn(stack, victims, (name) => {
         killed += 1
+        killsOf[name] += 1
         return working()
       })
       await Promise.all([...work, killing])
       print(`${placed} orders over ${events} in ${secondsSince(started)} s, ${killed} processes killed with -9:`)
+      print(`  ${processNames.map((name) => `${name} ${killsOf[name]}`).join(', ')}`)
+      assert.ok(placed >= orders && Object.values(killsOf).every((times) => times >= killsOfEach))
       for (const [what, times] of [...figures].sort()) print(`  ${what.padEnd(40)} ${times}`)
       const rest = performance.now()
       await comeToRest(stack)
@@ -81,7 +87,11 @@ async function open(stack: TestStack, count: Shop['count']) {
 }
 
 /** Kills one process after the other, each round in another order, while it is told to go on. */
-async function killInTurn(stack: TestStack, random: () => number, goOn: () => boolean): Promise<void> {
+async function killInTurn(
+  stack: TestStack,
+  random: () => number,
+  goOn: (killed: ProcessName) => boolean,
+): Promise<void> {
   for (;;) {
     const round = processNames.map((name) => [random(), name] as const).sort(([a], [b]) => a - b)
     for (const [, name] of round) {
@@ -89,7 +99,7 @@ async function killInTurn(stack: TestStack, random: () => number, goOn: () => bo
       const back = stack.processes[name].nextReady()
       stack.processes[name].kill('SIGKILL')
       await back
-      if (!goOn()) return
+      if (!goOn(name)) return
     }
   }
 }

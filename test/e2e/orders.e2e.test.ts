@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
-import { type Account, startTestStack, type TestStack } from '../infra/stack.ts'
+import { type Account, type GraphQLResult, startTestStack, type TestStack } from '../infra/stack.ts'
 import { waitFor } from '../infra/wait.ts'
 import { codesOf } from './refused.ts'
 
@@ -133,7 +133,7 @@ describe('the life of an order', () => {
   test("another's order is NOT_FOUND to see, to pay and to cancel, in the words of one that never was", async () => {
     const { id } = await place()
     const stranger = await stack.signUp()
-    const attempts: ((orderId: string) => Promise<{ errors: { message: string }[] }>)[] = [
+    const attempts: ((orderId: string) => Promise<GraphQLResult>)[] = [
       (orderId) => stack.graphql('query ($id: ID!) { order(id: $id) { id } }', { id: orderId }, stranger.token),
       (orderId) => {
         const input = { orderId, paymentMethod: 'pm_card_visa', idempotencyKey: randomUUID() }
@@ -144,7 +144,7 @@ describe('the life of an order', () => {
     for (const attempt of attempts) {
       const [theirs, nobodys] = [await attempt(id), await attempt(randomUUID())]
       assert.deepEqual(theirs.errors, nobodys.errors)
-      assert.equal(theirs.errors.length, 1)
+      assert.deepEqual(codesOf(theirs), ['NOT_FOUND'])
     }
     assert.equal((await find(id)).status, 'PENDING')
     assert.deepEqual((await find(id)).payments, [])

@@ -148,17 +148,25 @@ describe('a refund', () => {
 })
 
 describe('POST /webhooks/payments at the gateway', () => {
-  test('a forged callback is answered with 401 and has no effect', async () => {
+  test('a callback that is forged, altered or old is answered with 401 and has no effect', async () => {
     const orderId = await order()
     const { payload } = await pay(orderId, 'pm_card_authenticationRequired')
     const body = await captureOf(payload.payment.id)
+    const altered = sign(stack.secrets.sandbox, `${body} `, Math.floor(Date.now() / 1000))
     const old = sign(stack.secrets.sandbox, body, Math.floor(Date.now() / 1000) - 301)
-    for (const header of ['', 'nonsense', old, sign('another secret of 16', body, Math.floor(Date.now() / 1000))]) {
+    for (const header of [
+      '',
+      'nonsense',
+      altered,
+      old,
+      sign('another secret of 16', body, Math.floor(Date.now() / 1000)),
+    ]) {
       const { status, text } = await callback(body, header)
       assert.equal(status, 401)
       assert.equal(JSON.parse(text).errors[0].extensions.code, 'UNAUTHENTICATED')
     }
     assert.equal((await paymentsOf(orderId)).data.order.payments[0].status, 'PENDING')
+    assert.deepEqual(await told(orderId), [])
   })
 
   test('a callback that comes a hundred times is one capture and one event', async () => {

@@ -83,9 +83,16 @@ function conditions({ customerId, status, number, createdFrom, createdTo }: Orde
     ...(status && { status }),
     ...(number && { number }),
     ...((createdFrom || createdTo) && {
-      createdAt: { ...(createdFrom && { gte: createdFrom }), ...(createdTo && { lt: createdTo }) },
+      createdAt: { ...(createdFrom && { gte: storable(createdFrom) }), ...(createdTo && { lt: storable(createdTo) }) },
     }),
   }
+}
+
+/** The earliest time that the database knows. Nothing was placed before. */
+const earliest = new Date('0001-01-01T00:00:00Z')
+
+function storable(time: Date): Date {
+  return time < earliest ? earliest : time
 }
 
 function behind(after: Key | undefined): Prisma.OrderWhereInput[] {

@@ -84,6 +84,14 @@ export function openPayment(
   }
 }
 
+/** Milliseconds for which a provider knows an idempotency key for sure. https://docs.stripe.com/api/idempotent_requests */
+const keyLife = 23 * 3_600_000
+
+/** Whether to ask the provider for a payment once more is the same charge for sure. */
+export function mayBeAskedAgain({ createdAt }: Payment, at: Date): boolean {
+  return at.getTime() - createdAt.getTime() < keyLife
+}
+
 /** Moves a payment on. Throws ILLEGAL_TRANSITION. */
 export function transition(payment: Payment, to: PaymentStatus, at: Date): Payment {
   if (!next[payment.status].includes(to)) {

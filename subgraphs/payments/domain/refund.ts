@@ -80,16 +80,21 @@ export function openRefund(
   return newRefund(payment, { ...request, amount }, at)
 }
 
-/** What the shop gives back of its own accord: all that is left. Undefined when that is nothing. */
+/**
+ * What the shop gives back of its own accord: all that is left. Undefined when that is nothing, and where the provider has
+ * refused the shop before.
+ */
 export function returnAll(
   payment: Payment,
   refunds: readonly Refund[],
   { id, reason }: { id: string; reason: string },
   at: Date,
 ): Refund | undefined {
-  const idempotencyKey = `refund:${payment.id}`
+  const before = refunds.filter(({ requestedBy }) => requestedBy === shop)
+  // A second one comes of a refund that failed and was somebody else's.
+  const idempotencyKey = `refund:${payment.id}${before.length === 0 ? '' : `:${before.length}`}`
   const left = refundable(payment, refunds)
-  if (left === 0 || refunds.some((refund) => refund.requestedBy === shop)) return undefined
+  if (left === 0 || before.some(({ status }) => status === 'FAILED')) return undefined
   return newRefund(payment, { id, requestedBy: shop, idempotencyKey, inputHash: '', reason, amount: left }, at)
 }
 

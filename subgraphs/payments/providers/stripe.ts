@@ -23,6 +23,8 @@ const callLimit = 10_000
 const answerTime = 500
 /** Seconds that a webhook may be old. */
 const tolerance = 300
+/** Currencies that Stripe counts in another unit than ISO 4217's minor one. https://docs.stripe.com/currencies */
+const otherUnits = new Set(['ISK', 'MGA', 'UGX'])
 /** Milliseconds for which Stripe knows an idempotency key for sure. */
 const repeatable = 23 * 3_600_000
 
@@ -44,6 +46,10 @@ export function createStripeProvider(options: StripeProviderOptions): Provider {
 
   return {
     async pay({ id, orderId, amount, method }) {
+      // A hundred times too much, or too little.
+      if (otherUnits.has(amount.currency)) {
+        return { paymentId: id, reference: '', state: 'declined', reason: 'currency_not_supported' }
+      }
       try {
         const intent = await stripe.paymentIntents.create(
           {

@@ -13,7 +13,8 @@ const declinedBefore = 'The payment had been declined.'
  * when it was asked later.
  *
  * Guarantee: facts may come twice, late, in any order and at the same time. A payment is captured or declined once, and told
- * of once; a refund too. Money that is captured for an order that ended, or after a decline, goes back, once.
+ * of once; a refund too. Money that is captured for an order that ended, or after a decline, goes back, once, also where a
+ * refund that somebody had asked for before fails.
  */
 export function createFacts({ store, now, newId, onDue, onTrouble }: PaymentsDependencies) {
   return {
@@ -35,19 +36,28 @@ export function createFacts({ store, now, newId, onDue, onTrouble }: PaymentsDep
 
     /** The same of a refund. */
     async learnOfRefund(fact: RefundFact, callback?: string): Promise<Payment | undefined> {
-      return store.change(
+      let due = false
+      const payment = await store.change(
         fact.paymentId,
-        ({ payment, refunds }) => {
+        ({ payment, refunds, closed }) => {
           const refund = refunds.find(({ id }) => id === fact.refundId)
           if (!refund) return undefined
           const about = { payment: payment.id, refund: refund.id }
           if (isTakenBack(refund, fact)) onTrouble('a refund failed after it had succeeded', about)
           const after = learnOfRefund(payment, refund, fact, now())
-          if (after?.refund.status === 'FAILED') onTrouble('a refund failed', about)
-          return after && { payment: after.payment, refunds: [after.refund], events: refundEvents(payment, after) }
+          if (!after) return undefined
+          const changed = { payment: after.payment, events: refundEvents(payment, after) }
+          if (after.refund.status !== 'FAILED') return { ...changed, refunds: [after.refund] }
+          onTrouble('a refund failed', about)
+          const all = refunds.map((one) => (one === refund ? after.refund : one))
+          const rest = closed && returnAll(payment, all, { id: newId(), reason: orderEnded }, now())
+          due = Boolean(rest)
+          return { ...changed, refunds: rest ? [after.refund, rest] : [after.refund] }
         },
         callback,
       )
+      if (due) onDue()
+      return payment
     },
   }
 

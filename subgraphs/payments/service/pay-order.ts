@@ -1,6 +1,6 @@
 import { notFound, ServiceError, signInFirst } from '#platform/errors.ts'
 import type { Principal } from '#platform/principal.ts'
-import { openPayment, type Payment } from '../domain/payment.ts'
+import { mayBeAskedAgain, openPayment, type Payment } from '../domain/payment.ts'
 import { type PayRequest, parsePayRequest } from '../domain/request.ts'
 import type { PaymentsDependencies } from './dependencies.ts'
 import type { Facts } from './facts.ts'
@@ -33,7 +33,7 @@ export function createPayOrder(dependencies: PaymentsDependencies, facts: Facts)
     if (viewer.sub === null) throw signInFirst()
     const request = parsePayRequest(input)
     const known = await repeated(viewer.sub, request)
-    if (known) return known.reference === null ? ask(known) : settled(known)
+    if (known) return known.reference === null && mayBeAskedAgain(known, now()) ? ask(known) : settled(known)
 
     const order = await findOrder(request.orderId)
     if (!order || order.customerId !== viewer.sub) throw notFound('order')

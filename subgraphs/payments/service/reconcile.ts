@@ -1,4 +1,4 @@
-import type { Payment } from '../domain/payment.ts'
+import { mayBeAskedAgain, type Payment } from '../domain/payment.ts'
 import type { PaymentsDependencies } from './dependencies.ts'
 import type { Facts } from './facts.ts'
 import type { SendRefund } from './refund-payment.ts'
@@ -7,8 +7,6 @@ import type { SendRefund } from './refund-payment.ts'
 const limit = 20
 /** Milliseconds between two times that the provider is asked about the same thing, at the most. */
 const longestPause = 3_600_000
-/** Milliseconds for which a provider knows an idempotency key for sure. https://docs.stripe.com/api/idempotent_requests */
-const repeatable = 23 * 3_600_000
 
 /**
  * Asks the provider about what has been pending for too long, with pauses that double.
@@ -41,7 +39,7 @@ export function createReconcile(dependencies: PaymentsDependencies, facts: Facts
     const { id: paymentId, reference } = payment
     if (reference !== null) return (closed ? provider.cancel : provider.lookUp)({ ...payment, reference })
     // It may never have heard of the payment, or its answer was lost. The same once more is the same charge.
-    if (now().getTime() - payment.createdAt.getTime() < repeatable) return provider.pay(payment)
+    if (mayBeAskedAgain(payment, now())) return provider.pay(payment)
     // Could be another charge. Should there be one after all, its callback comes after a decline, and it goes back.
     return { paymentId, reference: '', state: 'declined' as const, reason: 'expired' }
   }

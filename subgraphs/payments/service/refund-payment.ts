@@ -3,6 +3,7 @@ import type { Principal } from '#platform/principal.ts'
 import type { Payment } from '../domain/payment.ts'
 import { openRefund, type Refund, requireRefunder } from '../domain/refund.ts'
 import { parseRefundRequest } from '../domain/request.ts'
+import type { Change, Locked } from '../store.ts'
 import type { PaymentsDependencies } from './dependencies.ts'
 import type { Facts } from './facts.ts'
 
@@ -42,17 +43,25 @@ export function createRefundPayment({ store, now, newId, patience }: PaymentsDep
     const { paymentId, ...request } = parseRefundRequest(input)
     const { idempotencyKey, inputHash } = request
     const isSame = (refund: Refund) => refund.requestedBy === requestedBy && refund.idempotencyKey === idempotencyKey
-    const known = await store.findRefundByKey(requestedBy, idempotencyKey)
-    if (known && known.inputHash !== inputHash) throw keyReused()
+    async function requireSameInput(): Promise<void> {
+      const known = await store.findRefundByKey(requestedBy, idempotencyKey)
+      if (known && known.inputHash !== inputHash) throw keyReused()
+    }
+    await requireSameInput()
 
     let refund: Refund | undefined
-    const payment = await store.change(paymentId, ({ payment, refunds }) => {
+    function open({ payment, refunds }: Locked): Change | undefined {
       const at = now()
       const before = refunds.find(isSame)
       if (before && before.inputHash !== inputHash) throw keyReused()
       if (before) return undefined
       refund = openRefund(payment, refunds, { ...request, id: newId(), requestedBy }, at)
       return { payment, refunds: [refund], refundsDue: new Date(at.getTime() + patience), events: [] }
+    }
+    const payment = await store.change(paymentId, open).catch(async (error: unknown) => {
+      // The key was taken at the same time, for another payment.
+      await requireSameInput()
+      throw error
     })
     if (!payment) throw notFound('payment')
     return (refund && (await sendRefund(payment, refund))) ?? payment

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import pg from 'pg'
+import Stripe from 'stripe'
 import { request } from 'undici'
 import { waitFor } from '../../../test/infra/wait.ts'
 import type { Payment } from '../domain/payment.ts'
+import { createStripeProvider } from '../providers/stripe.ts'
 import { sign, signatureHeader } from '../sandbox/signature.ts'
 import { chargeCallback, openPayments, type Payments, secret } from './open-payments.ts'
+import { intentOf, stripeEvent } from './stripe-events.ts'
 
 /** `POST /webhooks/payments`: who is believed, and when it is answered. */
 
@@ -53,6 +56,21 @@ test('the bytes count, not what they mean: another content type is taken as it i
     // A payment that is not ours: nothing to do.
     assert.equal(answer.statusCode, 204)
   }
+})
+
+test("a callback about what carries another shop's ids is taken, and has no effect", async () => {
+  const stripe = createStripeProvider({
+    secretKey: 'sk_test_shop',
+    webhookSecret: secret,
+    returnUrl: 'https://shop.example/paid',
+    now: () => new Date(),
+  })
+  const theirs = await openPayments({ provider: () => stripe })
+  after(() => theirs.close())
+  const intent = { ...intentOf(waiting, { status: 'succeeded', amount_received: 1 }), metadata: { paymentId: '4711' } }
+  const payload = stripeEvent('payment_intent.succeeded', intent)
+  const signature = new Stripe('sk_test_shop').webhooks.generateTestHeaderString({ payload, secret })
+  await theirs.service.receiveCallback(Buffer.from(payload), { 'stripe-signature': signature })
 })
 
 test('a capture of another amount than was asked for has no effect, and is answered with 500', async () => {

@@ -169,6 +169,17 @@ describe('refundPayment', () => {
     await assert.rejects(payments.refund(other.id, 10_000, key), { code: 'IDEMPOTENCY_KEY_REUSED' })
   })
 
+  test('one key for two payments at once is one refund, and the other is refused', async () => {
+    const paid = await Promise.all([payments.pay(payments.order()), payments.pay(payments.order())])
+    const key = randomUUID()
+    const results = await Promise.allSettled(paid.map(({ id }) => payments.refund(id, 1_000, key)))
+    const refused = results.filter((result) => result.status === 'rejected')
+    assert.deepEqual(
+      refused.map(({ reason }) => reason.code),
+      ['IDEMPOTENCY_KEY_REUSED'],
+    )
+  })
+
   test('never more than is left, and nothing of what was not captured', async () => {
     const { id } = await payments.pay(payments.order())
     for (const amount of [10_001, 0, -1]) await assert.rejects(payments.refund(id, amount), { code: 'BAD_USER_INPUT' })

@@ -149,6 +149,22 @@ describe('the provider does not answer', () => {
     assert.equal((await payments.booked(id)).captured, 10_000)
   })
 
+  test('asked for anew after a day, when the provider may have forgotten the first time: nothing is charged then', async () => {
+    const [orderId, key] = [payments.order(), randomUUID()]
+    meanwhile = {
+      pay() {
+        throw new Error('The answer is lost.')
+      },
+    }
+    const { id } = await payments.pay(orderId, 'pm_sandbox_lost', key)
+    meanwhile = {}
+    // What the provider has forgotten.
+    await payments.sql('DELETE FROM sandbox.charges WHERE id = $1', [id])
+    await payments.sql(`UPDATE payments SET created_at = created_at - interval '1 day' WHERE id = $1`, [id])
+    await payments.pay(orderId, 'pm_sandbox_lost', key)
+    assert.equal((await payments.booked(id)).captured, 0)
+  })
+
   test('nobody knows for a day: the payment is given up, and what comes in after all goes back', async () => {
     const orderId = payments.order()
     meanwhile = {
