@@ -1,6 +1,7 @@
 import { broker } from './broker.ts'
 import { cache } from './cache.ts'
 import { catalogue } from './catalogue.ts'
+import { consumer } from './consumer.ts'
 import { crash } from './crash.ts'
 import type { Drill } from './drill.ts'
 import { frontDoor } from './front-door.ts'
@@ -28,6 +29,7 @@ export const drills: Record<string, Drill> = {
   'products-down': productsDown,
   latency,
   broker,
+  consumer,
   poison,
   rebalance,
   timing,

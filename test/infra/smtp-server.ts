@@ -67,9 +67,9 @@ export async function startSmtpServer({ certificate, secure = false, account }: 
     onMailFrom: (_address, session, done) => pass('sender', session, done),
     onRcptTo: (_address, session, done) => pass('receiver', session, done),
     async onData(stream, session, done) {
-      const chunks: Buffer[] = []
-      for await (const chunk of stream) chunks.push(chunk)
-      const raw = Buffer.concat(chunks)
+      const raw = await readAll(stream)
+      // Whoever left in the middle sent no mail.
+      if (!raw) return
       const parsed = await simpleParser(raw)
       pass('mail', session, (error) => {
         const { mailFrom, rcptTo } = session.envelope
@@ -101,6 +101,15 @@ export async function startSmtpServer({ certificate, secure = false, account }: 
     async close() {
       await new Promise<void>((resolve) => server.close(() => resolve()))
     },
+  }
+}
+
+/** Undefined when the sender leaves in the middle. */
+async function readAll(stream: AsyncIterable<Buffer>): Promise<Buffer | undefined> {
+  try {
+    return Buffer.concat(await Array.fromAsync(stream))
+  } catch {
+    return undefined
   }
 }
 
