@@ -65,7 +65,8 @@ async function run(stack: TestStack): Promise<void> {
     const share = `${(ms / seconds / 10).toFixed(1)} %`
     console.log(`${name.padEnd(16)} ${(ms / answers.length).toFixed(2).padStart(16)} ${share.padStart(12)}`)
   }
-  assert.deepEqual(failed, [])
+  const refusals = [...Map.groupBy(failed, ({ code }) => code)].map(([code, all]) => `${code} ${all.length}`)
+  assert.deepEqual(refusals, [])
 }
 
 /** Lets so many orders come at the rate, and waits for all their answers. */

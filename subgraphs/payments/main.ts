@@ -30,6 +30,8 @@ const requestLimit = 5_000
 /** Milliseconds between looks for what the provider is to be asked about, and for what the sandbox has to do. */
 const reconcileInterval = 1_000
 const sandboxInterval = 500
+/** Milliseconds between looks for callbacks that need not be remembered any more. */
+const retentionInterval = 3_600_000
 
 await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const url = config.PAYMENTS_DATABASE_URL
@@ -77,6 +79,13 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   })
   const reconciler = createLoop({ name: 'reconciliation', work: service.reconcile, interval: reconcileInterval, log })
   lifecycle.onStop('reconciliation', reconciler.stop)
+  const retention = createLoop({
+    name: 'callback retention',
+    work: () => store.forgetCallbacks(now()),
+    interval: retentionInterval,
+    log,
+  })
+  lifecycle.onStop('callback retention', retention.stop)
 
   await serve({
     name,
@@ -106,6 +115,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   events.emit()
   events.consume(createEventHandlers(service))
   reconciler.start()
+  retention.start()
   start()
 
   /** Loaded only where it is used. */

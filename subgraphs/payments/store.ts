@@ -5,6 +5,7 @@ import { recordInInbox } from '#platform/inbox.ts'
 import { appendToOutbox } from '#platform/outbox.ts'
 import type { Payment } from './domain/payment.ts'
 import type { Refund } from './domain/refund.ts'
+import { callbackStore, recordCallback } from './store/callbacks.ts'
 import { dueStore } from './store/due.ts'
 import { type NewEvent, numbered, toPayment, toPaymentColumns, toRefund } from './store/rows.ts'
 
@@ -39,6 +40,7 @@ export function createPaymentsStore(adapter: Database['adapter']) {
 
   return {
     ...dueStore(prisma),
+    ...callbackStore(prisma),
 
     /** The payments that exist among the ids, of one customer where one is named. */
     async findPayments(ids: readonly string[], customerId?: string): Promise<Payment[]> {
@@ -155,12 +157,6 @@ async function lockPayment(tx: Transaction, id: string): Promise<(Locked & { seq
   const refunds = await tx.refund.findMany({ where: { paymentId: id }, orderBy: [{ createdAt: 'asc' }, { id: 'asc' }] })
   const closed = (await tx.closedOrder.findUnique({ where: { orderId: row.orderId } })) !== null
   return { payment: toPayment(row), refunds: refunds.map(toRefund), closed, sequence: locked.sequence }
-}
-
-/** False when the callback had its effect before. */
-async function recordCallback(tx: Transaction, id: string): Promise<boolean> {
-  const inserted = await tx.$executeRaw`INSERT INTO callbacks (id) VALUES (${id}) ON CONFLICT DO NOTHING`
-  return inserted > 0
 }
 
 async function applyChange(
