@@ -14,6 +14,7 @@ import { productsDown } from './products-down.ts'
 import { rebalance } from './rebalance.ts'
 import { rotation } from './rotation.ts'
 import { stock } from './stock.ts'
+import { throughput } from './throughput.ts'
 import { timing } from './timing.ts'
 
 /** Every drill, by the name it is run under. */
@@ -25,6 +26,7 @@ export const drills: Record<string, Drill> = {
   crash,
   'products-down': productsDown,
   latency,
+  throughput,
   broker,
   poison,
   rebalance,
