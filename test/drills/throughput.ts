@@ -66,14 +66,16 @@ async function atRate(
   token: string,
   { rate, count }: { rate: number; count: number },
 ): Promise<number[]> {
-  const [product = ''] = await stack.addProducts(100_000)
+  // Of many products, as in a shop: not every order waits for the stock of the same one.
+  const products = await stack.addProducts(...Array.from({ length: 50 }, () => 100_000))
+  const productOf = (n: number) => products[n % products.length] ?? ''
   const warm: string[] = []
-  for (let n = 0; n < 50; n++) warm.push(await stack.placeOrder(token, product))
+  for (let n = 0; n < 50; n++) warm.push(await stack.placeOrder(token, productOf(n)))
   const started = performance.now()
   const orders = await Promise.all(
     Array.from({ length: count }, async (_, n) => {
       await sleep((n * 1_000) / rate - (performance.now() - started))
-      return stack.placeOrder(token, product)
+      return stack.placeOrder(token, productOf(n))
     }),
   )
   const times = await waitFor('all notifications', async () => {
