@@ -35,6 +35,27 @@ describe('Kafka', { skip: brokers.length === 0 && 'there is no Kafka' }, () => {
     assert.deepEqual(await read(kafka, topic), ['first', 'stored, and the answer lost', 'next'])
   })
 
+  test('much is compressed on its way, little is not, and both arrive as they were', async () => {
+    let sent = 0
+    const network: ISocketFactory = ({ host, port, onConnect }) =>
+      countWritten(connect(port, host, onConnect), (bytes) => {
+        sent += bytes
+      })
+    const kafka = new Kafka({ brokers, logLevel: logLevel.NOTHING, socketFactory: network })
+    const topic = await newTopic(kafka)
+    const sender = createKafkaSender(kafka)
+    const values = Array.from({ length: 200 }, (_, n) => JSON.stringify({ n, text: 'the same again, '.repeat(40) }))
+    const bytesOf = async (part: string[]) => {
+      const before = sent
+      await sender.send([{ topic, messages: part.map((value) => ({ key: 'k', value })) }])
+      return (sent - before) / part.join('').length
+    }
+    assert.ok((await bytesOf(values.slice(0, 10))) > 1)
+    assert.ok((await bytesOf(values.slice(10))) < 0.25)
+    await sender.close()
+    assert.deepEqual(await read(kafka, topic), values)
+  })
+
   test('a member joins again after a failure that kafkajs takes for final', async () => {
     const kafka = new Kafka({ brokers, logLevel: logLevel.NOTHING })
     const topic = await newTopic(kafka)
@@ -98,6 +119,16 @@ describe('Kafka', { skip: brokers.length === 0 && 'there is no Kafka' }, () => {
     await bus.close()
   })
 })
+
+/** Tells of the bytes that are sent. */
+function countWritten(socket: Socket, tell: (bytes: number) => void): Socket {
+  const write = socket.write.bind(socket)
+  socket.write = ((data: Buffer, ...rest: []) => {
+    tell(data.length)
+    return write(data, ...rest)
+  }) as typeof socket.write
+  return socket
+}
 
 /** Loses the answers to what is produced, while asked to. */
 function cutAfterProduce(socket: Socket, cut: () => boolean): Socket {

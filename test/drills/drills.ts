@@ -16,6 +16,7 @@ import { productsDown } from './products-down.ts'
 import { rebalance } from './rebalance.ts'
 import { rotation } from './rotation.ts'
 import { stock } from './stock.ts'
+import { throughput } from './throughput.ts'
 import { timing } from './timing.ts'
 
 /** Every drill, by the name it is run under. */
@@ -28,6 +29,7 @@ export const drills: Record<string, Drill> = {
   crash,
   'products-down': productsDown,
   latency,
+  throughput,
   broker,
   consumer,
   poison,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { kafkaBrokers } from '../infra/parts.ts'
-import { startTestStack } from '../infra/stack.ts'
+import { startTestStack, type TestStack } from '../infra/stack.ts'
 import { waitFor } from '../infra/wait.ts'
 import { type Drill, percentile } from './drill.ts'
 
@@ -39,14 +39,23 @@ async function measure(events: 'PostgreSQL' | 'Kafka', count: number): Promise<n
       const rows = await stack.sql('notifications', 'SELECT FROM notifications WHERE order_id IS NOT NULL')
       return rows.length === count + 20
     })
-    const committed = (table: string, key: string) =>
-      `SELECT ${key} AS id, extract(epoch FROM pg_xact_commit_timestamp(xmin)) * 1000 AS at FROM ${table} WHERE ${key} IS NOT NULL`
-    const placed = await stack.sql('orders', `${committed('order_items', 'order_id')} ORDER BY at`)
-    const told = new Map(
-      (await stack.sql('notifications', committed('notifications', 'order_id'))).map(({ id, at }) => [id, Number(at)]),
-    )
-    return placed.slice(20).map(({ id, at }) => (told.get(id) ?? Number.NaN) - Number(at))
+    const times = [...(await timesToTell(stack)).values()]
+    return times.slice(20)
   } finally {
     await stack.stop()
   }
+}
+
+/** Milliseconds from the commit of each order, in their order, to the commit of its notification. */
+export async function timesToTell(stack: TestStack): Promise<Map<string, number>> {
+  const committed = (table: string, key: string) =>
+    `SELECT ${key} AS id, extract(epoch FROM pg_xact_commit_timestamp(xmin)) * 1000 AS at FROM ${table} WHERE ${key} IS NOT NULL`
+  const [placed, told] = await Promise.all([
+    stack.sql('orders', `${committed('order_items', 'order_id')} ORDER BY at`),
+    stack.sql('notifications', committed('notifications', 'order_id')),
+  ])
+  const toldAt = new Map(told.map(({ id, at }) => [id, Number(at)]))
+  return new Map(
+    placed.flatMap(({ id, at }) => (toldAt.has(id) ? [[id, (toldAt.get(id) ?? 0) - Number(at)] as const] : [])),
+  )
 }
