@@ -27,6 +27,10 @@ const queries: { query: string; variables?: (about: Person) => object }[] = [
   { query: `{ me { orders(first: 1, status: PENDING) { edges { node { ${order} } } } } }` },
   { query: `{ me { email notifications { edges { cursor node { ${notification} } } ${page} } } }` },
   {
+    query: `query ($id: ID!) { user(id: $id) { unreadNotificationCount notifications(unreadOnly: true) { edges { node { ${notification} readAt } } } notificationPreferences { channel enabled } } me { id } }`,
+    variables: ({ account: { id } }) => ({ id }),
+  },
+  {
     query: `query ($id: ID!) { order(id: $id) { ${order} } }`,
     variables: ({ orders: [id] }) => ({ id }),
   },

@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache'
 import webPush from 'web-push'
 import { createHttpClient, type HttpClient, HttpRefusal } from '#platform/http-client.ts'
 import type { Channel, Outcome, PushTarget } from '../domain/channel.ts'
-import { createPublicLookup, ForbiddenAddress } from './public-addresses.ts'
+import { createPublicLookup } from './public-addresses.ts'
 import { pushPayload } from './push-payload.ts'
 
 export type WebPushOptions = {
@@ -29,7 +29,8 @@ const mostServices = 50
  * first where that still waits.
  *
  * Guarantee: a subscription, which a client makes up, leads to nothing but HTTPS on the public internet. Its shape is seen
- * before, its addresses as they are connected to, redirects are not followed, and what is answered is told to nobody.
+ * before, its addresses as they are connected to, redirects are not followed, and what is answered is told to nobody. A name that leads to a
+ * forbidden address fails like one that leads nowhere: a delivery's status tells nobody which names there are inside.
  *
  * Throws Error for keys that are no pair.
  */
@@ -83,7 +84,6 @@ export function createWebPush(options: WebPushOptions): Channel<PushTarget> {
 
 /** What is final of what a push service answers: 404 and 410 say that the subscription is no more. */
 function refusalIn(error: unknown): Outcome | undefined {
-  if (error instanceof Error && error.cause instanceof ForbiddenAddress) return refused('push address')
   if (!(error instanceof HttpRefusal)) return undefined
   const { status } = error
   if (status === 404 || status === 410) return { ...refused(`http ${status}`), gone: true }

@@ -166,8 +166,10 @@ describe('a subscription that leads into our own network is refused, and nothing
   })) {
     test(what, async () => assert.deepEqual(await guarded(endpoint), { sent: false, reason: 'push endpoint' }))
   }
-  test('by what its name leads to', async () => {
-    assert.deepEqual(await guarded('https://localhost/push'), { sent: false, reason: 'push address' })
+  test('by what its name leads to, like a name that leads nowhere', async () => {
+    for (const name of ['localhost', 'nowhere.invalid']) {
+      await assert.rejects(guarded(`https://${name}/push`), { code: 'SUBGRAPH_UNAVAILABLE' })
+    }
   })
 })
 
