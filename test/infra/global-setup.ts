@@ -29,12 +29,18 @@ export async function globalSetup(): Promise<void> {
   if (brokers) process.env[variables.kafka] = brokers
   if (redisUrl) process.env[variables.redis] = redisUrl
   const ownStripe = isThere('Stripe', hasStripeMock() ? undefined : 'there is no stripe-mock')
-  await Promise.all([
+  const starts = await Promise.allSettled([
     startPostgres(),
     ownBroker && startBroker(),
     ownRedis && startOwnRedis(),
     ownStripe && startOwnStripe(),
   ])
+  const failed = starts.find((start) => start.status === 'rejected')
+  if (failed) {
+    // The others are up by now, and nobody would end them.
+    globalTeardown()
+    throw failed.reason
+  }
   const rows = (await postgres?.query('SHOW server_version'))?.rows
   const parts = [
     `PostgreSQL ${rows?.[0]?.server_version}`,
