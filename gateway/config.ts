@@ -9,6 +9,8 @@ import { headerSettings } from './http/headers.ts'
 import { limitSettings } from './limits.ts'
 import { persistedSettings } from './persisted.ts'
 import { rateLimitRule, rateLimitSettings } from './rate-limit.ts'
+import { resilienceSettings } from './resilience.ts'
+import { sheddingSettings } from './shedding.ts'
 
 const onOff = z.enum(['on', 'off'], 'must be on or off')
 
@@ -72,6 +74,8 @@ export const settings = {
   REQUEST_TIMEOUT: integer(100, 120_000).default(10_000),
   /** Milliseconds that one fetch from one subgraph may take. Default 5000. */
   SUBGRAPH_TIMEOUT: integer(100, 120_000).default(5_000),
+  ...resilienceSettings,
+  ...sheddingSettings,
 }
 
 export type GatewayConfig = Parsed<typeof settings>

@@ -8,10 +8,11 @@ import {
   type SelectionSetNode,
 } from 'graphql'
 import { errors, Pool } from 'undici'
-import type { ServiceError } from '#platform/errors.ts'
+import { ServiceError } from '#platform/errors.ts'
 import { graphqlError } from '#platform/http.ts'
 import type { Log } from '#platform/log.ts'
 import { timedOut, unavailable } from '#platform/mask.ts'
+import { type Guard, NoGraphQLResponse } from './resilience.ts'
 
 /** What a fetch needs to know of the request it is made for. */
 export type FetchContext = {
@@ -20,6 +21,8 @@ export type FetchContext = {
   readonly tracestate?: string
   /** When the client's request is answered with what there is, in milliseconds since the epoch. */
   readonly deadline: number
+  /** Aborted when the client is gone, with the error that its fetches end with. */
+  readonly signal?: AbortSignal
   /** The signed principal. Absent when the gateway has no key. */
   readonly principalToken?: string
   /** What of the client's headers goes along. */
@@ -35,6 +38,8 @@ export type ForwarderOptions = {
   timeout: number
   /** Told of each fetch, and of the seconds it took, whatever came of it. */
   onFetch?: (subgraph: string, seconds: number) => void
+  /** What fetches go through. Absent: all are made. */
+  guard?: Guard | undefined
   log: Log
 }
 
@@ -56,7 +61,7 @@ type Fetch = { query: string; variables: Record<string, unknown>; operationName?
  * Fetches from one subgraph, from its instances in turn. A fetch that fails is an answer without data and with an error
  * at each field it was for, so that the rest of the client's operation is answered and the client sees what is missing.
  */
-export function createForwarder({ name, urls, timeout, onFetch, log }: ForwarderOptions) {
+export function createForwarder({ name, urls, timeout, onFetch, guard, log }: ForwarderOptions) {
   const targets = urls.map((url) => {
     const { origin, pathname, search } = new URL(url)
     return { path: `${pathname}${search}`, pool: new Pool(origin, { connections, maxResponseSize: responseLimit }) }
@@ -74,19 +79,20 @@ export function createForwarder({ name, urls, timeout, onFetch, log }: Forwarder
         path: target.path,
         headers: headersOf(context, time),
         body: JSON.stringify(fetch),
-        signal: AbortSignal.timeout(time),
+        signal: signalOf(fetch, context, time),
       })
       if (!String(headers['content-type']).includes('json')) {
         await body.dump()
-        throw new Error(`${statusCode} without JSON`)
+        throw new NoGraphQLResponse(statusCode)
       }
       const response = (await body.json()) as Response
       if (statusCode >= 500) throw new Error(`status ${statusCode}`)
       if (typeof response !== 'object' || response === null || !('data' in response || 'errors' in response)) {
-        throw new Error(`${statusCode} without a GraphQL response`)
+        throw new NoGraphQLResponse(statusCode)
       }
       return response
     } catch (error) {
+      if (error instanceof ServiceError) throw error
       const late =
         error instanceof DOMException ||
         error instanceof errors.HeadersTimeoutError ||
@@ -95,18 +101,28 @@ export function createForwarder({ name, urls, timeout, onFetch, log }: Forwarder
     }
   }
 
+  async function measured(fetch: Fetch, context: FetchContext): Promise<Response> {
+    const start = performance.now()
+    try {
+      return await send(fetch, context)
+    } catch (error) {
+      if (!context.signal?.aborted) log.warn('fetch failed', { subgraph: name, error })
+      throw error
+    } finally {
+      onFetch?.(name, (performance.now() - start) / 1_000)
+    }
+  }
+
+  const check = (context: FetchContext) => send({ query: '{__typename}', variables: {} }, context)
   const dataSource: GraphQLDataSource = {
     async process({ request, context }) {
       const { query = '', variables = {}, operationName } = request
       const fetch = { query, variables, ...(operationName && { operationName }) }
-      const start = performance.now()
+      const asked = () => measured(fetch, context as FetchContext)
       try {
-        return await send(fetch, context as FetchContext)
+        return await (guard ? guard.fetch(context as FetchContext, asked) : asked())
       } catch (error) {
-        log.warn('fetch failed', { subgraph: name, error })
         return missing(fetch, error as ServiceError)
-      } finally {
-        onFetch?.(name, (performance.now() - start) / 1_000)
       }
     },
   }
@@ -115,12 +131,18 @@ export function createForwarder({ name, urls, timeout, onFetch, log }: Forwarder
     urls,
     dataSource,
     /** Rejects when the subgraph does not answer the simplest query. */
-    check: (context: FetchContext) => send({ query: '{__typename}', variables: {} }, context),
+    check: guard ? guard.confirming(check) : check,
     close: () => Promise.all(targets.map(({ pool }) => pool.close())),
   }
 }
 
 export type Forwarder = ReturnType<typeof createForwarder>
+
+/** What ends a fetch: its time, and for a query also that the client is gone. A mutation that was sent is left to finish. */
+function signalOf({ query }: Fetch, { signal }: FetchContext, time: number): AbortSignal {
+  const late = AbortSignal.timeout(time)
+  return signal && !query.startsWith('mutation') ? AbortSignal.any([signal, late]) : late
+}
 
 function headersOf(context: FetchContext, time: number): Record<string, string> {
   const { requestId, traceparent, tracestate, principalToken, headers } = context

@@ -5,6 +5,7 @@ import type { Log } from '#platform/log.ts'
 import type { Metrics } from '#platform/metrics.ts'
 import { type Executor, executorOf } from './executor.ts'
 import { createForwarder, type Forwarder } from './forward.ts'
+import type { Guards } from './resilience.ts'
 
 export type GraphOptions = {
   supergraphSdl: string
@@ -12,6 +13,8 @@ export type GraphOptions = {
   urlsOf: (subgraph: string) => readonly string[] | undefined
   /** Milliseconds that one fetch from one subgraph may take. */
   subgraphTimeout: number
+  /** What keeps one subgraph from taking the others down. Absent: nothing does. */
+  guards?: Guards
   metrics?: Metrics
   log: Log
 }
@@ -20,7 +23,7 @@ export type GraphOptions = {
 const mostPlans = 1_000
 
 /** What a supergraph schema gives to execute with: the schema that clients see, and an executor over its subgraphs. */
-export async function openGraph({ supergraphSdl, urlsOf, subgraphTimeout, metrics, log }: GraphOptions) {
+export async function openGraph({ supergraphSdl, urlsOf, subgraphTimeout, guards, metrics, log }: GraphOptions) {
   refuseVendorTelemetry()
   const fetches = metrics?.histogram('subgraph_fetch_duration_seconds', 'Fetches from subgraphs.', ['subgraph'])
   const onFetch = (subgraph: string, seconds: number) => fetches?.observe({ subgraph }, seconds)
@@ -30,7 +33,7 @@ export async function openGraph({ supergraphSdl, urlsOf, subgraphTimeout, metric
     queryPlannerConfig: { debug: { maxEvaluatedPlans: mostPlans } },
     buildService({ name, url = '' }) {
       const urls = urlsOf(name) ?? [url]
-      const forwarder = createForwarder({ name, urls, timeout: subgraphTimeout, onFetch, log })
+      const forwarder = createForwarder({ name, urls, timeout: subgraphTimeout, onFetch, guard: guards?.of(name), log })
       forwarders.push(forwarder)
       return forwarder.dataSource
     },

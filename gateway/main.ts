@@ -1,5 +1,6 @@
 import { parse } from 'graphql'
 import { createAudit } from '#platform/audit.ts'
+import { breakerRules } from '#platform/breaker.ts'
 import { run } from '#platform/lifecycle.ts'
 import { createMask } from '#platform/mask.ts'
 import { createMetrics } from '#platform/metrics.ts'
@@ -18,7 +19,9 @@ import { createPersisted, createSharedTexts, createTextStore, readRecorded } fro
 import { createPipeline } from './pipeline.ts'
 import { policies } from './policies.ts'
 import { createRateLimiter } from './rate-limit.ts'
+import { createGuards } from './resilience.ts'
 import { createGateway } from './server.ts'
+import { createShedder } from './shedding.ts'
 import { loadSupergraph } from './supergraph.ts'
 
 const name = 'gateway'
@@ -39,10 +42,17 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const mask = createMask({ service: name, log })
   const supergraphSdl = await loadSupergraph(config.SUPERGRAPH_FILE)
   const metrics = createMetrics({ service: name })
+  const guards = createGuards({
+    rules: () => breakerRules(config),
+    limits: () => ({ concurrency: config.SUBGRAPH_CONCURRENCY, queue: config.SUBGRAPH_QUEUE }),
+    metrics,
+    log,
+  })
   const graph = await openGraph({
     supergraphSdl,
     urlsOf: (subgraph) => urls[subgraph],
     subgraphTimeout: config.SUBGRAPH_TIMEOUT,
+    guards,
     metrics,
     log,
   })
@@ -73,12 +83,16 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
       }),
     }),
     execute: authorize(supergraphSdl, graph.schema, graph.execute),
+    degraded: guards.degraded,
     chargesCost: config.RATE_LIMITS === 'on',
     maxCost: limited ? config.MAX_COST : undefined,
     mostErrors: config.MAX_VALIDATION_ERRORS,
     formatError: createErrorFormatter({ log }),
     mask,
   })
+  const shed = metrics.counter('requests_shed_total', 'Requests that were refused because there was too much to do.')
+  const shedder = createShedder({ limit: () => config.MAX_EVENT_LOOP_DELAY, onRefused: () => shed.inc() })
+  lifecycle.onStop('shedder', shedder.start())
   const http = await createGateway({
     answer,
     authenticate: createAuthenticator({
@@ -91,6 +105,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     signPrincipal: config.SERVICE_PRIVATE_KEY && createPrincipalSigner({ key: config.SERVICE_PRIVATE_KEY }),
     forwarders: graph.forwarders,
     webhooks,
+    shed: shedder.admit,
     rateLimiter: createRateLimiter({ quotas, config }),
     dependencies: quotas.dependencies,
     metrics,

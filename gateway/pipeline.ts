@@ -10,6 +10,7 @@ import type { Params, ParsedRequest } from './http/params.ts'
 import { isSafe, type Operation, type Operations, type Prepared, selectOperation } from './operations.ts'
 import type { Persisted, Resolved } from './persisted.ts'
 import type { Work } from './rate-limit.ts'
+import type { Degraded } from './resilience.ts'
 
 /** How a request came. */
 export type Call = {
@@ -48,6 +49,8 @@ export type PipelineOptions = {
   persisted: Persisted
   operations: Operations
   execute: Executor
+  /** The subgraphs that do not answer as they should, for `extensions.subgraphs`. */
+  degraded: () => readonly Degraded[]
   /** Units of cost that one operation may be estimated at. Absent: any. */
   maxCost: number | undefined
   /** Whether callers are charged by cost. Where nothing asks for it, it is not estimated. */
@@ -63,7 +66,8 @@ export type PipelineOptions = {
  * estimate the cost, charge the caller, execute. An operation that is refused costs the others of its batch nothing.
  */
 export function createPipeline(options: PipelineOptions) {
-  const { schema, persisted, operations, execute, maxCost, chargesCost, mostErrors, formatError, mask } = options
+  const { schema, persisted, operations, execute, degraded, maxCost, chargesCost, mostErrors, formatError, mask } =
+    options
 
   async function ready(params: Params, { safe, reportCost }: Call): Promise<Ready> {
     const resolved = await persisted.resolve(params)
@@ -116,10 +120,13 @@ export function createPipeline(options: PipelineOptions) {
     const reported = call.reportCost && {
       cost: { estimated: cost, actual: operation.cost().actual(variables, data ?? null) },
     }
+    const subgraphs = degraded()
     const body = {
       ...(data !== undefined && { data }),
       ...(errors.length > 0 && { errors: errors.map((error) => formatError(error.toJSON(), error)) }),
-      ...((extensions || reported) && { extensions: { ...extensions, ...reported } }),
+      ...((extensions || reported || subgraphs.length > 0) && {
+        extensions: { ...extensions, ...reported, ...(subgraphs.length > 0 && { subgraphs }) },
+      }),
     }
     return { status, headers: {}, body }
   }

@@ -15,6 +15,7 @@ import { serveExplorer } from './http/pages.ts'
 import { serveWebhooks, type WebhookForwarder } from './http/webhooks.ts'
 import type { createPipeline } from './pipeline.ts'
 import type { RateLimiter, Verdict } from './rate-limit.ts'
+import { clientGone } from './resilience.ts'
 
 export type GatewayOptions = Omit<HttpOptions, 'health'> & {
   /** Answers the operations of a request. */
@@ -23,6 +24,8 @@ export type GatewayOptions = Omit<HttpOptions, 'health'> & {
   /** Absent: subgraphs get no principal. */
   signPrincipal: ((principal: Principal) => Promise<string>) | undefined
   rateLimiter: RateLimiter
+  /** Throws OVERLOADED for a request that comes while the process has too much to do. */
+  shed: () => void
   /** The subgraphs, whose health is the gateway's. */
   forwarders: readonly Forwarder[]
   /** Passes on what payment providers call back with. Absent: there is no such path. */
@@ -50,22 +53,32 @@ const worthCompressing = 1_024
 
 /** The graph's front door: GraphQL at `/graphql`, and beside it the webhooks of the payment provider. */
 export async function createGateway(options: GatewayOptions): Promise<FastifyInstance> {
-  const { answer, authenticate, signPrincipal, rateLimiter, forwarders, dependencies, explorer, origins, compression } =
-    options
+  const {
+    answer,
+    authenticate,
+    signPrincipal,
+    rateLimiter,
+    shed,
+    forwarders,
+    dependencies,
+    explorer,
+    origins,
+    compression,
+  } = options
   const { forwardHeaders, batchLimit, hstsMaxAge, requestTimeout, webhooks, ...http } = options
 
   async function newContext(
     principal: Principal,
     requestId: string,
     trace = continueTrace({}),
-    headers: Record<string, string> = {},
+    more: Pick<GatewayContext, 'headers' | 'signal'> = {},
   ): Promise<GatewayContext> {
     const principalToken = await signPrincipal?.(principal)
     return {
       principal,
       requestId,
       ...trace,
-      headers,
+      ...more,
       deadline: Date.now() + requestTimeout,
       ...(principalToken && { principalToken }),
     }
@@ -104,6 +117,7 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
   }
   await serveGraphql(app, {
     async admit(request, reply) {
+      shed()
       const { authorization, traceparent, tracestate } = request.headers
       const trace = continueTrace({ traceparent, tracestate })
       const requestId = String(reply.getHeader('x-request-id'))
@@ -118,7 +132,10 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
       const door = await rateLimiter.atDoor(principal, address)
       pass(door, reply)
       return {
-        context: await newContext(principal, requestId, trace, forwardedHeaders(request, forwardHeaders)),
+        context: await newContext(principal, requestId, trace, {
+          headers: forwardedHeaders(request, forwardHeaders),
+          signal: signalOf(reply),
+        }),
         async charge(work) {
           const { headers, refusal } = await rateLimiter.forOperations(principal, address, work, door)
           if (refusal) throw refusalOf(refusal, undefined, headers)
@@ -137,6 +154,15 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
   if (explorer) await serveExplorer(app)
   app.get('/', (_request, reply) => reply.redirect(explorer ? '/graphql' : '/health/live'))
   return app
+}
+
+/** Aborted when the client is gone before it was answered. */
+function signalOf({ raw }: FastifyReply): AbortSignal {
+  const controller = new AbortController()
+  raw.once('close', () => {
+    if (!raw.writableFinished) controller.abort(clientGone())
+  })
+  return controller.signal
 }
 
 /** Tells the caller what is left. Throws RATE_LIMITED when it is too little. */
