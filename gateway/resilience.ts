@@ -1,14 +1,8 @@
-import {
-  type BreakerRules,
-  type BreakerState,
-  breakerSettings,
-  createBreaker,
-  meterBreakers,
-} from '#platform/breaker.ts'
+import { type BreakerRules, type BreakerState, breakerSettings } from '#platform/breaker.ts'
 import { type BulkheadLimits, createBulkhead, type Wait } from '#platform/bulkhead.ts'
 import { integer } from '#platform/env.ts'
 import { ServiceError } from '#platform/errors.ts'
-import { callThrough, confirming, refused } from '#platform/guard.ts'
+import { callThrough, confirming, createBreakers, refused } from '#platform/guard.ts'
 import type { Log } from '#platform/log.ts'
 import { timedOut } from '#platform/mask.ts'
 import type { Metrics } from '#platform/metrics.ts'
@@ -51,8 +45,8 @@ export type Degraded = { readonly name: string; readonly state: Exclude<BreakerS
 /** What keeps a subgraph that fails or is slow from taking the others down: a breaker and a bulkhead for each. */
 export function createGuards({ rules, limits, metrics, log }: GuardOptions) {
   const guards = new Map<string, ReturnType<typeof createGuard>>()
+  const breakerFor = createBreakers({ log, metrics })
   if (metrics) {
-    meterBreakers(metrics, () => [...guards].map(([name, { breaker }]) => [name, breaker]))
     const helps = {
       subgraph_fetches_under_way: 'Fetches from a subgraph that are under way.',
       subgraph_fetches_waiting: 'Fetches from a subgraph that wait for their turn.',
@@ -66,8 +60,7 @@ export function createGuards({ rules, limits, metrics, log }: GuardOptions) {
   }
 
   function createGuard(name: string) {
-    const onChange = (state: BreakerState) => log.warn('breaker', { subgraph: name, state })
-    const breaker = createBreaker({ rules, onChange })
+    const breaker = breakerFor(name, rules)
     const bulkhead = createBulkhead({ name, limits })
     return {
       breaker,

@@ -1,11 +1,24 @@
-import type { Breaker, Outcome } from './breaker.ts'
+import { type Breaker, type BreakerRules, createBreaker, meterBreakers, type Outcome } from './breaker.ts'
 import { hasCode, ServiceError } from './errors.ts'
+import type { Log } from './log.ts'
 import { unavailable } from './mask.ts'
+import type { Metrics } from './metrics.ts'
 
 /** Milliseconds below which an answer that did not come in time says nothing of who was to give it. */
 const fairTime = 100
 /** Seconds that a refused caller is told to wait, at the most: what is away may be back, and noticed, long before its time. */
 const longestWait = 5
+
+/** The breakers of a process, one for each other side that it calls: their changes are logged and their states shown. */
+export function createBreakers({ log, metrics }: { log: Log; metrics?: Metrics | undefined }) {
+  const breakers = new Map<string, Breaker>()
+  if (metrics) meterBreakers(metrics, () => breakers)
+  return function breakerFor(target: string, rules: () => BreakerRules): Breaker {
+    const breaker = createBreaker({ rules, onChange: (state) => log.warn('breaker', { target, state }) })
+    breakers.set(target, breaker)
+    return breaker
+  }
+}
 
 export type GuardedCall = {
   /** Who is called. */

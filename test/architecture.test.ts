@@ -17,6 +17,7 @@ const rules: Record<string, { may: string[]; types?: string[] }> = {
     may: [
       'platform/env',
       'platform/audit',
+      'platform/breaker',
       'platform/principal',
       'platform/redis',
       'platform/database/open',

@@ -6,7 +6,9 @@ import {
   type requestCallback,
   type ServiceDefinition,
 } from '@grpc/grpc-js'
+import type { Breaker } from '../breaker.ts'
 import { currentContext, timeLeft } from '../context.ts'
+import { callThrough, confirming } from '../guard.ts'
 import { timedOut } from '../mask.ts'
 import type { Rpcs } from './service.ts'
 import { fromRpcError } from './status.ts'
@@ -37,10 +39,12 @@ export type PeerOptions<Definition> = {
   addresses: readonly string[]
   /** A token that proves to `name` who calls. */
   serviceToken: (audience: string) => Promise<string>
+  /** What calls go through. Absent: all are made. */
+  breaker?: Breaker
 }
 
 export function createPeer<Definition extends ServiceDefinition>(options: PeerOptions<Definition>) {
-  const { name, service, addresses, serviceToken } = options
+  const { name, service, addresses, serviceToken, breaker } = options
   const ClientOfService = makeGenericClientConstructor(service, name)
   const channel = { 'grpc.initial_reconnect_backoff_ms': 100, 'grpc.max_reconnect_backoff_ms': longestReconnect }
   const clients = addresses.map((address) => new ClientOfService(address, credentials.createInsecure(), channel))
@@ -71,24 +75,32 @@ export function createPeer<Definition extends ServiceDefinition>(options: PeerOp
     })
   }
 
+  async function guarded(method: string, input: unknown, options: CallOptions = {}): Promise<unknown> {
+    if (!breaker) return call(method, input, options)
+    const time = options.whateverTheDeadline ? callLimit : timeLeft(callLimit)
+    return callThrough({ name, breaker, time }, () => call(method, input, options))
+  }
+
+  const check = () =>
+    Promise.any(
+      clients.map(
+        (client) =>
+          new Promise<void>((resolve, reject) =>
+            client.waitForReady(Date.now() + 1_000, (error) => (error ? reject(error) : resolve())),
+          ),
+      ),
+    )
+
   const rpcs = Object.fromEntries(
     Object.keys(service).map((method) => {
       const property = `${method.charAt(0).toLowerCase()}${method.slice(1)}`
-      return [property, (input: unknown, options?: CallOptions) => call(method, input, options)]
+      return [property, (input: unknown, options?: CallOptions) => guarded(method, input, options)]
     }),
   )
   return {
     rpcs: rpcs as Peer<Definition>,
     /** Rejects when no instance can be reached. */
-    check: () =>
-      Promise.any(
-        clients.map(
-          (client) =>
-            new Promise<void>((resolve, reject) =>
-              client.waitForReady(Date.now() + 1_000, (error) => (error ? reject(error) : resolve())),
-            ),
-        ),
-      ),
+    check: breaker ? confirming(breaker, check) : check,
     close: () => {
       for (const client of clients) client.close()
     },

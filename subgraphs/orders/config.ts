@@ -1,3 +1,4 @@
+import { breakerSettings } from '#platform/breaker.ts'
 import { busRules, busSettings } from '#platform/bus/open.ts'
 import { databaseSettings, databaseUrl } from '#platform/database/open.ts'
 import { addresses, integer, port, processSettings, readEnv } from '#platform/env.ts'
@@ -19,6 +20,9 @@ export const settings = {
   USERS_GRPC_URLS: addresses.default(['127.0.0.1:50051']),
   /** `host:port` of each instance of products. Default `127.0.0.1:50053`. */
   PRODUCTS_GRPC_URLS: addresses.default(['127.0.0.1:50053']),
+  /** Failed calls in a row, after more than which the breaker of products opens. Default 5. */
+  PRODUCTS_BREAKER_FAILURES: integer(0, 1_000).default(5),
+  ...breakerSettings,
 }
 
 export const readConfig = () => readEnv(settings, [busRules, identityRule('orders')])

@@ -3,11 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { OrderServiceDefinition } from '#generated/grpc/orders/v1/OrderService.ts'
 import type { ProductServiceDefinition } from '#generated/grpc/products/v1/ProductService.ts'
 import type { UserServiceDefinition } from '#generated/grpc/users/v1/UserService.ts'
+import { breakerRules } from '#platform/breaker.ts'
 import { timeLeft } from '#platform/context.ts'
 import { openServiceDatabase } from '#platform/database/open.ts'
 import { openEvents } from '#platform/events.ts'
 import { createPeer } from '#platform/grpc/client.ts'
 import { loadService } from '#platform/grpc/service.ts'
+import { createBreakers } from '#platform/guard.ts'
 import { run } from '#platform/lifecycle.ts'
 import { createMask } from '#platform/mask.ts'
 import { createMetrics } from '#platform/metrics.ts'
@@ -46,11 +48,13 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const events = await openEvents({ name, url, config, log, lifecycle, metrics })
 
   const serviceToken = createServiceTokens({ key: config.SERVICE_PRIVATE_KEY })
+  const breakerFor = createBreakers({ log, metrics })
   const users = createPeer({
     name: 'users',
     service: loadService<UserServiceDefinition>('users.v1.UserService'),
     addresses: config.USERS_GRPC_URLS,
     serviceToken,
+    breaker: breakerFor('users', () => breakerRules(config)),
   })
   lifecycle.onStop('users', users.close)
   const products = createPeer({
@@ -58,6 +62,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     service: loadService<ProductServiceDefinition>('products.v1.ProductService'),
     addresses: config.PRODUCTS_GRPC_URLS,
     serviceToken,
+    breaker: breakerFor('products', () => breakerRules(config, config.PRODUCTS_BREAKER_FAILURES)),
   })
   lifecycle.onStop('products', products.close)
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { breakerSettings } from '#platform/breaker.ts'
 import { busRules, busSettings } from '#platform/bus/open.ts'
 import { databaseSettings, databaseUrl } from '#platform/database/open.ts'
 import { addresses, integer, type Parsed, port, processSettings, readEnv } from '#platform/env.ts'
@@ -40,6 +41,7 @@ export const settings = {
   PAYMENT_PATIENCE: integer(1, 3_600).default(60),
   /** `host:port` of each instance of orders. Default `127.0.0.1:50052`. */
   ORDERS_GRPC_URLS: addresses.default(['127.0.0.1:50052']),
+  ...breakerSettings,
 }
 
 type ProviderConfig = Parsed<typeof providerSettings>

@@ -2,11 +2,13 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { OrderServiceDefinition } from '#generated/grpc/orders/v1/OrderService.ts'
 import type { PaymentServiceDefinition } from '#generated/grpc/payments/v1/PaymentService.ts'
+import { breakerRules } from '#platform/breaker.ts'
 import { timeLeft } from '#platform/context.ts'
 import { openPool, openServiceDatabase } from '#platform/database/open.ts'
 import { openEvents } from '#platform/events.ts'
 import { createPeer } from '#platform/grpc/client.ts'
 import { loadService } from '#platform/grpc/service.ts'
+import { createBreakers } from '#platform/guard.ts'
 import { run } from '#platform/lifecycle.ts'
 import { createLoop } from '#platform/loop.ts'
 import { createMask } from '#platform/mask.ts'
@@ -53,11 +55,13 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
 
   const events = await openEvents({ name, url, config, log, lifecycle, metrics })
 
+  const breakerFor = createBreakers({ log, metrics })
   const orders = createPeer({
     name: 'orders',
     service: loadService<OrderServiceDefinition>('orders.v1.OrderService'),
     addresses: config.ORDERS_GRPC_URLS,
     serviceToken: createServiceTokens({ key: config.SERVICE_PRIVATE_KEY }),
+    breaker: breakerFor('orders', () => breakerRules(config)),
   })
   lifecycle.onStop('orders', orders.close)
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { auditSettings } from '#platform/audit.ts'
+import { breakerSettings } from '#platform/breaker.ts'
 import { busRules, busSettings } from '#platform/bus/open.ts'
 import { databaseSettings, databaseUrl } from '#platform/database/open.ts'
 import { addresses, integer, port, processSettings, readEnv } from '#platform/env.ts'
@@ -54,6 +55,7 @@ export const settings = {
   PASSWORD_HASH_CONCURRENCY: integer(1, 256).default(3),
   /** `host:port` of each instance of notifications. Default `127.0.0.1:50055`. */
   NOTIFICATIONS_GRPC_URLS: addresses.default(['127.0.0.1:50055']),
+  ...breakerSettings,
 }
 
 type Secrecy = { NODE_ENV?: string | undefined; SIGNING_KEYS_SECRET?: Buffer | undefined }

@@ -3,10 +3,12 @@ import type { NotificationServiceDefinition } from '#generated/grpc/notification
 import type { UserServiceDefinition } from '#generated/grpc/users/v1/UserService.ts'
 import { createAudit } from '#platform/audit.ts'
 import { createBackground } from '#platform/background.ts'
+import { breakerRules } from '#platform/breaker.ts'
 import { openServiceDatabase } from '#platform/database/open.ts'
 import { openEvents } from '#platform/events.ts'
 import { createPeer } from '#platform/grpc/client.ts'
 import { loadService } from '#platform/grpc/service.ts'
+import { createBreakers } from '#platform/guard.ts'
 import { run } from '#platform/lifecycle.ts'
 import { createLoop } from '#platform/loop.ts'
 import { createMask } from '#platform/mask.ts'
@@ -65,11 +67,13 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const keyRefresh = createLoop({ name: 'signing keys', work: keys.refresh, interval: keyInterval, log })
   lifecycle.onStop('signing keys', keyRefresh.stop)
 
+  const breakerFor = createBreakers({ log, metrics })
   const notifications = createPeer({
     name: 'notifications',
     service: loadService<NotificationServiceDefinition>('notifications.v1.NotificationService'),
     addresses: config.NOTIFICATIONS_GRPC_URLS,
     serviceToken: createServiceTokens({ key: config.SERVICE_PRIVATE_KEY }),
+    breaker: breakerFor('notifications', () => breakerRules(config)),
   })
   lifecycle.onStop('notifications', notifications.close)
   const redis = await openServiceRedis({ name, config, log, lifecycle })

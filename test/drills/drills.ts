@@ -1,3 +1,4 @@
+import { breaker } from './breaker.ts'
 import { broker } from './broker.ts'
 import { cache } from './cache.ts'
 import { catalogue } from './catalogue.ts'
@@ -28,6 +29,7 @@ export const drills: Record<string, Drill> = {
   'order-crash': orderCrash,
   crash,
   'products-down': productsDown,
+  breaker,
   latency,
   throughput,
   broker,

@@ -19,6 +19,7 @@ export type GraphQLResult = {
   status: number
   // biome-ignore lint/suspicious/noExplicitAny: the answer to any query.
   data: any
+  extensions?: Record<string, unknown>
   errors: { message: string; path?: (string | number)[]; extensions: Record<string, unknown> & { code: string } }[]
 }
 
@@ -79,8 +80,8 @@ export async function startTestStack(wanted: TestStackOptions = {}) {
       headers: { 'content-type': 'application/json', ...headers },
       body,
     })
-    const { data, errors = [] } = (await response.body.json()) as Partial<GraphQLResult>
-    return { status: response.statusCode, data, errors }
+    const { data, errors = [], extensions } = (await response.body.json()) as Partial<GraphQLResult>
+    return { status: response.statusCode, data, errors, ...(extensions && { extensions }) }
   }
 
   const graphql = (query: string, variables: object = {}, token?: string) =>
