@@ -11,7 +11,7 @@ import { timedOut } from '../mask.ts'
 import type { Rpcs } from './service.ts'
 import { fromRpcError } from './status.ts'
 
-/** Milliseconds that a call may take, unless the caller's own deadline is nearer. */
+/** Milliseconds that a call may take where it says nothing else, unless the caller's own deadline is nearer. */
 const callLimit = 2_000
 /** Milliseconds between attempts to reach an instance that is away. Calls fail at once meanwhile. */
 const longestReconnect = 250
@@ -27,6 +27,8 @@ export type Peer<Definition> = {
 export type CallOptions = {
   /** For what must be done although the caller may have gone: the call has its own limit only. */
   whateverTheDeadline?: boolean
+  /** Milliseconds that the call may take. Default 2000. */
+  limit?: number
 }
 
 export type PeerOptions<Definition> = {
@@ -49,7 +51,7 @@ export function createPeer<Definition extends ServiceDefinition>(options: PeerOp
   async function call(
     method: string,
     input: unknown,
-    { whateverTheDeadline = false }: CallOptions = {},
+    { whateverTheDeadline = false, limit = callLimit }: CallOptions = {},
   ): Promise<unknown> {
     const metadata = new Metadata()
     metadata.set('authorization', `Bearer ${await serviceToken(name)}`)
@@ -58,7 +60,7 @@ export function createPeer<Definition extends ServiceDefinition>(options: PeerOp
     if (context?.tracestate) metadata.set('tracestate', context.tracestate)
     if (context?.requestId) metadata.set('x-request-id', context.requestId)
     if (context?.principalToken) metadata.set('x-principal', context.principalToken)
-    const time = whateverTheDeadline ? callLimit : timeLeft(callLimit)
+    const time = whateverTheDeadline ? limit : timeLeft(limit)
     if (time <= 0) throw timedOut(name)
     const client = clients[turn++ % clients.length] as Client & Record<string, UnaryCall>
     return new Promise((resolve, reject) => {

@@ -8,7 +8,7 @@ import { createLoop } from '#platform/loop.ts'
 import { createMask } from '#platform/mask.ts'
 import { createMetrics } from '#platform/metrics.ts'
 import { serve } from '#platform/serve.ts'
-import { createChannels } from './channels/channels.ts'
+import { createChannels, createMail } from './channels/channels.ts'
 import { readConfig } from './config.ts'
 import { channelNames } from './domain/channel.ts'
 import { pushTargetFault } from './domain/push-endpoint.ts'
@@ -43,8 +43,9 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   lifecycle.onStop('store', store.close)
 
   const channels = createChannels(config, { now, pushTargetFault })
+  const codeMail = createMail(config)
   lifecycle.onStop('channels', async () => {
-    await Promise.all(Object.values(channels).map((channel) => channel?.close()))
+    await Promise.all([...Object.values(channels), codeMail].map((channel) => channel?.close()))
   })
   const outcomes = metrics.counter('notifications_total', 'What became of notifications and their deliveries.', [
     'channel',
@@ -54,6 +55,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const service = createNotificationsService({
     store,
     channels,
+    codeMail,
     templates,
     pushPublicKey: config.VAPID_PUBLIC_KEY,
     allowsLocalPush: config.PUSH_ALLOW_PRIVATE,
@@ -84,6 +86,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     )
   lifecycle.onStop('deliveries', async () => {
     await Promise.all(workers.map((worker) => worker.stop()))
+    await Promise.all(channelNames.map(service.attemptsEnded))
   })
 
   const events = await openEvents({ name, url, config, log, lifecycle, metrics })

@@ -3,7 +3,7 @@ import { recordInInbox } from '#platform/inbox.ts'
 import type { Contact } from '../domain/contact.ts'
 import type { Reachability } from '../domain/delivery.ts'
 import type { Notification } from '../domain/notification.ts'
-import { holdOffErasure, lockForErasure } from './accounts.ts'
+import { holdOffErasure, lockAccount } from './accounts.ts'
 
 /** What an event makes known: how to reach the person, something to tell them, or both. */
 export type Recording = {
@@ -39,7 +39,7 @@ export function eventStore(prisma: PrismaClient) {
     async erase(eventId: string, userId: string, at: Date): Promise<void> {
       await prisma.$transaction(async (tx) => {
         if (!(await recordInInbox(tx, eventId))) return
-        await lockForErasure(tx, userId)
+        await lockAccount(tx, userId)
         await tx.$executeRaw`
           INSERT INTO erasures (user_id, erased_at) VALUES (${userId}::uuid, ${at}) ON CONFLICT DO NOTHING`
         // Their deliveries go with them.

@@ -6,7 +6,9 @@ import { after, before, describe, test } from 'node:test'
 import { simpleParser } from 'mailparser'
 import webPush from 'web-push'
 import { processSettings, readEnv } from '#platform/env.ts'
-import { createChannels } from '../../channels/channels.ts'
+import { startSmtpServer } from '../../../../test/infra/smtp-server.ts'
+import { waitFor } from '../../../../test/infra/wait.ts'
+import { createChannels, createMail } from '../../channels/channels.ts'
 import { channelRule, channelSettings } from '../../config.ts'
 import { pushTargetFault } from '../../domain/push-endpoint.ts'
 import { message, noSignal } from './message.ts'
@@ -92,6 +94,28 @@ test('the real part goes before the folder', async () => {
   assert.deepEqual(await PUSH?.send(message(), subscription, noSignal), { sent: false, reason: 'push keys' })
   assert.ok(!(await readdir(folder)).includes('untouched'))
   for (const channel of [EMAIL, SMS, PUSH]) await channel?.close()
+})
+
+test('a code waits behind no notification', async () => {
+  const server = await startSmtpServer()
+  const settings = read({ SMTP_URL: `smtp://127.0.0.1:${server.port}` })
+  const { EMAIL } = createChannels(settings, dependencies)
+  const codeMail = createMail(settings)
+  const leaving = new AbortController()
+  try {
+    server.faults.connect = 'hang'
+    const waiting = Array.from({ length: 20 }, () => EMAIL.send(message(), eve, leaving.signal))
+    const ended = Promise.allSettled(waiting)
+    await waitFor('every connection to be in use', () => server.connections() === 5)
+    delete server.faults.connect
+    assert.deepEqual(await codeMail.send(message({ title: 'code' }), eve, noSignal), { sent: true })
+    leaving.abort()
+    await ended
+    assert.ok(server.mails.some(({ parsed }) => parsed.subject === 'code'))
+  } finally {
+    for (const channel of [EMAIL, codeMail]) await channel.close()
+    await server.close()
+  }
 })
 
 describe('the settings are', () => {
