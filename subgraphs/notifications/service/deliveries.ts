@@ -41,7 +41,7 @@ export function createDeliveries(dependencies: NotificationsDependencies) {
       onFailedAttempt({ id, channel, attempt }, reason)
       if (await store.markFailedAttempt({ id, attempt }, next, reason)) onOutcome(channel, next ? 'retried' : 'failed')
     }
-    if (now().getTime() - createdAt.getTime() > patience) return failed(undefined, 'too late')
+    if (now().getTime() - createdAt.getTime() > patience) return failed(undefined, contact ? 'too late' : 'unknown account')
     let outcome: Outcome
     try {
       const text = templates.renderNotification(facts, contact ?? stranger)
