@@ -41,7 +41,8 @@ export function createDeliveries(dependencies: NotificationsDependencies) {
       onFailedAttempt({ id, channel, attempt }, reason)
       if (await store.markFailedAttempt({ id, attempt }, next, reason)) onOutcome(channel, next ? 'retried' : 'failed')
     }
-    if (now().getTime() - createdAt.getTime() > patience) return failed(undefined, contact ? 'too late' : 'unknown account')
+    const isLate = now().getTime() - createdAt.getTime() > patience
+    if (isLate) return failed(undefined, contact ? 'too late' : 'unknown account')
     let outcome: Outcome
     try {
       const text = templates.renderNotification(facts, contact ?? stranger)
@@ -88,6 +89,7 @@ export function createDeliveries(dependencies: NotificationsDependencies) {
       const leaseUntil = new Date(at.getTime() + leaseTime)
       const room = mostUnderWay - underWay[channel].size
       const taken = await store.takeDue({ channel, limit: room, at, leaseUntil, giveUp: patience })
+      if (taken.length === 0 && room > 0) return false
       const left = leaseUntil.getTime() - reserve - now().getTime()
       if (left <= 0) return true
       const signal = AbortSignal.timeout(left)
