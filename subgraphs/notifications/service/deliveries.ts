@@ -6,6 +6,9 @@ import { type NotificationsDependencies, nameOf } from './dependencies.ts'
 
 /** Deliveries of one channel that are under way at once. */
 const mostUnderWay = 50
+/** Places that are to be free before more is taken, since a look costs the same for one, and milliseconds after which one will do. */
+const enoughRoom = 20
+const roomPatience = 100
 /** Milliseconds after which a delivery that a worker took and did not finish is taken again. */
 const leaseTime = 30_000
 /** Milliseconds of the lease that are left for writing down what became of an attempt. */
@@ -38,6 +41,8 @@ export function createDeliveries(dependencies: NotificationsDependencies) {
       onFailedAttempt({ id, channel, attempt }, reason)
       if (await store.markFailedAttempt({ id, attempt }, next, reason)) onOutcome(channel, next ? 'retried' : 'failed')
     }
+    const isLate = now().getTime() - createdAt.getTime() > patience
+    if (isLate) return failed(undefined, contact ? 'too late' : 'unknown account')
     let outcome: Outcome
     try {
       const text = templates.renderNotification(facts, contact ?? stranger)
@@ -62,6 +67,16 @@ export function createDeliveries(dependencies: NotificationsDependencies) {
     underWay[channel].add(attempted)
   }
 
+  async function roomOver(channel: ChannelName): Promise<void> {
+    const attempts = underWay[channel]
+    await Promise.race(attempts)
+    let waiting = true
+    const late = new Promise<void>((resolve) => setTimeout(resolve, roomPatience)).then(() => {
+      waiting = false
+    })
+    while (waiting && mostUnderWay - attempts.size < enoughRoom) await Promise.race([...attempts, late])
+  }
+
   return {
     /**
      * Begins to send what is due over a channel, as far as there is room, so that an attempt that is slow takes up no more than
@@ -74,12 +89,13 @@ export function createDeliveries(dependencies: NotificationsDependencies) {
       const leaseUntil = new Date(at.getTime() + leaseTime)
       const room = mostUnderWay - underWay[channel].size
       const taken = await store.takeDue({ channel, limit: room, at, leaseUntil, giveUp: patience })
+      if (taken.length === 0 && room > 0) return false
       const left = leaseUntil.getTime() - reserve - now().getTime()
       if (left <= 0) return true
       const signal = AbortSignal.timeout(left)
       for (const delivery of taken) begin(channel, delivery, signal)
       if (taken.length < room) return false
-      await Promise.race(underWay[channel])
+      await roomOver(channel)
       return true
     },
 

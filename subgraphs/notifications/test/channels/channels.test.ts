@@ -149,6 +149,7 @@ describe('the settings are', () => {
     'half of the VAPID keys': [{ ...real, VAPID_PRIVATE_KEY: '' }, /VAPID_PRIVATE_KEY: is not set/],
     'a subject that nobody can be reached at': [{ ...real, VAPID_SUBJECT: 'http://shop' }, /VAPID_SUBJECT: must be/],
     'a mail server by HTTP': [{ ...real, SMTP_URL: 'http://mail' }, /SMTP_URL: must be/],
+    'a password with a bare % in it': [{ ...real, SMTP_URL: 'smtp://user:50%off@mail' }, /SMTP_URL: must be/],
     'a misspelt option of a mail server': [{ ...real, SMTP_URL: 'smtp://mail?tls=of' }, /SMTP_URL: must be/],
   }
   for (const [what, [source, fault]] of Object.entries(refused)) {
