@@ -35,6 +35,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     notifications: config.NOTIFICATIONS_URLS,
   }
 
+  const policy = () => config.BALANCING
   const audit = createAudit({ service: name, file: config.AUDIT_LOG })
   const mask = createMask({ service: name, log })
   const supergraphSdl = await loadSupergraph(config.SUPERGRAPH_FILE)
@@ -42,13 +43,14 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const graph = await openGraph({
     supergraphSdl,
     urlsOf: (subgraph) => urls[subgraph],
+    policy,
     subgraphTimeout: config.SUBGRAPH_TIMEOUT,
     metrics,
     log,
   })
   lifecycle.onStop('graph', graph.close)
   const payments = graph.forwarders.find(({ name }) => name === 'payments')
-  const webhooks = payments && createWebhookForwarder({ ...payments, timeout: config.REQUEST_TIMEOUT, log })
+  const webhooks = payments && createWebhookForwarder({ ...payments, policy, timeout: config.REQUEST_TIMEOUT, log })
   lifecycle.onStop('webhooks', () => webhooks?.close())
   const authorize = createAuthorization({ policies, unauthorized: config.UNAUTHORIZED_FIELDS, audit })
   const limited = config.LIMITS === 'on'

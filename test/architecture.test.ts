@@ -16,6 +16,7 @@ const rules: Record<string, { may: string[]; types?: string[] }> = {
   config: {
     may: [
       'platform/env',
+      'platform/balancer',
       'platform/audit',
       'platform/principal',
       'platform/redis',

@@ -1,3 +1,4 @@
+import { balancerSettings } from '#platform/balancer.ts'
 import { busRules, busSettings } from '#platform/bus/open.ts'
 import { databaseSettings, databaseUrl } from '#platform/database/open.ts'
 import { addresses, integer, port, processSettings, readEnv } from '#platform/env.ts'
@@ -8,6 +9,7 @@ export const settings = {
   ...identitySettings,
   ...databaseSettings,
   ...busSettings,
+  ...balancerSettings,
   /** Default 4003. */
   PORT: port.default(4003),
   /** Default 50052. */

@@ -50,6 +50,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     name: 'users',
     service: loadService<UserServiceDefinition>('users.v1.UserService'),
     addresses: config.USERS_GRPC_URLS,
+    policy: () => config.BALANCING,
     serviceToken,
   })
   lifecycle.onStop('users', users.close)
@@ -57,6 +58,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     name: 'products',
     service: loadService<ProductServiceDefinition>('products.v1.ProductService'),
     addresses: config.PRODUCTS_GRPC_URLS,
+    policy: () => config.BALANCING,
     serviceToken,
   })
   lifecycle.onStop('products', products.close)

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { balancerSettings } from '#platform/balancer.ts'
 import { busRules, busSettings } from '#platform/bus/open.ts'
 import { databaseSettings, databaseUrl } from '#platform/database/open.ts'
 import { addresses, integer, type Parsed, port, processSettings, readEnv } from '#platform/env.ts'
@@ -30,6 +31,7 @@ export const settings = {
   ...identitySettings,
   ...databaseSettings,
   ...busSettings,
+  ...balancerSettings,
   /** Default 4004. */
   PORT: port.default(4004),
   /** Default 50054. */

@@ -57,6 +57,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     name: 'orders',
     service: loadService<OrderServiceDefinition>('orders.v1.OrderService'),
     addresses: config.ORDERS_GRPC_URLS,
+    policy: () => config.BALANCING,
     serviceToken: createServiceTokens({ key: config.SERVICE_PRIVATE_KEY }),
   })
   lifecycle.onStop('orders', orders.close)

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { auditSettings } from '#platform/audit.ts'
+import { balancerSettings } from '#platform/balancer.ts'
 import { busRules, busSettings } from '#platform/bus/open.ts'
 import { databaseSettings, databaseUrl } from '#platform/database/open.ts'
 import { addresses, integer, port, processSettings, readEnv } from '#platform/env.ts'
@@ -35,6 +36,7 @@ export const settings = {
   ...identitySettings,
   ...databaseSettings,
   ...busSettings,
+  ...balancerSettings,
   ...auditSettings,
   ...redisSettings,
   /** Default 4001. */

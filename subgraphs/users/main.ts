@@ -69,6 +69,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     name: 'notifications',
     service: loadService<NotificationServiceDefinition>('notifications.v1.NotificationService'),
     addresses: config.NOTIFICATIONS_GRPC_URLS,
+    policy: () => config.BALANCING,
     serviceToken: createServiceTokens({ key: config.SERVICE_PRIVATE_KEY }),
   })
   lifecycle.onStop('notifications', notifications.close)
