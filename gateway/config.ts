@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { auditSettings } from '#platform/audit.ts'
 import { balancerSettings } from '#platform/balancer.ts'
+import { discoverySettings } from '#platform/discovery.ts'
 import { integer, list, type Parsed, port, processSettings, readEnv, urls } from '#platform/env.ts'
 import { identityRule, identitySettings } from '#platform/principal.ts'
 import { redisRule, redisSettings } from '#platform/redis.ts'
@@ -15,6 +16,7 @@ const onOff = z.enum(['on', 'off'], 'must be on or off')
 
 export const settings = {
   ...processSettings,
+  ...discoverySettings,
   ...auditSettings,
   /** Default 4000. */
   PORT: port.default(4000),

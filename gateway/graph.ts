@@ -9,8 +9,8 @@ import { createForwarder, type Forwarder } from './forward.ts'
 
 export type GraphOptions = {
   supergraphSdl: string
-  /** URLs of a subgraph's instances, where they are not the one in the supergraph schema. */
-  urlsOf: (subgraph: string) => Addresses | undefined
+  /** URLs of a subgraph's instances, of which the supergraph schema names one. Default: that one. */
+  urlsOf?: (subgraph: string, url: string) => Addresses
   /** How fetches are shared among a subgraph's instances. Default round-robin. */
   policy?: () => Policy
   /** Milliseconds that one fetch from one subgraph may take. */
@@ -32,7 +32,7 @@ export async function openGraph({ supergraphSdl, urlsOf, policy, subgraphTimeout
     supergraphSdl,
     queryPlannerConfig: { debug: { maxEvaluatedPlans: mostPlans } },
     buildService({ name, url = '' }) {
-      const urls = urlsOf(name) ?? [url]
+      const urls = urlsOf?.(name, url) ?? [url]
       const forwarder = createForwarder({
         name,
         urls,

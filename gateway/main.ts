@@ -1,5 +1,6 @@
 import { parse } from 'graphql'
 import { createAudit } from '#platform/audit.ts'
+import { openDiscovery } from '#platform/discovery.ts'
 import { run } from '#platform/lifecycle.ts'
 import { createMask } from '#platform/mask.ts'
 import { createMetrics } from '#platform/metrics.ts'
@@ -35,6 +36,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     notifications: config.NOTIFICATIONS_URLS,
   }
 
+  const discovery = openDiscovery({ name, config, log, lifecycle })
   const policy = () => config.BALANCING
   const audit = createAudit({ service: name, file: config.AUDIT_LOG })
   const mask = createMask({ service: name, log })
@@ -42,7 +44,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const metrics = createMetrics({ service: name })
   const graph = await openGraph({
     supergraphSdl,
-    urlsOf: (subgraph) => urls[subgraph],
+    urlsOf: (subgraph, url) => discovery.graphql(subgraph, urls[subgraph] ?? [url]),
     policy,
     subgraphTimeout: config.SUBGRAPH_TIMEOUT,
     metrics,
@@ -111,4 +113,5 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   })
   await http.listen({ host: config.HOST, port: config.PORT })
   lifecycle.onStop('http', () => http.close())
+  await discovery.register({ port: config.PORT })
 })

@@ -17,6 +17,7 @@ const rules: Record<string, { may: string[]; types?: string[] }> = {
     may: [
       'platform/env',
       'platform/balancer',
+      'platform/discovery',
       'platform/audit',
       'platform/principal',
       'platform/redis',

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { balancerSettings } from '#platform/balancer.ts'
 import { busRules, busSettings } from '#platform/bus/open.ts'
 import { databaseSettings, databaseUrl } from '#platform/database/open.ts'
+import { discoverySettings } from '#platform/discovery.ts'
 import { addresses, integer, type Parsed, port, processSettings, readEnv } from '#platform/env.ts'
 import { identityRule, identitySettings } from '#platform/principal.ts'
 
@@ -28,6 +29,7 @@ const providerSettings = {
 
 export const settings = {
   ...processSettings,
+  ...discoverySettings,
   ...identitySettings,
   ...databaseSettings,
   ...busSettings,
