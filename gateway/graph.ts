@@ -1,5 +1,6 @@
 import { ApolloGateway } from '@apollo/gateway'
 import type { GraphQLSchema } from 'graphql'
+import type { Addresses, Policy } from '#platform/balancer.ts'
 import { refuseVendorTelemetry } from '#platform/env.ts'
 import type { Log } from '#platform/log.ts'
 import type { Metrics } from '#platform/metrics.ts'
@@ -8,8 +9,10 @@ import { createForwarder, type Forwarder } from './forward.ts'
 
 export type GraphOptions = {
   supergraphSdl: string
-  /** URLs of a subgraph's instances, where they are not the one in the supergraph schema. */
-  urlsOf: (subgraph: string) => readonly string[] | undefined
+  /** URLs of a subgraph's instances, of which the supergraph schema names one. Default: that one. */
+  urlsOf?: (subgraph: string, url: string) => Addresses
+  /** How fetches are shared among a subgraph's instances. Default round-robin. */
+  policy?: () => Policy
   /** Milliseconds that one fetch from one subgraph may take. */
   subgraphTimeout: number
   metrics?: Metrics
@@ -20,7 +23,7 @@ export type GraphOptions = {
 const mostPlans = 1_000
 
 /** What a supergraph schema gives to execute with: the schema that clients see, and an executor over its subgraphs. */
-export async function openGraph({ supergraphSdl, urlsOf, subgraphTimeout, metrics, log }: GraphOptions) {
+export async function openGraph({ supergraphSdl, urlsOf, policy, subgraphTimeout, metrics, log }: GraphOptions) {
   refuseVendorTelemetry()
   const fetches = metrics?.histogram('subgraph_fetch_duration_seconds', 'Fetches from subgraphs.', ['subgraph'])
   const onFetch = (subgraph: string, seconds: number) => fetches?.observe({ subgraph }, seconds)
@@ -29,8 +32,15 @@ export async function openGraph({ supergraphSdl, urlsOf, subgraphTimeout, metric
     supergraphSdl,
     queryPlannerConfig: { debug: { maxEvaluatedPlans: mostPlans } },
     buildService({ name, url = '' }) {
-      const urls = urlsOf(name) ?? [url]
-      const forwarder = createForwarder({ name, urls, timeout: subgraphTimeout, onFetch, log })
+      const urls = urlsOf?.(name, url) ?? [url]
+      const forwarder = createForwarder({
+        name,
+        urls,
+        ...(policy && { policy }),
+        timeout: subgraphTimeout,
+        onFetch,
+        log,
+      })
       forwarders.push(forwarder)
       return forwarder.dataSource
     },

@@ -3,11 +3,17 @@ import {
   credentials,
   Metadata,
   makeGenericClientConstructor,
+  type ServiceError as RpcError,
   type requestCallback,
   type ServiceDefinition,
 } from '@grpc/grpc-js'
+import type { MethodOptions } from '@grpc/proto-loader'
+import type { Addresses, Policy } from '../balancer.ts'
 import { currentContext, timeLeft } from '../context.ts'
-import { timedOut } from '../mask.ts'
+import { ServiceError } from '../errors.ts'
+import { createFailover } from '../failover.ts'
+import { timedOut, unavailable } from '../mask.ts'
+import { connected, NotConnected, rpcFailure } from './instance.ts'
 import type { Rpcs } from './service.ts'
 import { fromRpcError } from './status.ts'
 
@@ -35,18 +41,30 @@ export type PeerOptions<Definition> = {
   /** The peer's name: the audience of the service token. */
   name: string
   service: Definition
-  /** `host:port` of each of its instances; calls go to them in turn. */
-  addresses: readonly string[]
+  /** `host:port` of each of its instances. */
+  addresses: Addresses
+  /** How calls are shared among them. Default round-robin. */
+  policy?: () => Policy
   /** A token that proves to `name` who calls. */
   serviceToken: (audience: string) => Promise<string>
 }
 
+/**
+ * Calls a peer at one of its instances and, when that fails on the way, once more: an RPC whose contract says that a repeat
+ * does no harm always, another one only when nothing was sent.
+ */
 export function createPeer<Definition extends ServiceDefinition>(options: PeerOptions<Definition>) {
-  const { name, service, addresses, serviceToken } = options
+  const { name, service, addresses, policy, serviceToken } = options
   const ClientOfService = makeGenericClientConstructor(service, name)
   const channel = { 'grpc.initial_reconnect_backoff_ms': 100, 'grpc.max_reconnect_backoff_ms': longestReconnect }
-  const clients = addresses.map((address) => new ClientOfService(address, credentials.createInsecure(), channel))
-  let turn = 0
+  const failover = createFailover({
+    addresses,
+    ...(policy && { policy }),
+    open: (address) => new ClientOfService(address, credentials.createInsecure(), channel),
+    close: (client) => client.close(),
+    failureOf: rpcFailure,
+    noInstance: () => unavailable(name),
+  })
 
   async function call(
     method: string,
@@ -60,17 +78,21 @@ export function createPeer<Definition extends ServiceDefinition>(options: PeerOp
     if (context?.tracestate) metadata.set('tracestate', context.tracestate)
     if (context?.requestId) metadata.set('x-request-id', context.requestId)
     if (context?.principalToken) metadata.set('x-principal', context.principalToken)
-    const time = whateverTheDeadline ? limit : timeLeft(limit)
-    if (time <= 0) throw timedOut(name)
-    const client = clients[turn++ % clients.length] as Client & Record<string, UnaryCall>
-    return new Promise((resolve, reject) => {
-      const send = client[method]
-      if (!send) throw new Error(`${name} has no RPC ${method}.`)
-      send.call(client, input, metadata, { deadline: Date.now() + time }, (error, output) => {
-        if (error) reject(fromRpcError(name, error))
-        else resolve(output)
-      })
-    })
+    const end = Date.now() + (whateverTheDeadline ? limit : timeLeft(limit))
+    const left = () => end - Date.now()
+    try {
+      return await failover.call(
+        async (client) => {
+          if (left() <= 0) throw timedOut(name)
+          await connected(client, left())
+          return send(client as Client & Record<string, UnaryCall>, method, input, metadata.clone(), end)
+        },
+        { repeatable: isRepeatable(service, method), timeLeft: left },
+      )
+    } catch (error) {
+      if (error instanceof ServiceError) throw error
+      throw error instanceof NotConnected ? unavailable(name, error) : fromRpcError(name, error as RpcError)
+    }
   }
 
   const rpcs = Object.fromEntries(
@@ -84,17 +106,36 @@ export function createPeer<Definition extends ServiceDefinition>(options: PeerOp
     /** Rejects when no instance can be reached. */
     check: () =>
       Promise.any(
-        clients.map(
-          (client) =>
-            new Promise<void>((resolve, reject) =>
-              client.waitForReady(Date.now() + 1_000, (error) => (error ? reject(error) : resolve())),
-            ),
-        ),
+        failover
+          .targets()
+          .map(
+            (client) =>
+              new Promise<void>((resolve, reject) =>
+                client.waitForReady(Date.now() + 1_000, (error) => (error ? reject(error) : resolve())),
+              ),
+          ),
       ),
-    close: () => {
-      for (const client of clients) client.close()
-    },
+    /** Resolves when the calls under way have ended. */
+    close: failover.close,
   }
+}
+
+/** Whether the contract says that a repeat does no harm. */
+function isRepeatable(service: ServiceDefinition, method: string): boolean {
+  const { options } = service[method] as { options?: MethodOptions }
+  return options !== undefined && options.idempotency_level !== 'IDEMPOTENCY_UNKNOWN'
+}
+
+function send(
+  client: Client & Record<string, UnaryCall>,
+  method: string,
+  input: unknown,
+  metadata: Metadata,
+  deadline: number,
+): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    client[method]?.(input, metadata, { deadline }, (error, output) => (error ? reject(error) : resolve(output)))
+  })
 }
 
 type UnaryCall = (

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { busRules, busSettings } from '#platform/bus/open.ts'
 import { databaseSettings, databaseUrl } from '#platform/database/open.ts'
+import { discoverySettings } from '#platform/discovery.ts'
 import { type Parsed, port, processSettings, readEnv } from '#platform/env.ts'
 import { identityRule, identitySettings } from '#platform/principal.ts'
 
@@ -43,6 +44,7 @@ export const channelSettings = {
 
 export const settings = {
   ...processSettings,
+  ...discoverySettings,
   ...identitySettings,
   ...databaseSettings,
   ...busSettings,

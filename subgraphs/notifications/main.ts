@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { NotificationServiceDefinition } from '#generated/grpc/notifications/v1/NotificationService.ts'
 import { openServiceDatabase } from '#platform/database/open.ts'
+import { openDiscovery } from '#platform/discovery.ts'
 import { openEvents } from '#platform/events.ts'
 import { loadService } from '#platform/grpc/service.ts'
 import { run } from '#platform/lifecycle.ts'
@@ -28,6 +29,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const now = () => new Date()
   const url = config.NOTIFICATIONS_DATABASE_URL
   const mask = createMask({ service: name, log })
+  const discovery = openDiscovery({ name, config, log, lifecycle })
   const metrics = createMetrics({ service: name })
 
   const database = await openServiceDatabase({
@@ -116,4 +118,5 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
 
   for (const worker of workers) worker.start()
   events.consume(createEventHandlers(service))
+  await discovery.register({ port: config.PORT, grpcPort: config.GRPC_PORT })
 })

@@ -4,6 +4,7 @@ import type { OrderServiceDefinition } from '#generated/grpc/orders/v1/OrderServ
 import type { PaymentServiceDefinition } from '#generated/grpc/payments/v1/PaymentService.ts'
 import { timeLeft } from '#platform/context.ts'
 import { openPool, openServiceDatabase } from '#platform/database/open.ts'
+import { openDiscovery } from '#platform/discovery.ts'
 import { openEvents } from '#platform/events.ts'
 import { createPeer } from '#platform/grpc/client.ts'
 import { loadService } from '#platform/grpc/service.ts'
@@ -36,6 +37,7 @@ const retentionInterval = 3_600_000
 await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const url = config.PAYMENTS_DATABASE_URL
   const mask = createMask({ service: name, log })
+  const discovery = openDiscovery({ name, config, log, lifecycle })
   const metrics = createMetrics({ service: name })
   const now = () => new Date()
 
@@ -56,7 +58,8 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const orders = createPeer({
     name: 'orders',
     service: loadService<OrderServiceDefinition>('orders.v1.OrderService'),
-    addresses: config.ORDERS_GRPC_URLS,
+    addresses: discovery.grpc('orders', config.ORDERS_GRPC_URLS),
+    policy: () => config.BALANCING,
     serviceToken: createServiceTokens({ key: config.SERVICE_PRIVATE_KEY }),
   })
   lifecycle.onStop('orders', orders.close)
@@ -147,4 +150,5 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     lifecycle.onStop('sandbox loop', loop.stop)
     return { provider: createSandboxProvider(party), routes: sandbox.routes, start: loop.start }
   }
+  await discovery.register({ port: config.PORT, grpcPort: config.GRPC_PORT })
 })
