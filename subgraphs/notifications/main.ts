@@ -72,22 +72,20 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
         reason,
       }),
     onUnsentCode: ({ userId, purpose }, reason) => log.warn('code not sent', { userId, purpose, reason }),
-    onDue() {
-      for (const worker of workers) worker.wake()
+    onDue(channels) {
+      for (const channel of channels) workers.get(channel)?.wake()
     },
   })
-  const workers = channelNames
-    .filter((channel) => channels[channel])
-    .map((channel) =>
-      createLoop({
-        name: `deliveries by ${channel}`,
-        work: () => service.deliverDue(channel),
-        interval: deliveryInterval,
-        log,
+  const workers = new Map(
+    channelNames
+      .filter((channel) => channels[channel])
+      .map((channel) => {
+        const work = () => service.deliverDue(channel)
+        return [channel, createLoop({ name: `deliveries by ${channel}`, work, interval: deliveryInterval, log })]
       }),
-    )
+  )
   lifecycle.onStop('deliveries', async () => {
-    await Promise.all(workers.map((worker) => worker.stop()))
+    await Promise.all([...workers.values()].map((worker) => worker.stop()))
     await Promise.all(channelNames.map(service.attemptsEnded))
   })
 
@@ -116,7 +114,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     metrics,
   })
 
-  for (const worker of workers) worker.start()
+  for (const worker of workers.values()) worker.start()
   events.consume(createEventHandlers(service))
   await discovery.register({ port: config.PORT, grpcPort: config.GRPC_PORT })
 })

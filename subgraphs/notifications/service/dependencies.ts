@@ -19,8 +19,8 @@ export type NotificationsDependencies = {
   allowsLocalPush: boolean
   now: () => Date
   newId: () => string
-  /** Told when there is something new to deliver. */
-  onDue: () => void
+  /** Told over which channels there is something new to deliver. */
+  onDue: (channels: ReadonlySet<ChannelName>) => void
   /** Told of what became of each attempt, and of each notification that was recorded. */
   onOutcome: (channel: ChannelName | 'IN_APP', status: 'recorded' | 'sent' | 'retried' | 'failed') => void
   /** Told of an attempt that failed. `reason` names the failure and holds nothing of what was sent. */
