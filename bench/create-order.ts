@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { percentile } from '../test/drills/drill.ts'
 import { globalSetup, globalTeardown } from '../test/infra/global-setup.ts'
 import { kafkaBrokers } from '../test/infra/parts.ts'
-import { startTestStack, type TestStack } from '../test/infra/stack.ts'
+import { type Account, startTestStack, type TestStack } from '../test/infra/stack.ts'
 import { processNames } from '../tools/stack.ts'
 import { cpuOf, pidsOf } from './cpu.ts'
 
@@ -30,7 +30,9 @@ try {
 process.exit()
 
 async function run(stack: TestStack): Promise<void> {
-  const accounts = await Promise.all(Array.from({ length: customers }, () => stack.signUp()))
+  const accounts: Account[] = []
+  // One after the other: a password takes its time.
+  while (accounts.length < customers) accounts.push(await stack.signUp())
   const ids = await stack.addProducts(...Array.from({ length: products }, () => 100_000))
   const place = async (n: number): Promise<{ ms: number; code: string | undefined }> => {
     const chosen = [ids[n % products], ids[(n * 7 + 1) % products]]

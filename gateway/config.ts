@@ -1,6 +1,8 @@
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { auditSettings } from '#platform/audit.ts'
+import { balancerSettings } from '#platform/balancer.ts'
+import { discoverySettings } from '#platform/discovery.ts'
 import { integer, list, type Parsed, port, processSettings, readEnv, urls } from '#platform/env.ts'
 import { identityRule, identitySettings } from '#platform/principal.ts'
 import { redisRule, redisSettings } from '#platform/redis.ts'
@@ -16,6 +18,7 @@ const onOff = z.enum(['on', 'off'], 'must be on or off')
 
 export const settings = {
   ...processSettings,
+  ...discoverySettings,
   ...auditSettings,
   /** Default 4000. */
   PORT: port.default(4000),
@@ -41,6 +44,7 @@ export const settings = {
   ORDERS_URLS: urls.optional(),
   PAYMENTS_URLS: urls.optional(),
   NOTIFICATIONS_URLS: urls.optional(),
+  ...balancerSettings,
   /** Origins whose pages may call the gateway. Default: Apollo Sandbox's in development, else none. */
   CORS_ORIGINS: list.optional(),
   ...headerSettings,

@@ -7,9 +7,12 @@ import {
   parse,
   type SelectionSetNode,
 } from 'graphql'
-import { errors, Pool } from 'undici'
+import type { Dispatcher } from 'undici'
+import type { Addresses, Policy } from '#platform/balancer.ts'
 import { ServiceError } from '#platform/errors.ts'
+import { createFailover } from '#platform/failover.ts'
 import { graphqlError } from '#platform/http.ts'
+import { createHttpPool, httpFailure, isLate, refusePassing } from '#platform/http-pool.ts'
 import type { Log } from '#platform/log.ts'
 import { timedOut, unavailable } from '#platform/mask.ts'
 import { type Guard, NoGraphQLResponse } from './resilience.ts'
@@ -33,8 +36,10 @@ export type ForwarderOptions = {
   /** The subgraph's name. */
   name: string
   /** GraphQL URLs of its instances. */
-  urls: readonly string[]
-  /** Milliseconds that a fetch may take. */
+  urls: Addresses
+  /** How fetches are shared among them. Default round-robin. */
+  policy?: () => Policy
+  /** Milliseconds that a fetch may take, with its repeat. */
   timeout: number
   /** Told of each fetch, and of the seconds it took, whatever came of it. */
   onFetch?: (subgraph: string, seconds: number) => void
@@ -58,46 +63,41 @@ type Response = {
 type Fetch = { query: string; variables: Record<string, unknown>; operationName?: string }
 
 /**
- * Fetches from one subgraph, from its instances in turn. A fetch that fails is an answer without data and with an error
- * at each field it was for, so that the rest of the client's operation is answered and the client sees what is missing.
+ * Fetches from one subgraph, from one of its instances and, when that fails on the way, once more: a query always, a mutation
+ * only when nothing was sent. A fetch that fails is an answer without data and with an error at each field it was for, so
+ * that the rest of the client's operation is answered and the client sees what is missing.
  */
-export function createForwarder({ name, urls, timeout, onFetch, guard, log }: ForwarderOptions) {
-  const targets = urls.map((url) => {
-    const { origin, pathname, search } = new URL(url)
-    return { path: `${pathname}${search}`, pool: new Pool(origin, { connections, maxResponseSize: responseLimit }) }
+export function createForwarder({ name, urls, policy, timeout, onFetch, guard, log }: ForwarderOptions) {
+  const failover = createFailover({
+    addresses: urls,
+    ...(policy && { policy }),
+    open(url) {
+      const { origin, pathname, search } = new URL(url)
+      return { path: `${pathname}${search}`, pool: createHttpPool(origin, { connections, answerLimit: responseLimit }) }
+    },
+    close: ({ pool }) => pool.close(),
+    failureOf: httpFailure,
+    noInstance: () => unavailable(name),
   })
-  let turn = 0
 
   async function send(fetch: Fetch, context: FetchContext): Promise<Response> {
-    const target = targets[turn++ % targets.length]
-    if (!target) throw unavailable(name)
-    const time = Math.min(timeout, context.deadline - Date.now())
-    if (time <= 0) throw timedOut(name)
+    const end = Math.min(Date.now() + timeout, context.deadline)
+    const timeLeft = () => end - Date.now()
+    const body = JSON.stringify(fetch)
     try {
-      const { statusCode, headers, body } = await target.pool.request({
-        method: 'POST',
-        path: target.path,
-        headers: headersOf(context, time),
-        body: JSON.stringify(fetch),
-        signal: signalOf(fetch, context, time),
-      })
-      if (!String(headers['content-type']).includes('json')) {
-        await body.dump()
-        throw new NoGraphQLResponse(statusCode)
-      }
-      const response = (await body.json()) as Response
-      if (statusCode >= 500) throw new Error(`status ${statusCode}`)
-      if (typeof response !== 'object' || response === null || !('data' in response || 'errors' in response)) {
-        throw new NoGraphQLResponse(statusCode)
-      }
-      return response
+      return await failover.call(
+        async ({ pool, path }) => {
+          const time = timeLeft()
+          if (time <= 0) throw timedOut(name)
+          const headers = headersOf(context, time)
+          const signal = signalOf(fetch, context, time)
+          return readResponse(await pool.request({ method: 'POST', path, headers, body, signal }))
+        },
+        { repeatable: isQuery(fetch), timeLeft: () => (context.signal?.aborted ? 0 : timeLeft()) },
+      )
     } catch (error) {
       if (error instanceof ServiceError) throw error
-      const late =
-        error instanceof DOMException ||
-        error instanceof errors.HeadersTimeoutError ||
-        error instanceof errors.BodyTimeoutError
-      throw late ? timedOut(name, error) : unavailable(name, error)
+      throw isLate(error) ? timedOut(name, error) : unavailable(name, error)
     }
   }
 
@@ -132,16 +132,35 @@ export function createForwarder({ name, urls, timeout, onFetch, guard, log }: Fo
     dataSource,
     /** Rejects when the subgraph does not answer the simplest query. */
     check: guard ? guard.confirming(check) : check,
-    close: () => Promise.all(targets.map(({ pool }) => pool.close())),
+    close: failover.close,
   }
 }
 
 export type Forwarder = ReturnType<typeof createForwarder>
 
 /** What ends a fetch: its time, and for a query also that the client is gone. A mutation that was sent is left to finish. */
-function signalOf({ query }: Fetch, { signal }: FetchContext, time: number): AbortSignal {
+function signalOf(fetch: Fetch, { signal }: FetchContext, time: number): AbortSignal {
   const late = AbortSignal.timeout(time)
-  return signal && !query.startsWith('mutation') ? AbortSignal.any([signal, late]) : late
+  return signal && isQuery(fetch) ? AbortSignal.any([signal, late]) : late
+}
+
+/** Whether a fetch changes nothing. Planned fetches hold one operation, which comes first. */
+function isQuery({ query }: Fetch): boolean {
+  return /^\s*(query\b|\{)/.test(query)
+}
+
+async function readResponse({ statusCode, headers, body }: Dispatcher.ResponseData): Promise<Response> {
+  if (statusCode >= 500 || !String(headers['content-type']).includes('json')) {
+    await body.dump()
+    refusePassing(statusCode)
+    if (statusCode >= 500) throw new Error(`status ${statusCode}`)
+    throw new NoGraphQLResponse(statusCode)
+  }
+  const response = (await body.json()) as Response
+  if (typeof response !== 'object' || response === null || !('data' in response || 'errors' in response)) {
+    throw new NoGraphQLResponse(statusCode)
+  }
+  return response
 }
 
 function headersOf(context: FetchContext, time: number): Record<string, string> {

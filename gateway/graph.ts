@@ -1,5 +1,6 @@
 import { ApolloGateway } from '@apollo/gateway'
 import type { GraphQLSchema } from 'graphql'
+import type { Addresses, Policy } from '#platform/balancer.ts'
 import { refuseVendorTelemetry } from '#platform/env.ts'
 import type { Log } from '#platform/log.ts'
 import type { Metrics } from '#platform/metrics.ts'
@@ -9,8 +10,10 @@ import type { Guards } from './resilience.ts'
 
 export type GraphOptions = {
   supergraphSdl: string
-  /** URLs of a subgraph's instances, where they are not the one in the supergraph schema. */
-  urlsOf: (subgraph: string) => readonly string[] | undefined
+  /** URLs of a subgraph's instances, of which the supergraph schema names one. Default: that one. */
+  urlsOf?: (subgraph: string, url: string) => Addresses
+  /** How fetches are shared among a subgraph's instances. Default round-robin. */
+  policy?: () => Policy
   /** Milliseconds that one fetch from one subgraph may take. */
   subgraphTimeout: number
   /** What keeps one subgraph from taking the others down. Absent: nothing does. */
@@ -23,7 +26,8 @@ export type GraphOptions = {
 const mostPlans = 1_000
 
 /** What a supergraph schema gives to execute with: the schema that clients see, and an executor over its subgraphs. */
-export async function openGraph({ supergraphSdl, urlsOf, subgraphTimeout, guards, metrics, log }: GraphOptions) {
+export async function openGraph(options: GraphOptions) {
+  const { supergraphSdl, urlsOf, policy, subgraphTimeout, guards, metrics, log } = options
   refuseVendorTelemetry()
   const fetches = metrics?.histogram('subgraph_fetch_duration_seconds', 'Fetches from subgraphs.', ['subgraph'])
   const onFetch = (subgraph: string, seconds: number) => fetches?.observe({ subgraph }, seconds)
@@ -32,8 +36,16 @@ export async function openGraph({ supergraphSdl, urlsOf, subgraphTimeout, guards
     supergraphSdl,
     queryPlannerConfig: { debug: { maxEvaluatedPlans: mostPlans } },
     buildService({ name, url = '' }) {
-      const urls = urlsOf(name) ?? [url]
-      const forwarder = createForwarder({ name, urls, timeout: subgraphTimeout, onFetch, guard: guards?.of(name), log })
+      const urls = urlsOf?.(name, url) ?? [url]
+      const forwarder = createForwarder({
+        name,
+        urls,
+        ...(policy && { policy }),
+        timeout: subgraphTimeout,
+        onFetch,
+        guard: guards?.of(name),
+        log,
+      })
       forwarders.push(forwarder)
       return forwarder.dataSource
     },

@@ -1,6 +1,7 @@
 import { parse } from 'graphql'
 import { createAudit } from '#platform/audit.ts'
 import { breakerRules } from '#platform/breaker.ts'
+import { openDiscovery } from '#platform/discovery.ts'
 import { run } from '#platform/lifecycle.ts'
 import { createMask } from '#platform/mask.ts'
 import { createMetrics } from '#platform/metrics.ts'
@@ -38,6 +39,8 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     notifications: config.NOTIFICATIONS_URLS,
   }
 
+  const discovery = openDiscovery({ name, config, log, lifecycle })
+  const policy = () => config.BALANCING
   const audit = createAudit({ service: name, file: config.AUDIT_LOG })
   const mask = createMask({ service: name, log })
   const supergraphSdl = await loadSupergraph(config.SUPERGRAPH_FILE)
@@ -50,7 +53,8 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   })
   const graph = await openGraph({
     supergraphSdl,
-    urlsOf: (subgraph) => urls[subgraph],
+    urlsOf: (subgraph, url) => discovery.graphql(subgraph, urls[subgraph] ?? [url]),
+    policy,
     subgraphTimeout: config.SUBGRAPH_TIMEOUT,
     guards,
     metrics,
@@ -58,7 +62,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   })
   lifecycle.onStop('graph', graph.close)
   const payments = graph.forwarders.find(({ name }) => name === 'payments')
-  const webhooks = payments && createWebhookForwarder({ ...payments, timeout: config.REQUEST_TIMEOUT, log })
+  const webhooks = payments && createWebhookForwarder({ ...payments, policy, timeout: config.REQUEST_TIMEOUT, log })
   lifecycle.onStop('webhooks', () => webhooks?.close())
   const authorize = createAuthorization({ policies, unauthorized: config.UNAUTHORIZED_FIELDS, audit })
   const limited = config.LIMITS === 'on'
@@ -124,4 +128,5 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   })
   await http.listen({ host: config.HOST, port: config.PORT })
   lifecycle.onStop('http', () => http.close())
+  await discovery.register({ port: config.PORT })
 })

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Bus, BusEvent } from './bus/bus.ts'
 import { currentContext } from './context.ts'
+import { openPool } from './database/open.ts'
 import { openSession, type Session } from './database/session.ts'
 import type { Log } from './log.ts'
 import { createLoop } from './loop.ts'
@@ -80,6 +81,8 @@ const flushLimit = 5_000
  */
 export function createOutboxRelay({ url, source, publish, log, batchSize = 200 }: OutboxRelayOptions) {
   const loop = createLoop({ name: 'outbox relay', work, interval, log })
+  // Apart from the relay's session, which ends whenever a send fails. Connects when it is asked.
+  const pool = openPool({ url, name: `${source}-backlog`, size: 1, wait: 1_000, log })
   let session: Session | undefined
   let active = false
 
@@ -122,8 +125,7 @@ export function createOutboxRelay({ url, source, publish, log, batchSize = 200 }
     start: loop.start,
     /** What is not sent yet: how many, and the age of the oldest in seconds. Rejects while the database is away. */
     async backlog(): Promise<{ pending: number; oldest: number }> {
-      if (!session) throw new Error('The outbox cannot be read.')
-      const { rows } = await session.query<{ pending: number; oldest: number }>(backlogStatement)
+      const { rows } = await pool.query<{ pending: number; oldest: number }>(backlogStatement)
       return rows[0] ?? { pending: 0, oldest: 0 }
     },
     /** Sends what is left, as far as the event log takes it and time allows. */
@@ -135,7 +137,7 @@ export function createOutboxRelay({ url, source, publish, log, batchSize = 200 }
       } catch (error) {
         log.warn('outbox not flushed', { error })
       }
-      await disconnect()
+      await Promise.all([disconnect(), !pool.ending && pool.end()])
     },
   }
 }

@@ -16,6 +16,8 @@ const rules: Record<string, { may: string[]; types?: string[] }> = {
   config: {
     may: [
       'platform/env',
+      'platform/balancer',
+      'platform/discovery',
       'platform/audit',
       'platform/breaker',
       'platform/principal',

@@ -117,12 +117,12 @@ function consume(
   const handlers = createHandlers(service as never, () => {})
   const deadLetter = async () => assert.fail('a dead letter')
   const deliverRecord = createDelivery({ group, handlers, deadLetter, log })
-  const id = randomUUID()
+  const [id, time] = [randomUUID(), new Date()]
   return {
     handlers,
     told,
     async deliver(type, topic, data) {
-      const event = { id, type, topic, key: 'k', source: topic, time: new Date(), sequence: 1, data }
+      const event = { id, type, topic, key: 'k', source: topic, time, sequence: 1, data }
       assert.equal(await deliverRecord(toRecord(event), { topic, partition: 0, offset: '0' }), 0)
     },
   }

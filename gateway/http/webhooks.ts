@@ -1,7 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { errors, Pool } from 'undici'
+import type { Addresses, Policy } from '#platform/balancer.ts'
 import { continueTrace } from '#platform/context.ts'
 import { ServiceError } from '#platform/errors.ts'
+import { createFailover } from '#platform/failover.ts'
+import { createHttpPool, httpFailure } from '#platform/http-pool.ts'
 import type { Log } from '#platform/log.ts'
 import { timedOut, unavailable } from '#platform/mask.ts'
 
@@ -9,7 +11,9 @@ export type WebhookForwarderOptions = {
   /** The subgraph that they are for. */
   name: string
   /** GraphQL URLs of its instances: webhooks go to the same places. */
-  urls: readonly string[]
+  urls: Addresses
+  /** How webhooks are shared among them. Default round-robin. */
+  policy?: () => Policy
   /** Milliseconds that one may take. */
   timeout: number
   log: Log
@@ -28,24 +32,35 @@ const passedOn = ['content-type', 'stripe-signature', 'sandbox-signature']
 
 type Webhook = { body: Buffer; headers: Record<string, string> }
 
-/** Passes webhooks on, to the instances in turn. What they answer is passed back as it is. */
-export function createWebhookForwarder({ name, urls, timeout, log }: WebhookForwarderOptions) {
-  const pools = urls.map((url) => new Pool(new URL(url).origin, { connections, maxResponseSize: answerLimit }))
-  let turn = 0
+/**
+ * Passes webhooks on, to one of the instances, and to another one when the first refused the connection. What they answer is
+ * passed back as it is; one that failed in any other way comes again, from whoever sent it.
+ */
+export function createWebhookForwarder({ name, urls, policy, timeout, log }: WebhookForwarderOptions) {
+  const failover = createFailover({
+    addresses: urls,
+    ...(policy && { policy }),
+    open: (url) => createHttpPool(new URL(url).origin, { connections, answerLimit }),
+    close: (pool) => pool.close(),
+    failureOf: httpFailure,
+    noInstance: () => unavailable(name),
+  })
   let underWay = 0
 
   async function send({ body, headers }: Webhook): Promise<{ status: number; text: string }> {
-    const pool = pools[turn++ % pools.length]
-    if (!pool) throw unavailable(name)
     const late = AbortSignal.timeout(timeout)
+    const end = Date.now() + timeout
     try {
-      const answer = await pool.request({ method: 'POST', path, headers, body, signal: late })
-      return { status: answer.statusCode, text: await answer.body.text() }
+      return await failover.call(
+        async (pool) => {
+          const answer = await pool.request({ method: 'POST', path, headers, body, signal: late })
+          return { status: answer.statusCode, text: await answer.body.text() }
+        },
+        { repeatable: false, timeLeft: () => end - Date.now() },
+      )
     } catch (error) {
       log.warn('webhook not passed on', { subgraph: name, error })
-      throw late.aborted || error instanceof errors.ConnectTimeoutError
-        ? timedOut(name, error)
-        : unavailable(name, error)
+      throw late.aborted ? timedOut(name, error) : unavailable(name, error)
     }
   }
 
@@ -59,7 +74,7 @@ export function createWebhookForwarder({ name, urls, timeout, log }: WebhookForw
         underWay -= 1
       })
     },
-    close: () => Promise.all(pools.map((pool) => pool.close())),
+    close: failover.close,
   }
 }
 

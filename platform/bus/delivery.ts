@@ -112,9 +112,10 @@ function isSystemError(error: unknown): boolean {
   return cause instanceof Error && isSystemError(cause)
 }
 
+/** Without what no event log keeps in a header: NUL and half a character. */
 function reasonOf(error: unknown): string {
   const reason = error instanceof ServiceError ? `${error.code}: ${error.message}` : String(error)
-  return reason.slice(0, longestReason)
+  return reason.slice(0, longestReason).replaceAll('\0', '').toWellFormed()
 }
 
 type Failures = { offset: string; attempts: number; since: Date }

@@ -3,17 +3,23 @@ import {
   credentials,
   Metadata,
   makeGenericClientConstructor,
+  type ServiceError as RpcError,
   type requestCallback,
   type ServiceDefinition,
 } from '@grpc/grpc-js'
+import type { MethodOptions } from '@grpc/proto-loader'
+import type { Addresses, Policy } from '../balancer.ts'
 import type { Breaker } from '../breaker.ts'
 import { currentContext, timeLeft } from '../context.ts'
+import { ServiceError } from '../errors.ts'
+import { createFailover } from '../failover.ts'
 import { callThrough, confirming } from '../guard.ts'
-import { timedOut } from '../mask.ts'
+import { timedOut, unavailable } from '../mask.ts'
+import { connected, NotConnected, rpcFailure } from './instance.ts'
 import type { Rpcs } from './service.ts'
 import { fromRpcError } from './status.ts'
 
-/** Milliseconds that a call may take, unless the caller's own deadline is nearer. */
+/** Milliseconds that a call may take where it says nothing else, unless the caller's own deadline is nearer. */
 const callLimit = 2_000
 /** Milliseconds between attempts to reach an instance that is away. Calls fail at once meanwhile. */
 const longestReconnect = 250
@@ -29,31 +35,45 @@ export type Peer<Definition> = {
 export type CallOptions = {
   /** For what must be done although the caller may have gone: the call has its own limit only. */
   whateverTheDeadline?: boolean
+  /** Milliseconds that the call may take. Default 2000. */
+  limit?: number
 }
 
 export type PeerOptions<Definition> = {
   /** The peer's name: the audience of the service token. */
   name: string
   service: Definition
-  /** `host:port` of each of its instances; calls go to them in turn. */
-  addresses: readonly string[]
+  /** `host:port` of each of its instances. */
+  addresses: Addresses
+  /** How calls are shared among them. Default round-robin. */
+  policy?: () => Policy
   /** A token that proves to `name` who calls. */
   serviceToken: (audience: string) => Promise<string>
   /** What calls go through. Absent: all are made. */
   breaker?: Breaker
 }
 
+/**
+ * Calls a peer at one of its instances and, when that fails on the way, once more: an RPC whose contract says that a repeat
+ * does no harm always, another one only when nothing was sent.
+ */
 export function createPeer<Definition extends ServiceDefinition>(options: PeerOptions<Definition>) {
-  const { name, service, addresses, serviceToken, breaker } = options
+  const { name, service, addresses, policy, serviceToken, breaker } = options
   const ClientOfService = makeGenericClientConstructor(service, name)
   const channel = { 'grpc.initial_reconnect_backoff_ms': 100, 'grpc.max_reconnect_backoff_ms': longestReconnect }
-  const clients = addresses.map((address) => new ClientOfService(address, credentials.createInsecure(), channel))
-  let turn = 0
+  const failover = createFailover({
+    addresses,
+    ...(policy && { policy }),
+    open: (address) => new ClientOfService(address, credentials.createInsecure(), channel),
+    close: (client) => client.close(),
+    failureOf: rpcFailure,
+    noInstance: () => unavailable(name),
+  })
 
   async function call(
     method: string,
     input: unknown,
-    { whateverTheDeadline = false }: CallOptions = {},
+    { whateverTheDeadline = false, limit = callLimit }: CallOptions = {},
   ): Promise<unknown> {
     const metadata = new Metadata()
     metadata.set('authorization', `Bearer ${await serviceToken(name)}`)
@@ -62,33 +82,40 @@ export function createPeer<Definition extends ServiceDefinition>(options: PeerOp
     if (context?.tracestate) metadata.set('tracestate', context.tracestate)
     if (context?.requestId) metadata.set('x-request-id', context.requestId)
     if (context?.principalToken) metadata.set('x-principal', context.principalToken)
-    const time = whateverTheDeadline ? callLimit : timeLeft(callLimit)
-    if (time <= 0) throw timedOut(name)
-    const client = clients[turn++ % clients.length] as Client & Record<string, UnaryCall>
-    return new Promise((resolve, reject) => {
-      const send = client[method]
-      if (!send) throw new Error(`${name} has no RPC ${method}.`)
-      send.call(client, input, metadata, { deadline: Date.now() + time }, (error, output) => {
-        if (error) reject(fromRpcError(name, error))
-        else resolve(output)
-      })
-    })
+    const end = Date.now() + (whateverTheDeadline ? limit : timeLeft(limit))
+    const left = () => end - Date.now()
+    try {
+      return await failover.call(
+        async (client) => {
+          if (left() <= 0) throw timedOut(name)
+          await connected(client, left())
+          return send(client as Client & Record<string, UnaryCall>, method, input, metadata.clone(), end)
+        },
+        { repeatable: isRepeatable(service, method), timeLeft: left },
+      )
+    } catch (error) {
+      if (error instanceof ServiceError) throw error
+      throw error instanceof NotConnected ? unavailable(name, error) : fromRpcError(name, error as RpcError)
+    }
   }
 
   async function guarded(method: string, input: unknown, options: CallOptions = {}): Promise<unknown> {
     if (!breaker) return call(method, input, options)
-    const time = options.whateverTheDeadline ? callLimit : timeLeft(callLimit)
+    const { whateverTheDeadline = false, limit = callLimit } = options
+    const time = whateverTheDeadline ? limit : timeLeft(limit)
     return callThrough({ name, breaker, time }, () => call(method, input, options))
   }
 
   const check = () =>
     Promise.any(
-      clients.map(
-        (client) =>
-          new Promise<void>((resolve, reject) =>
-            client.waitForReady(Date.now() + 1_000, (error) => (error ? reject(error) : resolve())),
-          ),
-      ),
+      failover
+        .targets()
+        .map(
+          (client) =>
+            new Promise<void>((resolve, reject) =>
+              client.waitForReady(Date.now() + 1_000, (error) => (error ? reject(error) : resolve())),
+            ),
+        ),
     )
 
   const rpcs = Object.fromEntries(
@@ -101,10 +128,27 @@ export function createPeer<Definition extends ServiceDefinition>(options: PeerOp
     rpcs: rpcs as Peer<Definition>,
     /** Rejects when no instance can be reached. */
     check: breaker ? confirming(breaker, check) : check,
-    close: () => {
-      for (const client of clients) client.close()
-    },
+    /** Resolves when the calls under way have ended. */
+    close: failover.close,
   }
+}
+
+/** Whether the contract says that a repeat does no harm. */
+function isRepeatable(service: ServiceDefinition, method: string): boolean {
+  const { options } = service[method] as { options?: MethodOptions }
+  return options !== undefined && options.idempotency_level !== 'IDEMPOTENCY_UNKNOWN'
+}
+
+function send(
+  client: Client & Record<string, UnaryCall>,
+  method: string,
+  input: unknown,
+  metadata: Metadata,
+  deadline: number,
+): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    client[method]?.(input, metadata, { deadline }, (error, output) => (error ? reject(error) : resolve(output)))
+  })
 }
 
 type UnaryCall = (

@@ -50,11 +50,21 @@ export function toRpcError({ code, message, details }: ServiceError): Partial<Rp
   return { code: grpcStatus[code], details: shown, metadata }
 }
 
+/** Whether it is the peer's own word, and not what gRPC says of a peer that could not answer. */
+export function isRefusal({ metadata }: RpcError): boolean {
+  return isErrorCode(metadata?.get(codeTrailer)[0])
+}
+
+/** Whether the connection ended before the answer. A server that stops in the middle of a call cancels it, which we never do. */
+export function isCutOff({ code }: RpcError): boolean {
+  return code === status.UNAVAILABLE || code === status.CANCELLED
+}
+
 /** A peer's failure as our own error: its refusal as it was, or what gRPC says of a peer that could not answer. */
 export function fromRpcError(peer: string, error: RpcError): ServiceError {
   const [code] = error.metadata.get(codeTrailer)
   if (isErrorCode(code)) return new ServiceError(code, error.details, detailsOf(error.metadata), { cause: error })
-  if (error.code === status.UNAVAILABLE) return unavailable(peer, error)
+  if (isCutOff(error)) return unavailable(peer, error)
   if (error.code === status.DEADLINE_EXCEEDED) return timedOut(peer, error)
   return new ServiceError('INTERNAL_SERVER_ERROR', `The call to ${peer} failed.`, {}, { cause: error })
 }

@@ -92,6 +92,16 @@ test('a reason of any length makes a dead letter that can be kept', async () => 
   assert.equal(dead[0]?.headers['dlq-error']?.length, 1_000)
 })
 
+test('a reason of any characters makes a dead letter that can be kept', async () => {
+  const dead: LogRecord[] = []
+  for (const words of ['\0'.repeat(10), '😀'.repeat(1_000), ` ${'😀'.repeat(1_000)}`]) {
+    await outcomeOf(new PoisonError(words), dead)
+  }
+  const reasons = dead.map(({ headers }) => headers['dlq-error'])
+  assert.equal(reasons[0], 'PoisonError: ')
+  for (const reason of reasons) assert.ok(reason?.isWellFormed())
+})
+
 test('a dead letter is the record as it came, with the reason and the origin', async () => {
   const dead: LogRecord[] = []
   await outcomeOf(new ServiceError('ILLEGAL_TRANSITION', 'no way'), dead)

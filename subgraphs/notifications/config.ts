@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { busRules, busSettings } from '#platform/bus/open.ts'
 import { databaseSettings, databaseUrl } from '#platform/database/open.ts'
+import { discoverySettings } from '#platform/discovery.ts'
 import { type Parsed, port, processSettings, readEnv } from '#platform/env.ts'
 import { identityRule, identitySettings } from '#platform/principal.ts'
 
@@ -10,7 +11,7 @@ export const channelSettings = {
   /** The mail server: `smtp://` or `smtps://`, with user and password where it wants them. Required in production. */
   SMTP_URL: z
     .string()
-    .refine(isMailServer, 'must be smtp:// or smtps://, with no other option than ?tls=off')
+    .refine(isMailServer, 'must be smtp:// or smtps://, with % written as %25 and no other option than ?tls=off')
     .optional(),
   /** The folder that e-mail is written to without a mail server, one `.eml` file each. */
   MAIL_DIR: z.string().optional(),
@@ -43,6 +44,7 @@ export const channelSettings = {
 
 export const settings = {
   ...processSettings,
+  ...discoverySettings,
   ...identitySettings,
   ...databaseSettings,
   ...busSettings,
@@ -81,8 +83,9 @@ export function channelRule(config: Config): string[] {
 
 function isMailServer(text: string): boolean {
   if (!URL.canParse(text)) return false
-  const { protocol, hostname, search } = new URL(text)
-  return /^smtps?:$/.test(protocol) && hostname !== '' && (search === '' || search === '?tls=off')
+  const { protocol, username, password, hostname, search } = new URL(text)
+  const written = [username, password].every((part) => /^([^%]|%[\da-f]{2})*$/i.test(part))
+  return /^smtps?:$/.test(protocol) && written && hostname !== '' && (search === '' || search === '?tls=off')
 }
 
 function isWebhook(text: string): boolean {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { NotificationServiceDefinition } from '#generated/grpc/notifications/v1/NotificationService.ts'
 import { openServiceDatabase } from '#platform/database/open.ts'
+import { openDiscovery } from '#platform/discovery.ts'
 import { openEvents } from '#platform/events.ts'
 import { loadService } from '#platform/grpc/service.ts'
 import { run } from '#platform/lifecycle.ts'
@@ -8,7 +9,7 @@ import { createLoop } from '#platform/loop.ts'
 import { createMask } from '#platform/mask.ts'
 import { createMetrics } from '#platform/metrics.ts'
 import { serve } from '#platform/serve.ts'
-import { createChannels } from './channels/channels.ts'
+import { createChannels, createMail } from './channels/channels.ts'
 import { readConfig } from './config.ts'
 import { channelNames } from './domain/channel.ts'
 import { pushTargetFault } from './domain/push-endpoint.ts'
@@ -28,6 +29,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const now = () => new Date()
   const url = config.NOTIFICATIONS_DATABASE_URL
   const mask = createMask({ service: name, log })
+  const discovery = openDiscovery({ name, config, log, lifecycle })
   const metrics = createMetrics({ service: name })
 
   const database = await openServiceDatabase({
@@ -43,8 +45,9 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   lifecycle.onStop('store', store.close)
 
   const channels = createChannels(config, { now, pushTargetFault })
+  const codeMail = createMail(config)
   lifecycle.onStop('channels', async () => {
-    await Promise.all(Object.values(channels).map((channel) => channel?.close()))
+    await Promise.all([...Object.values(channels), codeMail].map((channel) => channel?.close()))
   })
   const outcomes = metrics.counter('notifications_total', 'What became of notifications and their deliveries.', [
     'channel',
@@ -54,6 +57,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const service = createNotificationsService({
     store,
     channels,
+    codeMail,
     templates,
     pushPublicKey: config.VAPID_PUBLIC_KEY,
     allowsLocalPush: config.PUSH_ALLOW_PRIVATE,
@@ -68,22 +72,21 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
         reason,
       }),
     onUnsentCode: ({ userId, purpose }, reason) => log.warn('code not sent', { userId, purpose, reason }),
-    onDue() {
-      for (const worker of workers) worker.wake()
+    onDue(channels) {
+      for (const channel of channels) workers.get(channel)?.wake()
     },
   })
-  const workers = channelNames
-    .filter((channel) => channels[channel])
-    .map((channel) =>
-      createLoop({
-        name: `deliveries by ${channel}`,
-        work: () => service.deliverDue(channel),
-        interval: deliveryInterval,
-        log,
+  const workers = new Map(
+    channelNames
+      .filter((channel) => channels[channel])
+      .map((channel) => {
+        const work = () => service.deliverDue(channel)
+        return [channel, createLoop({ name: `deliveries by ${channel}`, work, interval: deliveryInterval, log })]
       }),
-    )
+  )
   lifecycle.onStop('deliveries', async () => {
-    await Promise.all(workers.map((worker) => worker.stop()))
+    await Promise.all([...workers.values()].map((worker) => worker.stop()))
+    await Promise.all(channelNames.map(service.attemptsEnded))
   })
 
   const events = await openEvents({ name, url, config, log, lifecycle, metrics })
@@ -111,6 +114,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     metrics,
   })
 
-  for (const worker of workers) worker.start()
+  for (const worker of workers.values()) worker.start()
   events.consume(createEventHandlers(service))
+  await discovery.register({ port: config.PORT, grpcPort: config.GRPC_PORT })
 })

@@ -8,9 +8,14 @@ import type { Context } from './loaders.ts'
 import type { NotificationsService } from './service.ts'
 
 export function createResolvers(service: NotificationsService): Resolvers {
-  /** The words of a notification, in the language that its person chose. */
-  async function textOf({ userId, facts }: Notification, { contacts }: Context): Promise<Text> {
-    return service.textOf(facts, await contacts.load(userId))
+  const texts = new WeakMap<Notification, Promise<Text>>()
+
+  /** The words of a notification, in the language that its person chose: made once, however many fields ask for them. */
+  function textOf(notification: Notification, { contacts }: Context): Promise<Text> {
+    const { userId, facts } = notification
+    const text = texts.get(notification) ?? contacts.load(userId).then((contact) => service.textOf(facts, contact))
+    texts.set(notification, text)
+    return text
   }
 
   return {

@@ -1,14 +1,18 @@
+import { balancerSettings } from '#platform/balancer.ts'
 import { breakerSettings } from '#platform/breaker.ts'
 import { busRules, busSettings } from '#platform/bus/open.ts'
 import { databaseSettings, databaseUrl } from '#platform/database/open.ts'
+import { discoverySettings } from '#platform/discovery.ts'
 import { addresses, integer, port, processSettings, readEnv } from '#platform/env.ts'
 import { identityRule, identitySettings } from '#platform/principal.ts'
 
 export const settings = {
   ...processSettings,
+  ...discoverySettings,
   ...identitySettings,
   ...databaseSettings,
   ...busSettings,
+  ...balancerSettings,
   /** Default 4003. */
   PORT: port.default(4003),
   /** Default 50052. */

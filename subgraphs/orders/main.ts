@@ -6,6 +6,7 @@ import type { UserServiceDefinition } from '#generated/grpc/users/v1/UserService
 import { breakerRules } from '#platform/breaker.ts'
 import { timeLeft } from '#platform/context.ts'
 import { openServiceDatabase } from '#platform/database/open.ts'
+import { openDiscovery } from '#platform/discovery.ts'
 import { openEvents } from '#platform/events.ts'
 import { createPeer } from '#platform/grpc/client.ts'
 import { loadService } from '#platform/grpc/service.ts'
@@ -31,6 +32,7 @@ const requestLimit = 5_000
 await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const url = config.ORDERS_DATABASE_URL
   const mask = createMask({ service: name, log })
+  const discovery = openDiscovery({ name, config, log, lifecycle })
   const metrics = createMetrics({ service: name })
 
   const database = await openServiceDatabase({
@@ -52,7 +54,8 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const users = createPeer({
     name: 'users',
     service: loadService<UserServiceDefinition>('users.v1.UserService'),
-    addresses: config.USERS_GRPC_URLS,
+    addresses: discovery.grpc('users', config.USERS_GRPC_URLS),
+    policy: () => config.BALANCING,
     serviceToken,
     breaker: breakerFor('users', () => breakerRules(config)),
   })
@@ -60,7 +63,8 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const products = createPeer({
     name: 'products',
     service: loadService<ProductServiceDefinition>('products.v1.ProductService'),
-    addresses: config.PRODUCTS_GRPC_URLS,
+    addresses: discovery.grpc('products', config.PRODUCTS_GRPC_URLS),
+    policy: () => config.BALANCING,
     serviceToken,
     breaker: breakerFor('products', () => breakerRules(config, config.PRODUCTS_BREAKER_FAILURES)),
   })
@@ -103,4 +107,5 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
 
   events.emit()
   events.consume(createEventHandlers(service))
+  await discovery.register({ port: config.PORT, grpcPort: config.GRPC_PORT })
 })

@@ -1,7 +1,9 @@
 import { z } from 'zod'
+import { balancerSettings } from '#platform/balancer.ts'
 import { breakerSettings } from '#platform/breaker.ts'
 import { busRules, busSettings } from '#platform/bus/open.ts'
 import { databaseSettings, databaseUrl } from '#platform/database/open.ts'
+import { discoverySettings } from '#platform/discovery.ts'
 import { addresses, integer, type Parsed, port, processSettings, readEnv } from '#platform/env.ts'
 import { identityRule, identitySettings } from '#platform/principal.ts'
 
@@ -28,9 +30,11 @@ const providerSettings = {
 
 export const settings = {
   ...processSettings,
+  ...discoverySettings,
   ...identitySettings,
   ...databaseSettings,
   ...busSettings,
+  ...balancerSettings,
   /** Default 4004. */
   PORT: port.default(4004),
   /** Default 50054. */

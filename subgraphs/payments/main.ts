@@ -5,6 +5,7 @@ import type { PaymentServiceDefinition } from '#generated/grpc/payments/v1/Payme
 import { breakerRules } from '#platform/breaker.ts'
 import { timeLeft } from '#platform/context.ts'
 import { openPool, openServiceDatabase } from '#platform/database/open.ts'
+import { openDiscovery } from '#platform/discovery.ts'
 import { openEvents } from '#platform/events.ts'
 import { createPeer } from '#platform/grpc/client.ts'
 import { loadService } from '#platform/grpc/service.ts'
@@ -38,6 +39,7 @@ const retentionInterval = 3_600_000
 await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const url = config.PAYMENTS_DATABASE_URL
   const mask = createMask({ service: name, log })
+  const discovery = openDiscovery({ name, config, log, lifecycle })
   const metrics = createMetrics({ service: name })
   const now = () => new Date()
 
@@ -59,7 +61,8 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const orders = createPeer({
     name: 'orders',
     service: loadService<OrderServiceDefinition>('orders.v1.OrderService'),
-    addresses: config.ORDERS_GRPC_URLS,
+    addresses: discovery.grpc('orders', config.ORDERS_GRPC_URLS),
+    policy: () => config.BALANCING,
     serviceToken: createServiceTokens({ key: config.SERVICE_PRIVATE_KEY }),
     breaker: breakerFor('orders', () => breakerRules(config)),
   })
@@ -151,4 +154,5 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     lifecycle.onStop('sandbox loop', loop.stop)
     return { provider: createSandboxProvider(party), routes: sandbox.routes, start: loop.start }
   }
+  await discovery.register({ port: config.PORT, grpcPort: config.GRPC_PORT })
 })

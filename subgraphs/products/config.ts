@@ -1,11 +1,13 @@
 import { busRules, busSettings } from '#platform/bus/open.ts'
 import { databaseSettings, databaseUrl } from '#platform/database/open.ts'
+import { discoverySettings } from '#platform/discovery.ts'
 import { integer, port, processSettings, readEnv } from '#platform/env.ts'
 import { identityRule, identitySettings } from '#platform/principal.ts'
 import { redisRule, redisSettings } from '#platform/redis.ts'
 
 export const settings = {
   ...processSettings,
+  ...discoverySettings,
   ...identitySettings,
   ...databaseSettings,
   ...busSettings,

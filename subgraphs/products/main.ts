@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { ProductServiceDefinition } from '#generated/grpc/products/v1/ProductService.ts'
 import { createCaches } from '#platform/cache.ts'
 import { openServiceDatabase } from '#platform/database/open.ts'
+import { openDiscovery } from '#platform/discovery.ts'
 import { openEvents } from '#platform/events.ts'
 import { loadService } from '#platform/grpc/service.ts'
 import { run } from '#platform/lifecycle.ts'
@@ -25,6 +26,7 @@ const name = 'products'
 await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const url = config.PRODUCTS_DATABASE_URL
   const mask = createMask({ service: name, log })
+  const discovery = openDiscovery({ name, config, log, lifecycle })
   const metrics = createMetrics({ service: name })
 
   const database = await openServiceDatabase({
@@ -87,4 +89,5 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   events.emit()
   events.consume(createEventHandlers(service))
   sweeper.start()
+  await discovery.register({ port: config.PORT, grpcPort: config.GRPC_PORT })
 })

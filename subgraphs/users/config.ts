@@ -1,8 +1,10 @@
 import { z } from 'zod'
 import { auditSettings } from '#platform/audit.ts'
+import { balancerSettings } from '#platform/balancer.ts'
 import { breakerSettings } from '#platform/breaker.ts'
 import { busRules, busSettings } from '#platform/bus/open.ts'
 import { databaseSettings, databaseUrl } from '#platform/database/open.ts'
+import { discoverySettings } from '#platform/discovery.ts'
 import { addresses, integer, port, processSettings, readEnv } from '#platform/env.ts'
 import { identityRule, identitySettings } from '#platform/principal.ts'
 import { redisRule, redisSettings } from '#platform/redis.ts'
@@ -33,9 +35,11 @@ export const signingKeySettings = {
 
 export const settings = {
   ...processSettings,
+  ...discoverySettings,
   ...identitySettings,
   ...databaseSettings,
   ...busSettings,
+  ...balancerSettings,
   ...auditSettings,
   ...redisSettings,
   /** Default 4001. */

@@ -55,13 +55,17 @@ function toMessage({ id, name, email, locale, phone, emailVerifiedAt }: User): U
   return { id, name, email, locale, ...(phone && { phone }), emailVerified: emailVerifiedAt !== null }
 }
 
+/** Milliseconds that a code may take: more than notifications gives a mail server, since a repeat is another mail. */
+const codeLimit = 12_000
+
 /** What users asks of notifications. */
 export function createNotificationsClient(rpcs: Peer<NotificationServiceDefinition>) {
   return {
     /** Mails a one-time code. Done although whoever asked for it may have gone. */
     async sendCode({ user, purpose, code, lifetime }: CodeMail): Promise<void> {
       const { id: userId, email, name, locale } = user
-      await rpcs.sendCode({ userId, email, name, locale, purpose, code, lifetime }, { whateverTheDeadline: true })
+      const options = { whateverTheDeadline: true, limit: codeLimit }
+      await rpcs.sendCode({ userId, email, name, locale, purpose, code, lifetime }, options)
     },
   }
 }

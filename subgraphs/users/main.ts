@@ -5,6 +5,7 @@ import { createAudit } from '#platform/audit.ts'
 import { createBackground } from '#platform/background.ts'
 import { breakerRules } from '#platform/breaker.ts'
 import { openServiceDatabase } from '#platform/database/open.ts'
+import { openDiscovery } from '#platform/discovery.ts'
 import { openEvents } from '#platform/events.ts'
 import { createPeer } from '#platform/grpc/client.ts'
 import { loadService } from '#platform/grpc/service.ts'
@@ -41,6 +42,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const newId = randomUUID
   const url = config.USERS_DATABASE_URL
   const mask = createMask({ service: name, log })
+  const discovery = openDiscovery({ name, config, log, lifecycle })
   const metrics = createMetrics({ service: name })
 
   const database = await openServiceDatabase({
@@ -71,7 +73,8 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const notifications = createPeer({
     name: 'notifications',
     service: loadService<NotificationServiceDefinition>('notifications.v1.NotificationService'),
-    addresses: config.NOTIFICATIONS_GRPC_URLS,
+    addresses: discovery.grpc('notifications', config.NOTIFICATIONS_GRPC_URLS),
+    policy: () => config.BALANCING,
     serviceToken: createServiceTokens({ key: config.SERVICE_PRIVATE_KEY }),
     breaker: breakerFor('notifications', () => breakerRules(config)),
   })
@@ -142,4 +145,5 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   keyRefresh.start()
   retention.start()
   events.emit()
+  await discovery.register({ port: config.PORT, grpcPort: config.GRPC_PORT })
 })

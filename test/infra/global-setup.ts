@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { migrate } from '#platform/database/migrate.ts'
 import { silentLog } from '#platform/log.ts'
+import { type ConsulAgent, consulVersion, startConsul } from '../../tools/infra/consul.ts'
 import { type Kafka, kafkaMissing, startKafka } from '../../tools/infra/kafka.ts'
 import type { Postgres } from '../../tools/infra/postgres.ts'
 import { type RedisServer, redisVersion, startRedis } from '../../tools/infra/redis.ts'
@@ -17,15 +18,19 @@ import { templateOf, variables } from './parts.ts'
 let postgres: Postgres | undefined
 let kafka: Kafka | undefined
 let redis: RedisServer | undefined
+let consul: ConsulAgent | undefined
 let stripe: StripeMock | undefined
 
 export async function globalSetup(): Promise<void> {
   process.env.NODE_COMPILE_CACHE ??= join(root, 'node_modules/.cache/node')
   exitOnSignals()
-  const { KAFKA_BROKERS: brokers, REDIS_URL: redisUrl } = process.env
+  const { KAFKA_BROKERS: brokers, REDIS_URL: redisUrl, CONSUL_HTTP_ADDR: consulAddress } = process.env
   const ownBroker = !brokers && isThere('Kafka', kafkaMissing())
   const version = redisVersion()
   const ownRedis = !redisUrl && isThere('Redis', version ? undefined : 'there is no redis-server')
+  const agentVersion = consulVersion()
+  const ownConsul = !consulAddress && isThere('Consul', agentVersion ? undefined : 'there is no consul')
+  if (consulAddress) process.env[variables.consul] = consulAddress
   if (brokers) process.env[variables.kafka] = brokers
   if (redisUrl) process.env[variables.redis] = redisUrl
   const ownStripe = isThere('Stripe', hasStripeMock() ? undefined : 'there is no stripe-mock')
@@ -33,6 +38,7 @@ export async function globalSetup(): Promise<void> {
     startPostgres(),
     ownBroker && startBroker(),
     ownRedis && startOwnRedis(),
+    ownConsul && startOwnConsul(),
     ownStripe && startOwnStripe(),
   ])
   const failed = starts.find((start) => start.status === 'rejected')
@@ -46,6 +52,7 @@ export async function globalSetup(): Promise<void> {
     `PostgreSQL ${rows?.[0]?.server_version}`,
     kafka && 'Kafka 4.1.0',
     redis && `Redis ${version}`,
+    consul && `Consul ${agentVersion}`,
     stripe && 'stripe-mock',
   ]
   console.log(`Real parts: ${parts.filter(Boolean).join(', ')}`)
@@ -54,6 +61,7 @@ export async function globalSetup(): Promise<void> {
 export function globalTeardown(): void {
   kafka?.stop()
   redis?.stop()
+  consul?.stop()
   stripe?.stop()
   postgres?.stop()
 }
@@ -82,6 +90,11 @@ async function startBroker(): Promise<void> {
 async function startOwnRedis(): Promise<void> {
   redis = await startRedis()
   process.env[variables.redis] = redis.url
+}
+
+async function startOwnConsul(): Promise<void> {
+  consul = await startConsul()
+  process.env[variables.consul] = consul.address
 }
 
 async function startOwnStripe(): Promise<void> {

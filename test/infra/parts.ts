@@ -7,6 +7,7 @@ export const variables = {
   postgres: 'TEST_POSTGRES_URL',
   kafka: 'TEST_KAFKA_BROKERS',
   redis: 'TEST_REDIS_URL',
+  consul: 'TEST_CONSUL_ADDRESS',
   stripe: 'TEST_STRIPE_URL',
 } as const
 
@@ -37,6 +38,11 @@ export function kafkaBrokers(): string | undefined {
 /** Redis's URL. Undefined where there is none: skip the test. Others use it too: begin the names of keys with something new. */
 export function redisUrl(): string | undefined {
   return process.env[variables.redis]
+}
+
+/** `host:port` of Consul. Undefined where there is none: skip the test. Others use it too: begin the names of services with something new. */
+export function consulAddress(): string | undefined {
+  return process.env[variables.consul]
 }
 
 /** The URL of Stripe's mock. Undefined where there is none: skip the test. */

@@ -32,10 +32,11 @@ export type ChannelDependencies = {
 export function createChannels(settings: ChannelSettings, { now, pushTargetFault }: ChannelDependencies): Channels {
   const sms = openSms(settings, now)
   const push = openPush(settings, pushTargetFault)
-  return { EMAIL: openMail(settings), ...(sms && { SMS: sms }), ...(push && { PUSH: push }) }
+  return { EMAIL: createMail(settings), ...(sms && { SMS: sms }), ...(push && { PUSH: push }) }
 }
 
-function openMail({ NODE_ENV, MAIL_FROM: from, SMTP_URL: url, MAIL_DIR: folder }: ChannelSettings) {
+/** Opens the way that e-mail goes, with connections of its own. */
+export function createMail({ NODE_ENV, MAIL_FROM: from, SMTP_URL: url, MAIL_DIR: folder }: ChannelSettings) {
   if (url) return createMailServer({ url, from, requireTls: NODE_ENV === 'production' })
   if (folder) return createMailFolder({ folder, from })
   throw new Error('Neither SMTP_URL nor MAIL_DIR is set.')

@@ -1,4 +1,5 @@
-import { type LookupAddress, type LookupAllOptions, lookup } from 'node:dns'
+import type { LookupAddress } from 'node:dns'
+import { Resolver } from 'node:dns/promises'
 import { BlockList, isIPv4, isIPv6, type LookupFunction } from 'node:net'
 
 /** IPv4 that is no host of the public internet. https://www.iana.org/assignments/iana-ipv4-special-registry */
@@ -40,27 +41,48 @@ export class ForbiddenAddress extends Error {
   override readonly name = 'ForbiddenAddress'
 }
 
-type Resolve = (
-  hostname: string,
-  options: LookupAllOptions,
-  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
-) => void
+/** The addresses of a name. Rejects where it has none. */
+type Resolve = (name: string) => Promise<LookupAddress[]>
+
+type NameServers = { servers?: readonly string[]; timeout?: number }
+
+/**
+ * Asks name servers for the addresses of a name; `servers`: which, else the machine's. The machine's own way knows names that
+ * only it should, and goes through the two threads by which all of the process resolves: a client that makes up names whose
+ * servers say nothing would hold up the database. `timeout`: milliseconds before a server is asked again, once.
+ */
+export function createNameResolver({ servers, timeout = 2_000 }: NameServers = {}): Resolve {
+  const resolver = new Resolver({ timeout, tries: 2 })
+  if (servers) resolver.setServers(servers)
+  return async (name) => {
+    const [four, six] = await Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)])
+    if (four.status === 'rejected' && six.status === 'rejected') throw four.reason
+    const of = (family: number, answer: PromiseSettledResult<string[]>) =>
+      answer.status === 'fulfilled' ? answer.value.map((address) => ({ address, family })) : []
+    return [...of(4, four), ...of(6, six)]
+  }
+}
 
 /**
  * Resolves names for connections that must not lead into our own network. Fails with ForbiddenAddress where any address
  * of a name is not public. What it answers is what is connected to, so a name that changes in between gains nothing.
  */
-export function createPublicLookup(resolve: Resolve = lookup): LookupFunction {
-  return (hostname, { all, ...options }, callback) =>
-    resolve(hostname, { ...options, all: true }, (error, addresses) => {
-      const [first] = addresses ?? []
-      if (error || !first) return callback(error ?? new Error('The name has no address.'), [])
-      if (!addresses.every(({ address }) => isPublicAddress(address))) {
-        return callback(new ForbiddenAddress('The name leads to an address that is not public.'), [])
-      }
-      if (all) callback(null, addresses)
-      else callback(null, first.address, first.family)
-    })
+export function createPublicLookup(resolve: Resolve = createNameResolver()): LookupFunction {
+  async function publicAddresses(name: string): Promise<[LookupAddress, ...LookupAddress[]]> {
+    const [first, ...others] = await resolve(name)
+    if (!first) throw new Error('The name has no address.')
+    if (![first, ...others].every(({ address }) => isPublicAddress(address))) {
+      throw new ForbiddenAddress('The name leads to an address that is not public.')
+    }
+    return [first, ...others]
+  }
+
+  return (name, { all }, callback) => {
+    publicAddresses(name).then(
+      (addresses) => (all ? callback(null, addresses) : callback(null, addresses[0].address, addresses[0].family)),
+      (error) => callback(error, []),
+    )
+  }
 }
 
 function listOf(family: 'ipv4' | 'ipv6', subnets: readonly (readonly [string, number])[]): BlockList {

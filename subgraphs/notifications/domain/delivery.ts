@@ -62,8 +62,16 @@ const longestPause = 3_600_000
 /** Milliseconds after which a delivery is given up. */
 export const patience = 86_400_000
 
-/** When to try again after a failed attempt: pauses double, up to an hour. Undefined when a day has gone by. */
-export function nextAttempt(delivery: Pick<TakenDelivery, 'attempt' | 'createdAt'>, now: Date): Date | undefined {
-  const next = now.getTime() + Math.min(longestPause, firstPause * 2 ** (delivery.attempt - 1))
+/**
+ * When to try again after a failed attempt: pauses double, up to an hour, and are no shorter than the seconds that the other side
+ * asks for. Undefined when a day has gone by.
+ */
+export function nextAttempt(
+  delivery: Pick<TakenDelivery, 'attempt' | 'createdAt'>,
+  now: Date,
+  asked = 0,
+): Date | undefined {
+  const pause = Math.max(firstPause * 2 ** (delivery.attempt - 1), asked * 1_000)
+  const next = now.getTime() + Math.min(longestPause, pause)
   return next - delivery.createdAt.getTime() > patience ? undefined : new Date(next)
 }

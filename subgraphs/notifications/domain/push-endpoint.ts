@@ -13,8 +13,8 @@ const longestEndpoint = 2_000
  */
 export function pushEndpointFault(endpoint: string, { local = false } = {}): string | undefined {
   if (endpoint.length > longestEndpoint) return `An endpoint has at most ${longestEndpoint} characters.`
-  // A parser drops some of these, and what is kept would not be what is called.
-  if (/[\s\p{C}\\]/u.test(endpoint) || !URL.canParse(endpoint)) return 'An endpoint is an https:// URL.'
+  // What browsers give is ASCII. A parser drops some of the rest, and what is kept would not be what is called.
+  if (/[^!-~]|\\/.test(endpoint) || !URL.canParse(endpoint)) return 'An endpoint is an https:// URL.'
   const { protocol, username, password, hostname, port } = new URL(endpoint)
   if (protocol !== 'https:') return 'An endpoint is an https:// URL.'
   if (username || password) return 'An endpoint names no user.'

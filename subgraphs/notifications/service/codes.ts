@@ -2,11 +2,11 @@ import { ServiceError } from '#platform/errors.ts'
 import { parseCodeRequest } from '../domain/code.ts'
 import { type NotificationsDependencies, nameOf } from './dependencies.ts'
 
-/** Milliseconds that a mail server may take for a code, at most: whoever asked for it waits. */
+/** Milliseconds that a mail server may take for a code, at most. Whoever asked for it waits longer (subgraphs/users/grpc.ts). */
 const patience = 10_000
 
 /** One-time codes, which are mailed at once and kept nowhere. */
-export function createCodes({ channels, templates, now, newId, onUnsentCode }: NotificationsDependencies) {
+export function createCodes({ codeMail, templates, now, newId, onUnsentCode }: NotificationsDependencies) {
   return {
     /**
      * Mails a one-time code, before it returns. The code is in the mail and nowhere else: in no table, log, event or
@@ -18,7 +18,7 @@ export function createCodes({ channels, templates, now, newId, onUnsentCode }: N
       const text = templates.renderCode(code, { name: recipient.name, locale })
       const message = { id: newId(), ...text, short: text.title, createdAt: now() }
       try {
-        const outcome = await channels.EMAIL.send(message, recipient, AbortSignal.timeout(patience))
+        const outcome = await codeMail.send(message, recipient, AbortSignal.timeout(patience))
         if (outcome.sent) return
         onUnsentCode({ userId, purpose: code.purpose }, outcome.reason)
       } catch (error) {

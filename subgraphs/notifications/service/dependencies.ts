@@ -1,5 +1,5 @@
 import { signInFirst } from '#platform/errors.ts'
-import type { ChannelName, Channels } from '../domain/channel.ts'
+import type { Channel, ChannelName, Channels, EmailTarget } from '../domain/channel.ts'
 import type { CodeRequest } from '../domain/code.ts'
 import type { Facts, OneTimeCode, Person, Text } from '../domain/message.ts'
 import type { NotificationsStore } from '../store.ts'
@@ -7,6 +7,8 @@ import type { NotificationsStore } from '../store.ts'
 export type NotificationsDependencies = {
   store: NotificationsStore
   channels: Channels
+  /** How one-time codes are mailed: apart from the notifications, so that no code waits behind them. */
+  codeMail: Channel<EmailTarget>
   templates: {
     renderNotification(facts: Facts, person: Person): Text
     renderCode(code: OneTimeCode, person: Person): Pick<Text, 'title' | 'body' | 'html'>
@@ -17,8 +19,8 @@ export type NotificationsDependencies = {
   allowsLocalPush: boolean
   now: () => Date
   newId: () => string
-  /** Told when there is something new to deliver. */
-  onDue: () => void
+  /** Told over which channels there is something new to deliver. */
+  onDue: (channels: ReadonlySet<ChannelName>) => void
   /** Told of what became of each attempt, and of each notification that was recorded. */
   onOutcome: (channel: ChannelName | 'IN_APP', status: 'recorded' | 'sent' | 'retried' | 'failed') => void
   /** Told of an attempt that failed. `reason` names the failure and holds nothing of what was sent. */

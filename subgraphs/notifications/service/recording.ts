@@ -15,6 +15,8 @@ import { type Facts, stranger } from '../domain/message.ts'
 import type { Notification } from '../domain/notification.ts'
 import type { NotificationsDependencies } from './dependencies.ts'
 
+type Recording = Parameters<NotificationsDependencies['store']['record']>[2]
+
 /**
  * What events tell. Each is recorded once, whatever the number of times it arrives: the notification with the deliveries
  * that the person's channels and preferences ask for at that moment.
@@ -40,11 +42,22 @@ export function createRecording(dependencies: NotificationsDependencies) {
     })
   }
 
-  async function record(eventId: string, userId: string, recording: Parameters<typeof store.record>[2]): Promise<void> {
-    if (!(await store.record(eventId, userId, recording))) return
-    if (recording.notification) onOutcome('IN_APP', 'recorded')
-    // Also when there is but a contact now: deliveries may have waited for it.
-    onDue()
+  async function record(eventId: string, userId: string, { contact, notification }: Recording): Promise<void> {
+    // A contact may be what deliveries over any channel waited for.
+    const due = new Set(contact ? open : [])
+    const written = await store.record(eventId, userId, {
+      ...(contact && { contact }),
+      ...(notification && {
+        notification(reachability) {
+          const made = notification(reachability)
+          for (const { channel } of made.deliveries) due.add(channel)
+          return made
+        },
+      }),
+    })
+    if (!written) return
+    if (notification) onOutcome('IN_APP', 'recorded')
+    onDue(due)
   }
 
   const tell = async (eventId: string, userId: string, facts: Facts, orderId?: string): Promise<void> =>

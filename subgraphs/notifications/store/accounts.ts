@@ -16,7 +16,7 @@ export async function isErased(tx: Transaction, userId: string): Promise<boolean
   return (await tx.erasure.findUnique({ where: { userId } })) !== null
 }
 
-/** Waits for all that is written about the account, and makes what comes wait. */
-export async function lockForErasure(tx: Transaction, userId: string): Promise<void> {
+/** Waits for all that is written about the account, and makes what comes wait. A statement behind it sees what is committed by then. */
+export async function lockAccount(tx: Transaction, userId: string): Promise<void> {
   await tx.$executeRaw`SELECT pg_advisory_xact_lock(${accountLocks}::int, hashtext(${userId}::uuid::text))`
 }

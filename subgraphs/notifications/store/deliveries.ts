@@ -43,10 +43,18 @@ export function deliveryStore(prisma: PrismaClient) {
       await prisma.delivery.updateMany({ where: { id }, data: { status: 'SENT', sentAt: at, lastError: null } })
     },
 
-    /** Keeps a delivery for `next`, or gives it up when there is none. Without effect where the account was erased meanwhile. */
-    async markFailedAttempt(id: string, next: Date | undefined, reason: string): Promise<void> {
+    /**
+     * Keeps a delivery for `next`, or gives it up when there is none. False, and without effect, where it is no longer this attempt's:
+     * another worker has it since, or sent it, or the account was erased.
+     */
+    async markFailedAttempt(
+      { id, attempt }: Pick<TakenDelivery, 'id' | 'attempt'>,
+      next: Date | undefined,
+      reason: string,
+    ): Promise<boolean> {
       const data = next ? { nextAttemptAt: next } : { status: 'FAILED' as const }
-      await prisma.delivery.updateMany({ where: { id }, data: { ...data, lastError: reason } })
+      const where = { id, attempts: attempt, status: 'QUEUED' as const }
+      return (await prisma.delivery.updateMany({ where, data: { ...data, lastError: reason } })).count > 0
     },
   }
 }

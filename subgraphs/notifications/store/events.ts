@@ -3,7 +3,7 @@ import { recordInInbox } from '#platform/inbox.ts'
 import type { Contact } from '../domain/contact.ts'
 import type { Reachability } from '../domain/delivery.ts'
 import type { Notification } from '../domain/notification.ts'
-import { holdOffErasure, lockForErasure } from './accounts.ts'
+import { holdOffErasure, lockAccount } from './accounts.ts'
 
 /** What an event makes known: how to reach the person, something to tell them, or both. */
 export type Recording = {
@@ -39,7 +39,7 @@ export function eventStore(prisma: PrismaClient) {
     async erase(eventId: string, userId: string, at: Date): Promise<void> {
       await prisma.$transaction(async (tx) => {
         if (!(await recordInInbox(tx, eventId))) return
-        await lockForErasure(tx, userId)
+        await lockAccount(tx, userId)
         await tx.$executeRaw`
           INSERT INTO erasures (user_id, erased_at) VALUES (${userId}::uuid, ${at}) ON CONFLICT DO NOTHING`
         // Their deliveries go with them.
@@ -83,15 +83,18 @@ async function findAccount(
   return { erased, contact: known ? { phone } : undefined, subscriptions, preferences }
 }
 
+/** One statement for the notification and its deliveries. */
 async function addNotification(tx: Prisma.TransactionClient, notification: Notification): Promise<void> {
-  const { deliveries, facts, ...row } = notification
-  await tx.notification.create({ data: { ...row, type: facts.type, facts }, select: { id: true } })
-  if (deliveries.length === 0) return
-  await tx.delivery.createMany({
-    data: deliveries.map((delivery) => ({
-      ...delivery,
-      notificationId: notification.id,
-      nextAttemptAt: notification.createdAt,
-    })),
-  })
+  const { id, userId, facts, orderId, createdAt, readAt, deliveries } = notification
+  await tx.$executeRaw`
+    WITH added AS (
+      INSERT INTO notifications (id, user_id, type, facts, order_id, created_at, read_at)
+      VALUES (${id}::uuid, ${userId}::uuid, ${facts.type}::notification_type, ${JSON.stringify(facts)}::jsonb,
+        ${orderId}::uuid, ${createdAt}, ${readAt})
+      RETURNING id, created_at
+    )
+    INSERT INTO deliveries (id, notification_id, channel, target_id, status, attempts, next_attempt_at, sent_at)
+    SELECT d.id, added.id, d.channel, d."targetId", d.status, d.attempts, added.created_at, d."sentAt"
+    FROM added, jsonb_to_recordset(${JSON.stringify(deliveries)}::jsonb)
+      AS d (id uuid, channel channel, "targetId" uuid, status delivery_status, attempts int, "sentAt" timestamptz)`
 }

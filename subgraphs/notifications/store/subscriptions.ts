@@ -1,6 +1,6 @@
 import type { PrismaClient } from '#generated/prisma/notifications/client.ts'
 import type { PushSubscription } from '../domain/subscription.ts'
-import { isErased } from './accounts.ts'
+import { isErased, lockAccount } from './accounts.ts'
 
 /** The browsers that take pushes. */
 export function subscriptionStore(prisma: PrismaClient) {
@@ -12,6 +12,8 @@ export function subscriptionStore(prisma: PrismaClient) {
     putSubscription(subscription: PushSubscription, most: number): Promise<PushSubscription | undefined> {
       const { id, userId, endpoint, p256dh, auth, createdAt } = subscription
       return prisma.$transaction(async (tx) => {
+        // One at a time, so that each counts those before it.
+        await lockAccount(tx, userId)
         if (await isErased(tx, userId)) return undefined
         const kept = await tx.pushSubscription.upsert({
           where: { endpoint },

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, before, beforeEach, test } from 'node:test'
+import { ServiceError } from '#platform/errors.ts'
 import { waitFor } from '../../../test/infra/wait.ts'
 import type { Channel, EmailTarget } from '../domain/channel.ts'
 import { browser, openNotifications, orderOf, principalOf, someone } from './open-notifications.ts'
@@ -61,6 +62,37 @@ test('a worker whose lease is over hands nothing over', async () => {
   assert.equal(shop.sent.length, 0)
   await shop.service.deliverDue('EMAIL')
   assert.equal(shop.sent.length, 1)
+})
+
+test('an attempt that fails when another worker has its delivery since changes nothing', async () => {
+  await shop.service.userRegistered(randomUUID(), someone())
+  const channels = mail(async () => {
+    shop.wait(30_000)
+    await shop.service.deliverDue('EMAIL')
+    throw new Error('too late')
+  })
+  // The second time it would be given up.
+  for (const wait of [0, 86_339_000]) {
+    await shop.sql(`UPDATE deliveries SET status = 'QUEUED'`)
+    shop.wait(wait)
+    await shop.open({ channels }).deliverDue('EMAIL')
+    assert.equal((await shop.deliveries())[0]?.status, 'SENT')
+  }
+  assert.equal(shop.sent.length, 2)
+  assert.deepEqual(new Set(shop.outcomes), new Set(['IN_APP recorded', 'EMAIL sent']))
+})
+
+test('a worker that fails late leaves the lease to the one that has the delivery since', async () => {
+  await shop.service.userRegistered(randomUUID(), someone())
+  const channels = mail(async () => {
+    shop.wait(30_000)
+    await shop.store.takeDue(taking())
+    throw new Error('too late')
+  })
+  await shop.open({ channels }).deliverDue('EMAIL')
+  shop.wait(2_000)
+  await shop.service.deliverDue('EMAIL')
+  assert.equal(shop.sent.length, 0)
 })
 
 test('an attempt that takes as long as its lease is given up before the lease ends', async () => {
@@ -143,6 +175,59 @@ test('a channel that hangs holds up no other, and not the events', async () => {
   await hanging
 })
 
+test('an attempt that hangs holds up no other over its channel', async () => {
+  const hanging = Promise.withResolvers<{ sent: true }>()
+  let attempts = 0
+  const service = shop.open({
+    channels: mail(() => (attempts++ === 0 ? hanging.promise : Promise.resolve({ sent: true }))),
+  })
+  for (let n = 0; n < 120; n++) await shop.service.userRegistered(randomUUID(), someone())
+  const sent = `SELECT count(*)::int AS rows FROM deliveries WHERE status = 'SENT'`
+  while (await service.beginDue('EMAIL'));
+  await waitFor('all but one', async () => (await shop.sql(sent))[0].rows === 119)
+  hanging.resolve({ sent: true })
+  await service.attemptsEnded('EMAIL')
+  assert.equal((await shop.sql(sent))[0].rows, 120)
+})
+
+test('whoever stops waits for every attempt, also beside one that could not be written down', async () => {
+  for (let n = 0; n < 2; n++) await shop.service.userRegistered(randomUUID(), someone())
+  const slow = Promise.withResolvers<{ sent: true }>()
+  let attempts = 0
+  const channels = mail(() => (attempts++ === 0 ? Promise.resolve({ sent: true }) : slow.promise))
+  const failingStore: typeof shop.store = {
+    ...shop.store,
+    async markSent(...args) {
+      if (attempts === 2) {
+        attempts++
+        throw Object.assign(new Error('to eve@example.com'), { code: 'P1001' })
+      }
+      return shop.store.markSent(...args)
+    },
+  }
+  const service = shop.open({ of: failingStore, channels })
+  await service.beginDue('EMAIL')
+  await waitFor('the failure', () => shop.failures.length > 0)
+  let ended = false
+  const stopped = service.attemptsEnded('EMAIL').then(() => {
+    ended = true
+  })
+  await shop.deliveries()
+  assert.equal(ended, false)
+  slow.resolve({ sent: true })
+  await stopped
+  assert.deepEqual(shop.failures, ['EMAIL 1 P1001'])
+  assert.deepEqual((await shop.deliveries()).map(({ status }) => status).sort(), ['QUEUED', 'SENT'])
+})
+
+test('no attempt is made before the other side wants one', async () => {
+  const busy = new ServiceError('SUBGRAPH_UNAVAILABLE', 'Not now.', { subgraph: 'mail server', retryAfter: 120 })
+  await shop.service.userRegistered(randomUUID(), someone())
+  await shop.open({ channels: mail(() => Promise.reject(busy)) }).deliverDue('EMAIL')
+  const [delivery] = await shop.deliveries()
+  assert.deepEqual(delivery?.next, new Date(shop.clock.now.getTime() + 120_000))
+})
+
 test('an order that is heard of before its customer is mailed once the customer is known, at the first attempt', async () => {
   const eve = someone()
   await shop.service.orderPlaced(randomUUID(), orderOf(eve))
@@ -159,9 +244,20 @@ test('an order that is heard of before its customer is mailed once the customer 
 
 test('a delivery to a customer who never becomes known is given up after a day', async () => {
   await shop.service.orderPlaced(randomUUID(), orderOf(someone()))
-  shop.wait(86_400_000)
+  shop.wait(86_400_001)
   await shop.service.deliverDue('EMAIL')
-  assert.equal((await shop.deliveries())[0]?.status, 'FAILED')
+  const [delivery] = await shop.sql('SELECT status, last_error FROM deliveries')
+  assert.deepEqual(delivery, { status: 'FAILED', last_error: 'unknown account' })
+})
+
+test('what nobody sent for a day, since its worker died each time or was not there, is given up and not sent late', async () => {
+  await shop.service.userRegistered(randomUUID(), someone())
+  await shop.store.takeDue(taking())
+  shop.wait(86_400_001)
+  await shop.service.deliverDue('EMAIL')
+  assert.equal(shop.sent.length, 0)
+  const [delivery] = await shop.sql('SELECT status, last_error FROM deliveries')
+  assert.deepEqual(delivery, { status: 'FAILED', last_error: 'too late' })
 })
 
 test('a message is in the language that the person has when it is sent', async () => {

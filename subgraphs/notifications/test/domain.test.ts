@@ -18,6 +18,12 @@ test('pauses double up to an hour, and a delivery is given up after a day', () =
   assert.ok(time.getTime() <= 86_400_000 && time.getTime() > 82_000_000)
 })
 
+test('a pause is no shorter than the other side asks for, and never longer than an hour', () => {
+  const pauseOf = (attempt: number, asked: number) =>
+    Number(nextAttempt({ attempt, createdAt: new Date(0) }, new Date(0), asked)) / 1000
+  assert.deepEqual([pauseOf(1, 120), pauseOf(9, 120), pauseOf(1, 86_400)], [120, 256, 3_600])
+})
+
 test('a code is mailed for a known purpose to an address, and a refusal repeats nothing of what was sent', () => {
   const request = {
     userId: '0B2F9A1C-1111-4222-8333-444455556666',

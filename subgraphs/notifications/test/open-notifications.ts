@@ -34,9 +34,9 @@ export async function openNotifications() {
     async close() {},
   })
 
-  /** The service, as another instance of it would be. */
-  const open = ({ channels, of = store, closed = [] }: OpenOptions = {}) =>
-    createNotificationsService({
+  /** The service, as another instance of it would be. What is due is sent when `deliverDue` returns. */
+  const open = ({ channels, of = store, closed = [] }: OpenOptions = {}) => {
+    const service = createNotificationsService({
       store: of,
       channels: {
         EMAIL: remembering('EMAIL'),
@@ -44,6 +44,7 @@ export async function openNotifications() {
         ...(!closed.includes('PUSH') && { PUSH: remembering('PUSH') }),
         ...channels,
       },
+      codeMail: remembering('EMAIL'),
       templates,
       pushPublicKey: undefined,
       allowsLocalPush: false,
@@ -54,6 +55,13 @@ export async function openNotifications() {
       onFailedAttempt: ({ channel, attempt }, reason) => void failures.push(`${channel} ${attempt} ${reason}`),
       onUnsentCode() {},
     })
+    const deliverDue = async (channel: ChannelName): Promise<boolean> => {
+      const more = await service.deliverDue(channel)
+      await service.attemptsEnded(channel)
+      return more
+    }
+    return { ...service, deliverDue, beginDue: service.deliverDue }
+  }
 
   return {
     store,

@@ -57,7 +57,8 @@ before(async () => {
   await client.connect()
   const service = createNotificationsService({
     store,
-    channels: { EMAIL: { send: (...args) => channel.send(...args), async close() {} } },
+    channels: { EMAIL: { send: () => Promise.reject(new Error('This is for notifications.')), async close() {} } },
+    codeMail: { send: (...args) => channel.send(...args), async close() {} },
     templates,
     pushPublicKey: undefined,
     allowsLocalPush: false,

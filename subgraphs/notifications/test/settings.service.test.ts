@@ -142,15 +142,25 @@ test('an account has 20 browsers at the most: the oldest goes', async () => {
   assert.ok(!rows.some(({ endpoint }) => endpoint === first.endpoint))
 })
 
+test('an account has 20 browsers at the most, also when they subscribe at the same time', async () => {
+  const eve = principalOf(someone())
+  for (const together of [20, 2, 3, 4, 5]) {
+    await Promise.all(Array.from({ length: together }, () => shop.open().subscribeToPush(eve, browser())))
+    assert.deepEqual(await shop.sql('SELECT count(*)::int AS rows FROM push_subscriptions'), [{ rows: 20 }])
+  }
+})
+
 test('a subscription with a URL of no push service, or keys that encrypt nothing, is refused with the field', async () => {
   const eve = principalOf(someone())
   const good = browser()
   const point = `B${'A'.repeat(86)}`
+  const letters = String.fromCodePoint(...Array.from({ length: 1_900 }, (_, n) => 0x4e00 + n * 9))
   for (const [field, input] of [
     ['endpoint', { ...good, endpoint: 'http://push.example.com/x' }],
     ['endpoint', { ...good, endpoint: 'https://127.0.0.1/x' }],
     ['endpoint', { ...good, endpoint: 'nonsense' }],
     ['endpoint', { ...good, endpoint: `https://push.example.com/${'x'.repeat(2_000)}` }],
+    ['endpoint', { ...good, endpoint: `https://push.example.com/${letters}` }],
     ['keys', { ...good, keys: { ...good.keys, p256dh: point } }],
     ['keys', { ...good, keys: { ...good.keys, p256dh: '' } }],
     ['keys', { ...good, keys: { ...good.keys, auth: 'AAAA' } }],

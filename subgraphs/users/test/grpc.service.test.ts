@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test'
 import type { NotificationServiceDefinition } from '#generated/grpc/notifications/v1/NotificationService.ts'
 import type { SendCodeRequest__Output } from '#generated/grpc/notifications/v1/SendCodeRequest.ts'
 import type { UserServiceDefinition } from '#generated/grpc/users/v1/UserService.ts'
-import { runWithContext } from '#platform/context.ts'
+import { currentContext, runWithContext } from '#platform/context.ts'
 import { createPeer } from '#platform/grpc/client.ts'
 import { createGrpcServer } from '#platform/grpc/server.ts'
 import { loadService } from '#platform/grpc/service.ts'
@@ -132,14 +132,16 @@ test('each RPC answers its callers alone, and what is asked for a person needs t
     await assert.rejects(call, { code: 'UNAUTHENTICATED' })
 })
 
-test('a code is handed to notifications, also when whoever asked for it has gone', async () => {
+test('a code is handed to notifications, also when whoever asked for it has gone, and is waited for as long as a mail may take', async () => {
   const sent: SendCodeRequest__Output[] = []
+  let time = 0
   const notifications = serverOf('notifications')
   notifications.add(notificationService, {
     SendCode: {
       callers: ['users'],
       handle: async (request) => {
         sent.push(request)
+        time = (currentContext()?.deadline ?? 0) - Date.now()
         return {}
       },
     },
@@ -160,6 +162,7 @@ test('a code is handed to notifications, also when whoever asked for it has gone
     const { id: userId, email, name, locale } = user
     const { purpose, code, lifetime } = mail
     assert.deepEqual(sent, [{ userId, email, name, locale, purpose, code, lifetime }])
+    assert.ok(time > 10_000, 'the mail is not repeated while it is on its way')
   } finally {
     peer.close()
     await notifications.close()

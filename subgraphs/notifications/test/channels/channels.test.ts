@@ -6,7 +6,9 @@ import { after, before, describe, test } from 'node:test'
 import { simpleParser } from 'mailparser'
 import webPush from 'web-push'
 import { processSettings, readEnv } from '#platform/env.ts'
-import { createChannels } from '../../channels/channels.ts'
+import { startSmtpServer } from '../../../../test/infra/smtp-server.ts'
+import { waitFor } from '../../../../test/infra/wait.ts'
+import { createChannels, createMail } from '../../channels/channels.ts'
 import { channelRule, channelSettings } from '../../config.ts'
 import { pushTargetFault } from '../../domain/push-endpoint.ts'
 import { message, noSignal } from './message.ts'
@@ -94,6 +96,28 @@ test('the real part goes before the folder', async () => {
   for (const channel of [EMAIL, SMS, PUSH]) await channel?.close()
 })
 
+test('a code waits behind no notification', async () => {
+  const server = await startSmtpServer()
+  const settings = read({ SMTP_URL: `smtp://127.0.0.1:${server.port}` })
+  const { EMAIL } = createChannels(settings, dependencies)
+  const codeMail = createMail(settings)
+  const leaving = new AbortController()
+  try {
+    server.faults.connect = 'hang'
+    const waiting = Array.from({ length: 20 }, () => EMAIL.send(message(), eve, leaving.signal))
+    const ended = Promise.allSettled(waiting)
+    await waitFor('every connection to be in use', () => server.connections() === 5)
+    delete server.faults.connect
+    assert.deepEqual(await codeMail.send(message({ title: 'code' }), eve, noSignal), { sent: true })
+    leaving.abort()
+    await ended
+    assert.ok(server.mails.some(({ parsed }) => parsed.subject === 'code'))
+  } finally {
+    for (const channel of [EMAIL, codeMail]) await channel.close()
+    await server.close()
+  }
+})
+
 describe('the settings are', () => {
   const production = { NODE_ENV: 'production' }
   const taken = {
@@ -125,6 +149,7 @@ describe('the settings are', () => {
     'half of the VAPID keys': [{ ...real, VAPID_PRIVATE_KEY: '' }, /VAPID_PRIVATE_KEY: is not set/],
     'a subject that nobody can be reached at': [{ ...real, VAPID_SUBJECT: 'http://shop' }, /VAPID_SUBJECT: must be/],
     'a mail server by HTTP': [{ ...real, SMTP_URL: 'http://mail' }, /SMTP_URL: must be/],
+    'a password with a bare % in it': [{ ...real, SMTP_URL: 'smtp://user:50%off@mail' }, /SMTP_URL: must be/],
     'a misspelt option of a mail server': [{ ...real, SMTP_URL: 'smtp://mail?tls=of' }, /SMTP_URL: must be/],
   }
   for (const [what, [source, fault]] of Object.entries(refused)) {

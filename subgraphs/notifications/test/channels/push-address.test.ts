@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
+import { createSocket } from 'node:dgram'
 import type { LookupAddress } from 'node:dns'
+import { lookup } from 'node:dns/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, test } from 'node:test'
 import { createHttpClient } from '#platform/http-client.ts'
-import { createPublicLookup, isPublicAddress } from '../../channels/public-addresses.ts'
+import { waitFor } from '../../../../test/infra/wait.ts'
+import { createNameResolver, createPublicLookup, isPublicAddress } from '../../channels/public-addresses.ts'
 import { arePushKeys, pushEndpointFault } from '../../domain/push-endpoint.ts'
 
 describe('the URL of a subscription', () => {
@@ -130,9 +133,9 @@ describe('a connection goes to no address that is not public', () => {
     const server = createServer((_request, response) => void response.end()).on('connection', () => reached++)
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const { port } = server.address() as AddressInfo
-    const lookup = createPublicLookup((_name, _options, callback) => {
+    const lookup = createPublicLookup(async () => {
       asked++
-      callback(null, answers.shift() ?? [])
+      return answers.shift() ?? []
     })
     const client = createHttpClient({ name: 'push service', url: `http://push.test:${port}`, lookup, timeout: 300 })
     const errors: { cause?: { name?: string } }[] = []
@@ -157,4 +160,53 @@ describe('a connection goes to no address that is not public', () => {
     const { reached, asked, causes } = await call([], [own])
     assert.deepEqual({ reached, asked, last: causes.at(-1) }, { reached: 0, asked: 2, last: 'ForbiddenAddress' })
   })
+})
+
+describe('names are resolved by name servers', () => {
+  /** A name server on this machine: one address of each family for every name, but for those of which it says nothing. */
+  async function withNameServer(use: (server: string, asked: string[]) => Promise<void>) {
+    const asked: string[] = []
+    const socket = createSocket('udp4')
+    socket.on('message', (query, { port }) => {
+      const name = query.subarray(13, 12 + 1 + (query[12] ?? 0)).toString()
+      const type = query.readUInt16BE(query.indexOf(0, 12) + 1)
+      asked.push(name)
+      if (name !== 'silent') socket.send(answerTo(query, type), port)
+    })
+    await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve))
+    try {
+      await use(`127.0.0.1:${socket.address().port}`, asked)
+    } finally {
+      await new Promise<void>((resolve) => socket.close(resolve))
+    }
+  }
+
+  /** https://www.rfc-editor.org/rfc/rfc1035#section-4 */
+  function answerTo(query: Buffer, type: number): Buffer {
+    const question = query.subarray(12, query.indexOf(0, 12) + 5)
+    const data = Buffer.from(type === 1 ? [127, 0, 0, 1] : [...Array(15).fill(0), 1])
+    const header = Buffer.from([...query.subarray(0, 2), 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0])
+    return Buffer.concat([header, question, Buffer.from([0xc0, 12, 0, type, 0, 1, 0, 0, 0, 60, 0, data.length]), data])
+  }
+
+  test('for both families', () =>
+    withNameServer(async (server) => {
+      assert.deepEqual(await createNameResolver({ servers: [server] })('push.example'), [
+        { address: '127.0.0.1', family: 4 },
+        { address: '::1', family: 6 },
+      ])
+    }))
+
+  test('and those that say nothing hold up no other name', () =>
+    withNameServer(async (server, asked) => {
+      const resolve = createNameResolver({ servers: [server], timeout: 1_000 })
+      let ended = 0
+      const silent = Array.from({ length: 20 }, (_, n) => resolve(`silent.example${n}`).catch(() => ended++))
+      await waitFor('all to be asked for', () => asked.length >= 40)
+      assert.equal((await resolve('push.example')).length, 2)
+      assert.ok((await lookup('localhost')).address, 'as the machine does, too')
+      assert.equal(ended, 0)
+      await Promise.all(silent)
+      assert.equal(ended, 20)
+    }))
 })

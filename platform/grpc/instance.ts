@@ -1,0 +1,38 @@
+import { type Client, connectivityState, type ServiceError as RpcError, status } from '@grpc/grpc-js'
+import { ServiceError } from '../errors.ts'
+import type { Failure } from '../failover.ts'
+import { isCutOff, isRefusal } from './status.ts'
+
+/** Milliseconds that a connection may take to be made. */
+const connectLimit = 1_000
+
+/** There was no connection to an instance: nothing was sent to it. */
+export class NotConnected extends Error {
+  override readonly name = 'NotConnected'
+}
+
+/**
+ * Waits until an instance is connected. Rejects with NotConnected as soon as an attempt to connect has failed. gRPC itself
+ * tells a call that was never sent from one that was cut off by the words of the error alone.
+ */
+export async function connected(client: Client, time: number): Promise<void> {
+  const channel = client.getChannel()
+  const deadline = Date.now() + Math.min(time, connectLimit)
+  for (;;) {
+    const state = channel.getConnectivityState(true)
+    if (state === connectivityState.READY) return
+    const failed = state === connectivityState.TRANSIENT_FAILURE || state === connectivityState.SHUTDOWN
+    if (failed || Date.now() >= deadline) throw new NotConnected(`no connection to ${channel.getTarget()}`)
+    await new Promise<void>((resolve) => channel.watchConnectivityState(state, deadline, () => resolve()))
+  }
+}
+
+/** Why a call failed. A refusal of the peer's own is an answer, also when it says that something is not available. */
+export function rpcFailure(error: unknown): Failure {
+  if (error instanceof NotConnected) return 'refused'
+  if (error instanceof ServiceError) return 'ended'
+  const rpcError = error as RpcError
+  if (isRefusal(rpcError)) return 'answered'
+  if (isCutOff(rpcError)) return 'broken'
+  return rpcError.code === status.DEADLINE_EXCEEDED ? 'ended' : 'answered'
+}

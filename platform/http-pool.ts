@@ -1,0 +1,67 @@
+import { buildConnector, errors, Pool } from 'undici'
+import type { Failure } from './failover.ts'
+
+/** Milliseconds that a connection may take to be made. */
+const connectLimit = 1_000
+
+/** There was no connection to an instance: nothing was sent to it. */
+export class NotConnected extends Error {
+  override readonly name = 'NotConnected'
+}
+
+/** An instance, or something before it, answered that it cannot answer now: 502, 503 or 504. */
+export class NotPassedOn extends Error {
+  override readonly name = 'NotPassedOn'
+}
+
+const passing = new Set([502, 503, 504])
+
+/** Throws NotPassedOn for a status that says that the call did not get through. */
+export function refusePassing(status: number): void {
+  if (passing.has(status)) throw new NotPassedOn(`status ${status}`)
+}
+
+export type HttpPoolOptions = {
+  /** Connections at once. */
+  connections: number
+  /** Bytes of an answer, at the most. */
+  answerLimit: number
+}
+
+/**
+ * Connections to one instance. A connection that cannot be made is NotConnected, whatever the reason; undici sends a request
+ * only over a connection that is there, so that any other failure may be one of a request that was carried out.
+ */
+export function createHttpPool(origin: string, { connections, answerLimit }: HttpPoolOptions): Pool {
+  const connect = buildConnector({ timeout: connectLimit })
+  return new Pool(origin, {
+    connections,
+    maxResponseSize: answerLimit,
+    connect: (options, callback) =>
+      connect(options, (...[error, socket]) =>
+        error
+          ? callback(new NotConnected(`no connection to ${origin}`, { cause: error }), null)
+          : callback(null, socket as Exclude<typeof socket, null>),
+      ),
+  })
+}
+
+/** Why a call by a pool failed. */
+export function httpFailure(error: unknown): Failure {
+  if (error instanceof NotConnected) return 'refused'
+  if (isLate(error)) return 'ended'
+  if (error instanceof NotPassedOn || error instanceof errors.SocketError) return 'broken'
+  const { code } = error as { code?: unknown }
+  return typeof code === 'string' && brokenConnections.has(code) ? 'broken' : 'answered'
+}
+
+/** Whether a call ended because its time was over. */
+export function isLate(error: unknown): boolean {
+  return (
+    error instanceof DOMException ||
+    error instanceof errors.HeadersTimeoutError ||
+    error instanceof errors.BodyTimeoutError
+  )
+}
+
+const brokenConnections = new Set(['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ECONNABORTED'])
