@@ -104,7 +104,7 @@ async function settle(stack: TestStack, product: string, key: string) {
   const told = await waitFor('every notification to be sent', async () => {
     const rows = await stack.sql(
       'notifications',
-      `SELECT d.id, d.status FROM notifications n JOIN deliveries d ON d.notification_id = n.id WHERE n.order_id = ANY($1)`,
+      `SELECT d.id, d.status FROM notifications n JOIN deliveries d ON d.notification_id = n.id WHERE n.order_id = ANY($1) AND n.type = 'ORDER_PLACED'`,
       [ids],
     )
     return rows.length >= ids.length && rows.every(({ status }) => status === 'SENT') && rows
