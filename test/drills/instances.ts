@@ -74,11 +74,14 @@ async function equalShares(consul: Consul, total: number, print: Print) {
     }
   }
   const forwarder = createForwarder({ name: 'counted', urls, timeout: 5_000, log })
-  await Promise.all(servers.map(({ port }) => consul.register('counted', { address: '127.0.0.1', port })))
+  const deregister = await Promise.all(
+    servers.map(({ port }) => consul.register('counted', { address: '127.0.0.1', port })),
+  )
   await waitFor('all three', () => known === 3)
   const context = { requestId: 'r', ...continueTrace({}), deadline: Date.now() + 60_000 }
   await each(total, async () => void (await forwarder.check(context)))
   await forwarder.close()
+  await Promise.all(deregister.map((undo) => undo()))
   for (const { server } of servers) server.close()
   print(`${total} fetches from three instances, round-robin: ${counts.join(', ')}`)
   assert.ok(Math.max(...counts) - Math.min(...counts) <= 1)
