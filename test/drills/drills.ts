@@ -8,6 +8,7 @@ import type { Drill } from './drill.ts'
 import { frontDoor } from './front-door.ts'
 import { fuzz } from './fuzz.ts'
 import { identity } from './identity.ts'
+import { instances } from './instances.ts'
 import { inventory } from './inventory.ts'
 import { isolation } from './isolation.ts'
 import { latency } from './latency.ts'
@@ -39,6 +40,7 @@ export const drills: Record<string, Drill> = {
   timing,
   rotation,
   identity,
+  instances,
   isolation,
   'front-door': frontDoor,
   fuzz,
