@@ -46,6 +46,8 @@ export type BreakerOptions = {
 
 /** Parts of the window that are counted together: a call is forgotten within a tenth of the window of its time. */
 const slices = 10
+/** Milliseconds until a readiness is believed again that was worth nothing once. */
+const firstDoubt = 2_000
 
 /**
  * Keeps calls away from what fails. Closed, it lets calls through and counts them. Open, it refuses them at once. After
@@ -61,12 +63,12 @@ export function createBreaker({ rules, now = () => performance.now(), onChange }
   /** Of the half-open state. */
   let admitted = 0
   let succeeded = 0
-  /** Whether a confirmation of readiness would be news: calls have not yet shown it to be worth nothing. */
-  let unproven = true
+  /** Milliseconds after which a confirmation of readiness is believed. Longer each time that calls fail all the same. */
+  let doubt = 0
   const counts = createCounts()
 
   function become(next: BreakerState): void {
-    if (next === 'closed') unproven = true
+    if (next === 'closed') doubt = 0
     if (next === 'open') openedAt = now()
     state = next
     era += 1
@@ -120,17 +122,17 @@ export function createBreaker({ rules, now = () => performance.now(), onChange }
       }
     },
     /**
-     * The other side was found to be ready. An open breaker tries it at once, unless it did so for this readiness
-     * before and the calls failed all the same: then only a readiness that was lost and found again is news.
+     * The other side was found to be ready. An open breaker tries it at once, but not when it did so for this readiness
+     * before and the calls failed all the same: then after 2 s, and after twice as long each further time.
      */
     ready(): void {
-      if (current() !== 'open' || !unproven) return
-      unproven = false
+      if (current() !== 'open' || now() - openedAt < doubt) return
+      doubt = doubt === 0 ? firstDoubt : doubt * 2
       become('half-open')
     },
-    /** The other side was found not to be ready. */
+    /** The other side was found not to be ready, so that the next readiness is news. */
     notReady(): void {
-      unproven = true
+      doubt = 0
     },
   }
 }

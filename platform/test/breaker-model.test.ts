@@ -7,13 +7,13 @@ import { type BreakerRules, type BreakerState, createBreaker, type Outcome } fro
 function createModel({ opens, openTime, probes }: BreakerRules) {
   let state: BreakerState = 'closed'
   let openedAt = 0
-  let news = true
+  let inVain = 0
   let ended: { at: number; failed: boolean }[] = []
   let under: number[] = []
   let good = 0
   const become = (next: BreakerState, at: number) => {
     if (next === 'open') openedAt = at
-    if (next === 'closed') news = true
+    if (next === 'closed') inVain = 0
     state = next
     ended = []
     under = []
@@ -50,12 +50,12 @@ function createModel({ opens, openTime, probes }: BreakerRules) {
       if (failed && tooMany(at)) become('open', at)
     },
     ready(at: number) {
-      if (model.state(at) !== 'open' || !news) return
-      news = false
+      if (model.state(at) !== 'open' || (inVain > 0 && at - openedAt < 1_000 * 2 ** inVain)) return
+      inVain += 1
       become('half-open', at)
     },
     notReady() {
-      news = true
+      inVain = 0
     },
   }
   return model

@@ -176,16 +176,24 @@ test('an instance that is newly confirmed ready moves it from open to half open'
   assert.equal(breaker.state, 'closed')
 })
 
-test('a readiness that calls have belied is news again only when it was lost', () => {
+test('a readiness that calls have belied is believed after 2 s, and after twice as long each further time', () => {
   const { breaker, clock, call } = start(ratio)
+  call('failed', 'failed', 'failed')
+  const believed: number[] = []
+  for (clock.now = 0; clock.now < 59_000; clock.now += 1_000) {
+    breaker.ready()
+    if (breaker.state !== 'half-open') continue
+    believed.push(clock.now)
+    call('failed')
+  }
+  assert.deepEqual(believed, [0, 2_000, 6_000, 14_000, 30_000])
+})
+
+test('a readiness that was lost and found again is believed at once', () => {
+  const { breaker, call } = start(ratio)
   call('failed', 'failed', 'failed')
   breaker.ready()
   call('failed')
-  for (clock.now = 0; clock.now < 60_000; clock.now += 1_000) {
-    breaker.ready()
-    assert.equal(breaker.state, 'open')
-  }
-  clock.now = 30_000
   breaker.notReady()
   breaker.ready()
   assert.equal(breaker.state, 'half-open')

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { breakerState } from '../infra/breakers.ts'
 import { kafkaBrokers } from '../infra/parts.ts'
 import { startTestStack, type TestStack } from '../infra/stack.ts'
 import { waitFor } from '../infra/wait.ts'
@@ -65,6 +66,8 @@ async function crashAtEachStep(events: 'PostgreSQL' | 'Kafka', print: (line: str
     async function crash(step: Step, productId: string): Promise<string> {
       // The event of the order before must be gone, or its publishing would be what dies.
       await waitFor('an empty outbox', async () => (await unsent(stack)) === 0)
+      // The crash before may have opened it, and what it refuses reaches no step.
+      await waitFor('a closed breaker', async () => (await breakerState(stack, 'gateway', 'orders')) !== 'open')
       const key = randomUUID()
       const restarted = stack.processes.orders.nextReady()
       writeFileSync(crashFile, step)

@@ -101,9 +101,9 @@ test('a callback is answered with 204 only after its effect is committed', async
 
 test('callbacks are remembered for 45 days', async () => {
   await payments.sql(`
-    INSERT INTO callbacks SELECT 'evt_' || age || '_' || n, now() - make_interval(days => age)
+    INSERT INTO callbacks SELECT 'aged_' || age || '_' || n, now() - make_interval(days => age)
     FROM generate_series(44, 46) AS age, generate_series(1, 6000) AS n`)
   while (await payments.store.forgetCallbacks(new Date()));
-  const ages = `SELECT DISTINCT (extract(epoch FROM now() - received_at) / 86400)::int AS age FROM callbacks WHERE id LIKE 'evt_4%'`
+  const ages = `SELECT DISTINCT (extract(epoch FROM now() - received_at) / 86400)::int AS age FROM callbacks WHERE id LIKE 'aged_%'`
   assert.deepEqual(await payments.sql(ages), [{ age: 44 }])
 })
