@@ -44,6 +44,7 @@ type Question = { method: 'GET' | 'PUT'; path: string; body?: object; limit?: nu
 export function createConsul({ url, token, log, interval = 10_000, wait = 30 }: ConsulOptions) {
   const pool = new Pool(new URL(url).origin, { maxResponseSize: answerSize })
   const closing = new AbortController()
+  const registrations = new Set<{ stop(): Promise<void> }>()
 
   async function ask({ method, path, body, limit = answerLimit }: Question) {
     const answer = await pool.request({
@@ -92,9 +93,11 @@ export function createConsul({ url, token, log, interval = 10_000, wait = 30 }: 
         // It listens and has just checked what it needs. Else Consul would wait up to 10 s before it believes it.
         Check: { ...check, HTTP: `http://${hostOf(address)}:${port}/health/ready`, Status: 'passing' },
       }
+      registrations.add(keeping)
       keeping.start()
       await first.promise
       return async () => {
+        registrations.delete(keeping)
         await keeping.stop()
         await ask({ method: 'PUT', path: `/v1/agent/service/deregister/${encodeURIComponent(id)}` }).catch((error) =>
           log.warn('not taken off Consul', { service, error }),
@@ -146,8 +149,10 @@ export function createConsul({ url, token, log, interval = 10_000, wait = 30 }: 
       return first.promise
     },
 
+    /** Ends all questions, and keeps nothing registered any more. */
     async close(): Promise<void> {
       closing.abort()
+      await Promise.all([...registrations].map((keeping) => keeping.stop()))
       await pool.destroy()
     },
   }

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { request } from 'undici'
 import { consulAddress } from '../../test/infra/parts.ts'
@@ -43,6 +46,24 @@ function heard(addresses: Addresses): { now: readonly string[] } {
   return state
 }
 
+/** Three that say they are ready whenever Consul asks. */
+const servers = await Promise.all([readyServer(), readyServer(), readyServer()])
+const [onePort, otherPort, latePort] = [portOf(servers[0]), portOf(servers[1]), portOf(servers[2])]
+
+async function readyServer(): Promise<Server> {
+  const server = createServer((_, answer) => answer.end()).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return server
+}
+
+function portOf(server: Server): number {
+  return (server.address() as AddressInfo).port
+}
+
+after(() => {
+  for (const server of servers) server.close().closeAllConnections()
+})
+
 const isList = (state: { now: readonly string[] }, wanted: string[]) =>
   waitFor(`${wanted} instead of ${state.now}`, () => state.now.join() === wanted.join())
 
@@ -62,13 +83,14 @@ describe('with Consul', { skip }, () => {
     const grpc = heard(follower.grpc('things', ['127.0.0.1:9']))
     assert.deepEqual([http.now, grpc.now], [['http://127.0.0.1:9/graphql'], ['127.0.0.1:9']])
     const [one, other] = [open(consulAddress(), prefix), open(consulAddress(), prefix)]
-    await one.register({ port: 11, grpcPort: 12 })
-    await other.register({ port: 21, grpcPort: 22 })
-    await isList(http, ['http://127.0.0.1:11/graphql', 'http://127.0.0.1:21/graphql'])
+    await one.register({ port: onePort, grpcPort: 12 })
+    await other.register({ port: otherPort, grpcPort: 22 })
+    const urls = [onePort, otherPort].map((port) => `http://127.0.0.1:${port}/graphql`)
+    await isList(http, [...urls].sort())
     await isList(grpc, ['127.0.0.1:12', '127.0.0.1:22'])
     assert.equal(one.undoes[0]?.[0], 'registration')
     await one.stop()
-    await isList(http, ['http://127.0.0.1:21/graphql'])
+    await isList(http, urls.slice(1, 2))
     await other.stop()
     await follower.stop()
   })
@@ -81,14 +103,14 @@ describe('with Consul', { skip }, () => {
       open(consulAddress(), prefix),
     ]
     const found = heard(follower.grpc('things', []))
-    await one.register({ port: 11, grpcPort: 12 })
-    await other.register({ port: 21, grpcPort: 22 })
+    await one.register({ port: onePort, grpcPort: 12 })
+    await other.register({ port: otherPort, grpcPort: 22 })
     await isList(found, ['127.0.0.1:12', '127.0.0.1:22'])
     for (const [enable, expected] of [
       [true, ['127.0.0.1:12']],
       [false, ['127.0.0.1:12', '127.0.0.1:22']],
     ] as const) {
-      const id = `${prefix}things-127.0.0.1-21`
+      const id = `${prefix}things-127.0.0.1-${otherPort}`
       const answer = await request(`http://${consulAddress()}/v1/agent/service/maintenance/${id}?enable=${enable}`, {
         method: 'PUT',
       })
@@ -117,20 +139,20 @@ describe('when Consul is away', { skip }, () => {
       found = instances
     })
     const instances = [
-      { address: '127.0.0.1', port: 11, grpcPort: 12 },
-      { address: '127.0.0.1', port: 21, grpcPort: 22 },
+      { address: '127.0.0.1', port: onePort, grpcPort: 12 },
+      { address: '127.0.0.1', port: otherPort, grpcPort: 22 },
     ]
     const deregister = await Promise.all(instances.map((instance) => consul.register('things', instance)))
     await waitFor('both', () => found.length === 2)
     await agent.kill()
     assert.equal(found.length, 2)
     await agent.restart()
-    const late = { address: '127.0.0.1', port: 31 }
+    const late = { address: '127.0.0.1', port: latePort }
     const deregisterLate = await consul.register('things', late)
     await waitFor('all three', () => found.length === 3)
     assert.deepEqual(
       [...found].sort((one, other) => one.port - other.port),
-      [...instances, late],
+      [...instances, late].sort((one, other) => one.port - other.port),
     )
     for (const undo of [...deregister, deregisterLate]) await undo()
   })
