@@ -3,15 +3,38 @@ export type Status = 'UP' | 'DEGRADED' | 'DOWN'
 /** One thing a process depends on. */
 export type Dependency = {
   readonly name: string
-  /** Rejects when the dependency does not work. */
+  /** Rejects when the dependency does not work, with `Degraded` when it works and something is wrong with it. */
   readonly check: () => Promise<unknown>
   /** Without it the process is DOWN; without another one it is DEGRADED. */
   readonly required: boolean
 }
 
+/** A dependency works, but not as it should. `code` is what the report gives as the reason. */
+export class Degraded extends Error {
+  override readonly name = 'Degraded'
+  readonly code: string
+
+  constructor(code: string) {
+    super(code)
+    this.code = code
+  }
+}
+
+/** What was last seen of a dependency. */
+export type Seen = {
+  readonly status: Status
+  /** When it came to have this status, ISO 8601. */
+  readonly since: string
+  /** When it was last checked, ISO 8601, and the milliseconds that this took. */
+  readonly checkedAt: string
+  readonly latencyMs: number
+  /** Why it is not UP: an error's code. */
+  readonly reason?: string
+}
+
 export type Health = {
   readonly status: Status
-  readonly dependencies: Record<string, { status: 'UP' | 'DOWN'; since: string; reason?: string }>
+  readonly dependencies: Record<string, Seen>
 }
 
 /** Milliseconds between two rounds of checks, and the longest that one check may take. */
@@ -24,32 +47,28 @@ const patience = 1_500
  */
 export function createHealth(dependencies: readonly Dependency[]) {
   const watchers: ((health: Health) => void)[] = []
-  const seen = new Map<string, { up: boolean; since: Date; reason: string }>()
+  const seen = new Map<string, Seen>()
   let timer: NodeJS.Timeout | undefined
 
+  async function look({ name, check }: Dependency): Promise<void> {
+    const started = performance.now()
+    const outcome = await outcomeOf(check)
+    const checkedAt = new Date().toISOString()
+    const latencyMs = Math.round(10 * (performance.now() - started)) / 10
+    const before = seen.get(name)
+    const since = before?.status === outcome.status ? before.since : checkedAt
+    seen.set(name, { ...outcome, since, checkedAt, latencyMs })
+  }
+
   async function round(): Promise<void> {
-    await Promise.all(
-      dependencies.map(async ({ name, check }) => {
-        const reason = await outcome(check)
-        const before = seen.get(name)
-        const up = reason === undefined
-        if (before?.up !== up) seen.set(name, { up, since: new Date(), reason: reason ?? '' })
-      }),
-    )
+    await Promise.all(dependencies.map(look))
     for (const watcher of watchers) watcher(report())
   }
 
   function report(): Health {
-    const down = dependencies.filter(({ name }) => seen.get(name)?.up === false)
-    return {
-      status: down.some(({ required }) => required) ? 'DOWN' : down.length > 0 ? 'DEGRADED' : 'UP',
-      dependencies: Object.fromEntries(
-        [...seen].map(([name, { up, since, reason }]) => [
-          name,
-          { status: up ? 'UP' : 'DOWN', since: since.toISOString(), ...(up ? {} : { reason }) },
-        ]),
-      ),
-    }
+    const down = dependencies.some(({ name, required }) => required && seen.get(name)?.status === 'DOWN')
+    const allUp = [...seen.values()].every(({ status }) => status === 'UP')
+    return { status: down ? 'DOWN' : allUp ? 'UP' : 'DEGRADED', dependencies: Object.fromEntries(seen) }
   }
 
   return {
@@ -70,17 +89,18 @@ export function createHealth(dependencies: readonly Dependency[]) {
 
 export type HealthMonitor = ReturnType<typeof createHealth>
 
-async function outcome(check: () => Promise<unknown>): Promise<string | undefined> {
+async function outcomeOf(check: () => Promise<unknown>): Promise<Pick<Seen, 'status' | 'reason'>> {
   let timer: NodeJS.Timeout | undefined
   try {
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(Object.assign(new Error('no answer in time'), { code: 'TIMEOUT' })), patience)
     })
     await Promise.race([check(), late])
-    return undefined
+    return { status: 'UP' }
   } catch (error) {
     const { code } = error as { code?: unknown }
-    return typeof code === 'string' ? code : 'FAILED'
+    const reason = typeof code === 'string' ? code : 'FAILED'
+    return { status: error instanceof Degraded ? 'DEGRADED' : 'DOWN', reason }
   } finally {
     clearTimeout(timer)
   }

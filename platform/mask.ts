@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { databaseFailure } from './database/failures.ts'
+import { databaseFailure, isPoolRefusal } from './database/failures.ts'
 import { ServiceError } from './errors.ts'
 import type { Log } from './log.ts'
 
@@ -13,7 +13,8 @@ export function createMask({ service, log }: { service: string; log: Log }) {
     if (error instanceof ServiceError && !isUnexplained(error)) return error
     const failure = databaseFailure(error)
     if (failure === 'overloaded') {
-      log.warn('database pool exhausted', { error })
+      // What the pool refuses is counted there, and there may be very much of it.
+      if (!isPoolRefusal(error)) log.warn('database overloaded', { error })
       return new ServiceError('OVERLOADED', 'Too busy now, try again.', { subgraph: service, retryAfter: 1 })
     }
     if (failure === 'unavailable') {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Bus, BusEvent } from './bus/bus.ts'
 import { currentContext } from './context.ts'
-import { openPool } from './database/open.ts'
+import { openPool } from './database/pool.ts'
 import { openSession, type Session } from './database/session.ts'
 import type { Log } from './log.ts'
 import { createLoop } from './loop.ts'

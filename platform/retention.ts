@@ -1,4 +1,4 @@
-import { openPool } from './database/open.ts'
+import { openPool } from './database/pool.ts'
 import type { Log } from './log.ts'
 import { createLoop } from './loop.ts'
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type pg from 'pg'
-import { openPool } from '../database/open.ts'
+import { openPool } from '../database/pool.ts'
 import type { Log } from '../log.ts'
 import { partitionCount } from './bus.ts'
 import type { LogRecord } from './cloudevents.ts'

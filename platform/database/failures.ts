@@ -10,7 +10,7 @@
 export function databaseFailure(error: unknown): 'overloaded' | 'unavailable' | 'unstorable' | undefined {
   const { code, message } = shape(error)
   const state = sqlState(error) ?? ''
-  if (code === 'P2024' || state === '53300') return 'overloaded'
+  if (isPoolRefusal(error) || code === 'P2024' || state === '53300') return 'overloaded'
   if (code === 'P2028' && message.includes('Unable to start')) return 'overloaded'
   if (message === 'timeout exceeded when trying to connect') return 'overloaded'
   if (['P1001', 'P1002', 'P1008', 'P1017', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT'].includes(code))
@@ -19,6 +19,11 @@ export function databaseFailure(error: unknown): 'overloaded' | 'unavailable' | 
   if (lostConnection.test(message)) return 'unavailable'
   if (state === '22021' || state === '22P05') return 'unstorable'
   return undefined
+}
+
+/** True when our own pool had no connection in time (platform/database/pool.ts). Prisma keeps the code of its error. */
+export function isPoolRefusal(error: unknown): boolean {
+  return shape(error).code === 'OVERLOADED'
 }
 
 /** True when the same call may succeed later: the server is away or busy, or another transaction was in the way. */

@@ -1,12 +1,14 @@
 import { fileURLToPath } from 'node:url'
 import { PrismaPg } from '@prisma/adapter-pg'
-import pg from 'pg'
 import { z } from 'zod'
-import { integer } from '../env.ts'
+import { integer, type Parsed } from '../env.ts'
+import { Degraded } from '../health.ts'
 import type { Lifecycle } from '../lifecycle.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import { migrate } from './migrate.ts'
+import { openPool } from './pool.ts'
+import { watchPool } from './pool-watch.ts'
 
 /** A PostgreSQL connection URL. */
 export const databaseUrl = z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres:// URL' })
@@ -14,82 +16,85 @@ export const databaseUrl = z.url({ protocol: /^postgres(ql)?$/, error: 'must be 
 export const databaseSettings = {
   /** Connections that one process holds at the most. Default 10. */
   DATABASE_POOL_SIZE: integer(1, 500).default(10),
+  /** Milliseconds that a call waits for a free connection. Default 2000, which is also the most. */
+  DATABASE_POOL_WAIT: integer(1, 2_000).default(2_000),
+  /** Calls that wait for one. Default 1000. */
+  DATABASE_POOL_QUEUE: integer(0, 100_000).default(1_000),
 }
 
-/** Milliseconds that a caller waits for a free connection before it is refused with OVERLOADED. */
-const poolWait = 2_000
-/** Milliseconds after which the server ends a statement, and a transaction that nobody continues. */
-const statementLimit = 10_000
-const idleTransactionLimit = 15_000
-/** Milliseconds after which a connection whose server says nothing is given up: more than the server needs to refuse. */
-const silenceLimit = 12_000
+/** Prisma gives up a transaction that got no connection in 2000 ms, in words of its own. Milliseconds: ours come first. */
+const longestWait = 1_990
+/** Milliseconds that a health check waits for a connection of its own. */
+const probeWait = 2_000
 
-/** Connections to a database that are lent out and come back. `wait`: milliseconds until a caller is refused. */
-export function openPool({ url, name, size, wait, log, onStatement }: PoolOptions): pg.Pool {
-  const pool = new pg.Pool({
-    connectionString: url,
-    application_name: name,
-    max: size,
-    connectionTimeoutMillis: wait,
-    statement_timeout: statementLimit,
-    query_timeout: silenceLimit,
-    idle_in_transaction_session_timeout: idleTransactionLimit,
-    keepAlive: true,
-  })
-  // A connection that breaks is replaced on the next use. Without a listener the break would end the process: while the
-  // connection is idle, and between its loan and the borrower's own listener.
-  pool.on('error', (error) => log.warn('database connection lost', { error }))
-  pool.on('connect', (client) => {
-    client.on('error', () => {})
-    if (onStatement) tellStatements(client, onStatement)
-  })
-  return pool
-}
-
-type PoolOptions = { url: string; name: string; size: number; wait: number; log: Log; onStatement?: () => void }
-
-/** `onStatement` is told of each statement that is sent. */
-export type DatabaseOptions = { name: string; url: string; poolSize: number; log: Log; onStatement?: () => void }
-
-function tellStatements(client: pg.PoolClient, onStatement: () => void): void {
-  const send = client.query as (...args: unknown[]) => unknown
-  const counted = (...args: unknown[]) => {
-    onStatement()
-    return send.apply(client, args)
-  }
-  client.query = counted as typeof client.query
+/** `onStatement` is told of each statement that is sent, `onRefused` of each call that got no connection. */
+export type DatabaseOptions = {
+  name: string
+  url: string
+  poolSize: number
+  /** Milliseconds. Default 2000. */
+  poolWait?: number
+  /** Default 1000. */
+  poolQueue?: number
+  log: Log
+  onStatement?: () => void
+  onRefused?: () => void
 }
 
 /** Opens a service's database. `adapter` goes to its Prisma client. */
-export function openDatabase({ name, url, poolSize, log, onStatement }: DatabaseOptions) {
-  const pool = openPool({ url, name, size: poolSize, wait: poolWait, log, ...(onStatement && { onStatement }) })
+export function openDatabase(options: DatabaseOptions) {
+  const { name, url, poolSize: size, poolWait: wait = 2_000, poolQueue: queue = 1_000, log, ...told } = options
+  const pool = openPool({ url, name, size, wait: Math.min(wait, longestWait), queue, log, ...told })
+  const watch = watchPool({ name, usage: pool.usage, log })
   // Apart, so that a busy pool does not look like a dead database.
-  const probe = openPool({ url, name: `${name}-health`, size: 1, wait: poolWait, log })
+  const probe = openPool({ url, name: `${name}-health`, size: 1, wait: probeWait, log })
   return {
     adapter: new PrismaPg(pool),
-    check: () => probe.query('SELECT 1'),
-    close: () => Promise.all([pool.end(), probe.end()]),
+    /** Rejects when the database does not answer, with `Degraded` while it does and its pool is nearly used up. */
+    async check(): Promise<void> {
+      await probe.query('SELECT 1')
+      if (watch.nearlyUsedUp) throw new Degraded('POOL_NEARLY_USED_UP')
+    },
+    usage: pool.usage,
+    async close(): Promise<void> {
+      watch.stop()
+      await Promise.all([pool.end(), probe.end()])
+    },
   }
 }
 
 export type Database = ReturnType<typeof openDatabase>
 
-type ServiceDatabaseOptions = Omit<DatabaseOptions, 'onStatement'> & {
+type ServiceDatabaseOptions = Pick<DatabaseOptions, 'name' | 'url' | 'log'> & {
+  config: Parsed<typeof databaseSettings>
   migrations: URL
   lifecycle: Lifecycle
   metrics: Metrics
 }
 
 /** Opens the database of a process: brought to the newest of `migrations`, closed when the process stops. */
-export async function openServiceDatabase({
-  migrations,
-  lifecycle,
-  metrics,
-  ...options
-}: ServiceDatabaseOptions): Promise<Database> {
-  await migrate({ url: options.url, folder: fileURLToPath(migrations), log: options.log })
+export async function openServiceDatabase(options: ServiceDatabaseOptions): Promise<Database> {
+  const { name, url, config, migrations, log, lifecycle, metrics } = options
+  await migrate({ url, folder: fileURLToPath(migrations), log })
   const statements = metrics.counter('db_statements_total', 'Statements sent to the database.')
-  const database = openDatabase({ ...options, onStatement: () => statements.inc() })
+  const refusals = metrics.counter('db_pool_refusals_total', 'Calls that got no connection in time.')
+  const database = openDatabase({
+    name,
+    url,
+    poolSize: config.DATABASE_POOL_SIZE,
+    poolWait: config.DATABASE_POOL_WAIT,
+    poolQueue: config.DATABASE_POOL_QUEUE,
+    log,
+    onStatement: () => statements.inc(),
+    onRefused: () => refusals.inc(),
+  })
+  const help = 'Connections to the database in use, idle and at the most, and calls that wait for one.'
+  metrics.measured({ db_pool_connections: help }, ['state'], async () =>
+    Object.entries(database.usage()).map(([state, connections]) => ({
+      labels: { state },
+      values: { db_pool_connections: connections },
+    })),
+  )
   lifecycle.onStop('database', database.close)
   return database
 }

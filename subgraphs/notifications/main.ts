@@ -36,7 +36,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     name,
     url,
     migrations: new URL('../../prisma/notifications/migrations', import.meta.url),
-    poolSize: config.DATABASE_POOL_SIZE,
+    config,
     log,
     lifecycle,
     metrics,

@@ -4,7 +4,8 @@ import type { OrderServiceDefinition } from '#generated/grpc/orders/v1/OrderServ
 import type { PaymentServiceDefinition } from '#generated/grpc/payments/v1/PaymentService.ts'
 import { breakerRules } from '#platform/breaker.ts'
 import { timeLeft } from '#platform/context.ts'
-import { openPool, openServiceDatabase } from '#platform/database/open.ts'
+import { openServiceDatabase } from '#platform/database/open.ts'
+import { openPool } from '#platform/database/pool.ts'
 import { openDiscovery } from '#platform/discovery.ts'
 import { openEvents } from '#platform/events.ts'
 import { createPeer } from '#platform/grpc/client.ts'
@@ -47,7 +48,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     name,
     url,
     migrations: new URL('../../prisma/payments/migrations', import.meta.url),
-    poolSize: config.DATABASE_POOL_SIZE,
+    config,
     log,
     lifecycle,
     metrics,

@@ -30,8 +30,8 @@ async function faultOf(url: string): Promise<string | undefined> {
     const response = await fetch(url, { signal: AbortSignal.timeout(patience) })
     const { status, dependencies } = (await response.json()) as Health
     if (status === 'UP') return undefined
-    const down = Object.entries(dependencies).filter(([, dependency]) => dependency.status === 'DOWN')
-    return down.map(([name, { reason }]) => `${name} is DOWN, ${reason}`).join(', ')
+    const faulty = Object.entries(dependencies).filter(([, dependency]) => dependency.status !== 'UP')
+    return faulty.map(([name, { status, reason }]) => `${name} is ${status}, ${reason}`).join(', ')
   } catch {
     return 'no answer'
   }
