@@ -56,6 +56,10 @@ export function openDatabase(options: DatabaseOptions) {
       if (watch.nearlyUsedUp) throw new Degraded('POOL_NEARLY_USED_UP')
     },
     usage: pool.usage,
+    /** Whether 80 % and more of the pool's connections have been in use for a while. */
+    get nearlyUsedUp(): boolean {
+      return watch.nearlyUsedUp
+    },
     async close(): Promise<void> {
       watch.stop()
       await Promise.all([pool.end(), probe.end()])
@@ -88,13 +92,21 @@ export async function openServiceDatabase(options: ServiceDatabaseOptions): Prom
     onStatement: () => statements.inc(),
     onRefused: () => refusals.inc(),
   })
-  const help = 'Connections to the database in use, idle and at the most, and calls that wait for one.'
-  metrics.measured({ db_pool_connections: help }, ['state'], async () =>
-    Object.entries(database.usage()).map(([state, connections]) => ({
-      labels: { state },
-      values: { db_pool_connections: connections },
-    })),
-  )
+  meterPool(metrics, database)
   lifecycle.onStop('database', database.close)
   return database
+}
+
+function meterPool(metrics: Metrics, database: Database): void {
+  const connections = 'Connections to the database in use, idle and at the most, and calls that wait for one.'
+  metrics.measured({ db_pool_connections: connections }, ['state'], async () =>
+    Object.entries(database.usage()).map(([state, count]) => ({
+      labels: { state },
+      values: { db_pool_connections: count },
+    })),
+  )
+  const nearlyUsedUp = 'Whether 80 % and more of the connections have been in use for 3 s: 1 or 0.'
+  metrics.measured({ db_pool_nearly_used_up: nearlyUsedUp }, [], async () => [
+    { labels: {}, values: { db_pool_nearly_used_up: Number(database.nearlyUsedUp) } },
+  ])
 }

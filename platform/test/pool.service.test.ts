@@ -6,11 +6,12 @@ import { createTestDatabase } from '../../test/infra/parts.ts'
 import { waitFor } from '../../test/infra/wait.ts'
 import { runWithContext } from '../context.ts'
 import { isTransientDatabaseError } from '../database/failures.ts'
-import { type DatabaseOptions, openDatabase } from '../database/open.ts'
+import { type DatabaseOptions, openDatabase, openServiceDatabase } from '../database/open.ts'
 import { createHealth } from '../health.ts'
 import { createHttpServer } from '../http.ts'
 import { type Log, silentLog as log } from '../log.ts'
 import { createMask } from '../mask.ts'
+import { createMetrics } from '../metrics.ts'
 
 const mask = createMask({ service: 'orders', log })
 
@@ -31,7 +32,7 @@ before(async () => {
 })
 after(() => observer.end())
 
-/** A database with a Prisma client, and transactions that hold its connections until they are let go, at the end of the test at the latest. */
+/** A database with a Prisma client, until the end of the test. */
 async function open(context: TestContext, options: Partial<DatabaseOptions> = {}) {
   let statements = 0
   let refusals = 0
@@ -50,28 +51,9 @@ async function open(context: TestContext, options: Partial<DatabaseOptions> = {}
     ...options,
   })
   const prisma = new PrismaClient({ adapter: database.adapter })
+  const hold = holding(context, prisma)
+  context.after(database.close)
   await prisma.order.count()
-
-  const held = Promise.withResolvers<void>()
-  context.after(async () => {
-    held.resolve()
-    await prisma.$disconnect()
-    await database.close()
-  })
-
-  async function hold(count: number): Promise<() => Promise<void>> {
-    let begun = 0
-    const holder = () => {
-      begun += 1
-      return held.promise
-    }
-    const holders = Array.from({ length: count }, () => prisma.$transaction(holder, { timeout: 60_000 }))
-    await waitFor('connections to be held', () => begun === count)
-    return async () => {
-      held.resolve()
-      await Promise.all(holders)
-    }
-  }
 
   return {
     database,
@@ -79,6 +61,30 @@ async function open(context: TestContext, options: Partial<DatabaseOptions> = {}
     hold,
     statements: () => statements,
     refusals: () => refusals,
+  }
+}
+
+/** Transactions that hold connections until they are let go, at the end of the test at the latest. */
+function holding(context: TestContext, prisma: PrismaClient) {
+  let held = Promise.withResolvers<void>()
+  context.after(async () => {
+    held.resolve()
+    await prisma.$disconnect()
+  })
+  return async function hold(count: number): Promise<() => Promise<void>> {
+    let begun = 0
+    held = Promise.withResolvers()
+    const { promise, resolve } = held
+    const holder = () => {
+      begun += 1
+      return promise
+    }
+    const holders = Array.from({ length: count }, () => prisma.$transaction(holder, { timeout: 60_000 }))
+    await waitFor('connections to be held', () => begun === count)
+    return async () => {
+      resolve()
+      await Promise.all(holders)
+    }
   }
 }
 
@@ -115,8 +121,8 @@ test('a transaction is refused in the words of the pool also where it waits as l
 })
 
 test('what finds the queue full is refused at once, and those who wait are served in their order', async (context) => {
-  const { prisma, hold, database } = await open(context, { poolWait: 2_000, poolQueue: 3 })
-  const release = await hold(2)
+  const { prisma, hold, database } = await open(context, { poolSize: 1, poolWait: 2_000, poolQueue: 3 })
+  const release = await hold(1)
   const served: number[] = []
   const waiting = [1, 2, 3].map((n) => prisma.order.count().then(() => served.push(n)))
   await waitFor('three to wait', () => database.usage().waiting === 3)
@@ -145,15 +151,22 @@ test('a call is refused before its caller stops waiting', async (context) => {
   await release()
 })
 
-test('a connection that breaks while it is lent makes room for the next', async (context) => {
+test('connections that break while they are lent leave their places to others', async (context) => {
   const { prisma, hold, database } = await open(context, { poolWait: 2_000 })
   const release = await hold(2)
-  const waiting = prisma.order.count().then()
-  await waitFor('one to wait', () => database.usage().waiting === 1)
   await observer.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'orders'")
   await assert.rejects(release())
-  assert.equal(await waiting, 0)
   await waitFor('every connection to be back', () => database.usage().used === 0)
+  await waitFor('an answer', () =>
+    prisma.order
+      .count()
+      .then(() => true)
+      .catch(() => false),
+  )
+  const releaseAgain = await hold(2)
+  assert.equal(database.usage().used, 2)
+  await releaseAgain()
+  assert.deepEqual(database.usage(), { used: 0, idle: 2, waiting: 0, max: 2 })
 })
 
 test('a pool that is nearly used up is DEGRADED within 10 s, said once in the log, and UP again by itself', async (context) => {
@@ -174,6 +187,44 @@ test('a pool that is nearly used up is DEGRADED within 10 s, said once in the lo
   assert.equal(health.report().dependencies.database?.reason, undefined)
   assert.deepEqual(lines, ['database pool nearly used up', 'database pool has room again'])
   health.stop()
+})
+
+test('the metrics tell how many connections are in use, idle and at the most, and how many calls wait and were refused', async (context) => {
+  const metrics = createMetrics({ service: 'orders' })
+  let close: () => unknown = () => {}
+  const database = await openServiceDatabase({
+    name: 'orders',
+    url,
+    config: { DATABASE_POOL_SIZE: 2, DATABASE_POOL_WAIT: 2_000, DATABASE_POOL_QUEUE: 1 },
+    migrations: new URL('../../prisma/orders/migrations', import.meta.url),
+    log,
+    lifecycle: {
+      ready: true,
+      onStop(_name, stop) {
+        close = stop
+      },
+    },
+    metrics,
+  })
+  const prisma = new PrismaClient({ adapter: database.adapter })
+  const hold = holding(context, prisma)
+  context.after(() => close())
+  const read = async () => {
+    const lines = (await metrics.text()).matchAll(/^(db_pool_\w+)(?:\{state="(\w+)",.*\}|\{.*\}) (\d+)$/gm)
+    return Object.fromEntries([...lines].map(([, name, state, value]) => [state ?? name, Number(value)]))
+  }
+  const none = { used: 0, idle: 0, waiting: 0, max: 2, db_pool_nearly_used_up: 0, db_pool_refusals_total: 0 }
+  assert.deepEqual(await read(), none)
+
+  const release = await hold(2)
+  const waiting = prisma.order.count().then()
+  await waitFor('one to wait', () => database.usage().waiting === 1)
+  await assert.rejects(prisma.order.count(), overloaded)
+  assert.deepEqual(await read(), { ...none, used: 2, waiting: 1, db_pool_refusals_total: 1 })
+  await assert.rejects(waiting, overloaded)
+  await waitFor('the pool to be nearly used up', () => database.nearlyUsedUp)
+  await release()
+  assert.deepEqual(await read(), { ...none, idle: 2, db_pool_nearly_used_up: 1, db_pool_refusals_total: 2 })
 })
 
 test('a probe asks the database nothing, and a round of checks asks it', async (context) => {

@@ -14,6 +14,7 @@ import { isolation } from './isolation.ts'
 import { latency } from './latency.ts'
 import { orderCrash } from './order-crash.ts'
 import { poison } from './poison.ts'
+import { pool } from './pool.ts'
 import { productsDown } from './products-down.ts'
 import { rebalance } from './rebalance.ts'
 import { rotation } from './rotation.ts'
@@ -36,6 +37,7 @@ export const drills: Record<string, Drill> = {
   broker,
   consumer,
   poison,
+  pool,
   rebalance,
   timing,
   rotation,
