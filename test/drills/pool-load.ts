@@ -88,6 +88,8 @@ export function startLoad(stack: TestStack, token: string, shop: { read: string[
   }
 }
 
+export type Load = ReturnType<typeof startLoad>
+
 /** Sends a mutation again, under its key, while the answer says that it may succeed then. */
 export async function untilDone(send: () => Promise<GraphQLResult>): Promise<void> {
   for (;;) {
