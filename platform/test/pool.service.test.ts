@@ -13,7 +13,9 @@ import { type Log, silentLog as log } from '../log.ts'
 import { createMask } from '../mask.ts'
 import { createMetrics } from '../metrics.ts'
 
-const mask = createMask({ service: 'orders', log })
+/** Refusals are counted, not logged one by one: there may be thousands in a second. */
+const refuseLines = () => assert.fail('a line for a refusal')
+const mask = createMask({ service: 'orders', log: { ...log, warn: refuseLines, error: refuseLines } })
 
 /** What a caller is told of a failure. */
 function overloaded(error: unknown): boolean {
