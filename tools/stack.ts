@@ -113,6 +113,8 @@ export function settingsFor(
     SERVICE_PRIVATE_KEY: JSON.stringify(secrets.keys[name]),
     PORT: String(http),
     ...(grpc && { GRPC_PORT: String(grpc) }),
+    // There is one instance of each: nobody could go to another one meanwhile.
+    SHUTDOWN_DELAY: env.SHUTDOWN_DELAY || '0',
     MAIL_DIR: mailFolder,
     SMS_DIR: smsFolder,
     PUSH_DIR: pushFolder,
