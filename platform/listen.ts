@@ -3,8 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import type { Lifecycle } from './lifecycle.ts'
 
-/** Milliseconds that a stop waits for requests under way: more than one may take. */
-const drainLimit = 15_000
 /** Milliseconds that it waits for the first byte on a new connection. */
 const silenceLimit = 500
 
@@ -14,14 +12,16 @@ export type ListenOptions = {
   /** Milliseconds from the beginning of a stop for which connections are still taken. */
   shutdownDelay: number
   lifecycle: Lifecycle
+  /** Milliseconds that a stop waits for requests under way: more than one may take. Default 15000. */
+  drainLimit?: number
 }
 
 /**
  * Listens until the process stops. Callers first have time to learn of the stop, and are served meanwhile. Then no new
- * connections are taken, idle ones are closed, and requests under way have 15 s to be answered.
+ * connections are taken, idle ones are closed, and requests under way have some time to be answered.
  */
 export async function listen(app: FastifyInstance, options: ListenOptions): Promise<void> {
-  const { host, port, shutdownDelay, lifecycle } = options
+  const { host, port, shutdownDelay, lifecycle, drainLimit = 15_000 } = options
   const connections = new Set<Socket>()
   app.server.on('connection', (socket: Socket) => {
     connections.add(socket)
