@@ -16,6 +16,7 @@ import { orderCrash } from './order-crash.ts'
 import { poison } from './poison.ts'
 import { productsDown } from './products-down.ts'
 import { rebalance } from './rebalance.ts'
+import { rollingRestart } from './rolling-restart.ts'
 import { rotation } from './rotation.ts'
 import { stock } from './stock.ts'
 import { throughput } from './throughput.ts'
@@ -42,6 +43,7 @@ export const drills: Record<string, Drill> = {
   identity,
   instances,
   isolation,
+  'rolling-restart': rollingRestart,
   'front-door': frontDoor,
   fuzz,
 }
