@@ -97,9 +97,11 @@ async function restart(stack: TestStack, name: ProcessName, process: Supervised,
  */
 async function sustained(start: (rate: number) => Load, most: number, print: Print): Promise<number> {
   // Processes that have just started are still being compiled.
-  const warming = start(Math.ceil(most / 4))
-  await sleep(trial)
-  await warming.stop()
+  for (const share of [4, 2]) {
+    const warming = start(Math.ceil(most / share))
+    await sleep(trial)
+    await warming.stop()
+  }
   for (let rate = most; ; rate = Math.floor(rate / 2)) {
     const load = start(rate)
     await sleep(trial)
