@@ -15,11 +15,9 @@ type Print = (line: string) => void
 type Load = ReturnType<typeof startLoad>
 type Figures = Awaited<ReturnType<Load['stop']>>
 
-/** Requests a second, at the most. */
-const fullRate = 200
-const shortRate = 40
-/** Milliseconds that a rate is tried for, and that 99 of 100 answers take at the most where the machine keeps up with it. */
-const trial = 5_000
+/** `rate`: requests a second, at the most. `trial`: milliseconds for which it is tried. `delay`: SHUTDOWN_DELAY. */
+const sizes = { full: { rate: 200, trial: 5_000, delay: 2_000 }, short: { rate: 40, trial: 1_000, delay: 1_500 } }
+/** Milliseconds that 99 of 100 answers take at the most where the machine keeps up with a rate. */
 const inTime = 500
 
 export const rollingRestart: Drill = {
@@ -33,7 +31,7 @@ export const rollingRestart: Drill = {
 
 async function restartAll(options: { byConsul: boolean; short: boolean; print: Print }): Promise<void> {
   const { byConsul, short, print } = options
-  const most = short ? shortRate : fullRate
+  const { rate: most, trial, delay } = sizes[short ? 'short' : 'full']
   const [consul, redis, events] = [consulAddress(), redisUrl(), kafkaBrokers() ? 'Kafka' : 'PostgreSQL'] as const
   const prefix = `${randomUUID()}.`
   const env = {
@@ -41,7 +39,7 @@ async function restartAll(options: { byConsul: boolean; short: boolean; print: P
     ...(redis && { REDIS_URL: redis, REDIS_PREFIX: prefix }),
   }
   const extra = Object.fromEntries(processNames.map((name) => [name, { env }]))
-  const stack = await startTestStack({ events, extra, twins: processNames, shutdownDelay: 2_000 })
+  const stack = await startTestStack({ events, extra, twins: processNames, shutdownDelay: delay })
   const urls = [stack.urlOf('gateway'), stack.twins.get('gateway')?.url ?? '']
   const balancer = createLoadBalancer(urls)
   try {
@@ -51,7 +49,7 @@ async function restartAll(options: { byConsul: boolean; short: boolean; print: P
     print(`two instances of each, ${parts.filter(Boolean).join(', ')}`)
     const receipts: Receipts = { placed: [], paid: [], unknown: 0, unpaid: [] }
     const start = (rate: number) => startLoad({ balancer, rate, customers, products, receipts })
-    const rate = await sustained(start, most, print)
+    const rate = await sustained(start, { most, trial, print })
     const load = start(rate)
     for (const name of processNames) {
       await restart(stack, name, stack.processes[name], print)
@@ -95,7 +93,10 @@ async function restart(stack: TestStack, name: ProcessName, process: Supervised,
  * The rate that the machine keeps up with while nothing is restarted: the most, or half of it, and so on. What is refused or
  * late for want of CPU would else look like a failure of the restarts.
  */
-async function sustained(start: (rate: number) => Load, most: number, print: Print): Promise<number> {
+async function sustained(
+  start: (rate: number) => Load,
+  { most, trial, print }: { most: number; trial: number; print: Print },
+): Promise<number> {
   // Processes that have just started are still being compiled.
   for (const share of [4, 2]) {
     const warming = start(Math.ceil(most / share))

@@ -5,7 +5,7 @@ import { percentile } from './drill.ts'
 import type { LoadBalancer } from './load-balancer.ts'
 
 /** What people in a shop ask for: how often of 100 requests, and what. */
-const mix = { browse: 62, look: 25, history: 5, placeOrder: 4, pay: 3, login: 1 } as const
+const mix = { browse: 20, look: 67, history: 5, placeOrder: 4, pay: 3, login: 1 } as const
 type Kind = keyof typeof mix
 
 const queries: Record<Kind, string> = {
