@@ -90,7 +90,7 @@ async function restart(stack: TestStack, name: ProcessName, process: Supervised,
 }
 
 /**
- * The rate that the machine keeps up with while nothing is restarted: the most, or half of it, and so on. What is refused or
+ * The rate that the machine keeps up with while nothing is restarted: the most, or three quarters of it, and so on. What is refused or
  * late for want of CPU would else look like a failure of the restarts.
  */
 async function sustained(
@@ -103,7 +103,7 @@ async function sustained(
     await sleep(trial)
     await warming.stop()
   }
-  for (let rate = most; ; rate = Math.floor(rate / 2)) {
+  for (let rate = most; ; rate = Math.floor(rate * 0.75)) {
     const load = start(rate)
     await sleep(trial)
     const figures = await load.stop()
