@@ -12,7 +12,7 @@ import type { Addresses, Policy } from '#platform/balancer.ts'
 import { ServiceError } from '#platform/errors.ts'
 import { createFailover } from '#platform/failover.ts'
 import { graphqlError } from '#platform/http.ts'
-import { createHttpPool, httpFailure, isLate, refusePassing } from '#platform/http-pool.ts'
+import { createHttpPool, httpFailure, isLate, refusePassing, takesLeave } from '#platform/http-pool.ts'
 import type { Log } from '#platform/log.ts'
 import { timedOut, unavailable } from '#platform/mask.ts'
 import { type Guard, NoGraphQLResponse } from './resilience.ts'
@@ -86,12 +86,14 @@ export function createForwarder({ name, urls, policy, timeout, onFetch, guard, l
     const body = JSON.stringify(fetch)
     try {
       return await failover.call(
-        async ({ pool, path }) => {
+        async ({ pool, path }, onLeave) => {
           const time = timeLeft()
           if (time <= 0) throw timedOut(name)
           const headers = headersOf(context, time)
           const signal = signalOf(fetch, context, time)
-          return readResponse(await pool.request({ method: 'POST', path, headers, body, signal }))
+          const response = await pool.request({ method: 'POST', path, headers, body, signal })
+          if (takesLeave(response.headers)) onLeave()
+          return readResponse(response)
         },
         { repeatable: isQuery(fetch), timeLeft: () => (context.signal?.aborted ? 0 : timeLeft()) },
       )

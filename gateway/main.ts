@@ -3,6 +3,7 @@ import { createAudit } from '#platform/audit.ts'
 import { breakerRules } from '#platform/breaker.ts'
 import { openDiscovery } from '#platform/discovery.ts'
 import { run } from '#platform/lifecycle.ts'
+import { listen } from '#platform/listen.ts'
 import { createMask } from '#platform/mask.ts'
 import { createMetrics } from '#platform/metrics.ts'
 import { createPrincipalSigner } from '#platform/principal.ts'
@@ -126,7 +127,6 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     lifecycle,
     mask,
   })
-  await http.listen({ host: config.HOST, port: config.PORT })
-  lifecycle.onStop('http', () => http.close())
+  await listen(http, { host: config.HOST, port: config.PORT, shutdownDelay: config.SHUTDOWN_DELAY, lifecycle })
   await discovery.register({ port: config.PORT })
 })

@@ -31,10 +31,11 @@ export type Choice<Target> = {
   readonly address: string
   readonly target: Target
   /**
-   * Ends the call. `refused`: there was no connection, so that the instance is set aside. `reached`: it answered, so that it
-   * is set aside no more. Neither: the call tells nothing.
+   * Ends the call. `refused`: there was no connection, so that the instance is set aside. `leaving`: it answered, and said
+   * that it stops, so that it is set aside before it refuses. `reached`: it answered, so that it is set aside no more. None:
+   * the call tells nothing.
    */
-  release(outcome?: 'refused' | 'reached'): void
+  release(outcome?: 'refused' | 'leaving' | 'reached'): void
 }
 
 type Instance<Target> = {
@@ -43,7 +44,7 @@ type Instance<Target> = {
   pending: number
   /** On the list. */
   listed: boolean
-  /** Refusals since it was last reached. More than 0: set aside. */
+  /** How often it refused, or said that it stops, since it was last reached. More than 0: set aside. */
   refusals: number
   /** When it may be tried again. */
   due: number
@@ -59,8 +60,8 @@ const longestPause = 5_000
 /**
  * Chooses among the instances of a service.
  *
- * Guarantees: an instance that refuses connections is set aside at once, for a pause that grows, and then tried by one call at
- * a time until one reaches it. None that is set aside is chosen while there is another. When all are set aside they are
+ * Guarantees: an instance that refuses connections is set aside at once, for a pause that grows, one that says that it stops for
+ * the longest; then it is tried by one call at a time until one reaches it. None that is set aside is chosen while there is another. When all are set aside they are
  * tried, as if none was: a refused connection costs little, and a service that is back is found by the first call. An
  * instance that left the list gets nothing more, and what it does finishes.
  */
@@ -117,8 +118,8 @@ export function createBalancer<Target>(options: BalancerOptions<Target>) {
     return one && other && other.pending < one.pending ? other : one
   }
 
-  function setAside(instance: Instance<Target>): void {
-    const pause = Math.min(longestPause, firstPause * 2 ** instance.refusals)
+  function setAside(instance: Instance<Target>, outcome: 'refused' | 'leaving'): void {
+    const pause = outcome === 'leaving' ? longestPause : Math.min(longestPause, firstPause * 2 ** instance.refusals)
     instance.refusals += 1
     instance.due = now() + pause * (0.5 + random() / 2)
   }
@@ -147,8 +148,8 @@ export function createBalancer<Target>(options: BalancerOptions<Target>) {
           instance.pending -= 1
           if (probes) instance.probed = false
           if (outcome && refusals === instance.refusals) {
-            if (outcome === 'refused') setAside(instance)
-            else instance.refusals = 0
+            if (outcome === 'reached') instance.refusals = 0
+            else setAside(instance, outcome)
           }
           closeWhenDone(instance)
         },

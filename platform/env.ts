@@ -88,6 +88,8 @@ export const processSettings = {
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** The address listened on. Default 127.0.0.1: this machine only. */
   HOST: z.string().default('127.0.0.1'),
+  /** Milliseconds for which a process that stops still serves, so that callers learn of it before it refuses. Default 2000. */
+  SHUTDOWN_DELAY: integer(0, 10_000).default(2_000),
 }
 
 /** Keeps @apollo/gateway from asking cloud providers where it runs and sending Apollo figures every hour. */

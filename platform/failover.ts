@@ -27,6 +27,9 @@ export type Call = {
   timeLeft: () => number
 }
 
+/** One attempt at an instance. `onLeave` is called when its answer says that it stops. */
+type Work<Target, T> = (target: Target, onLeave: () => void) => Promise<T>
+
 /** Milliseconds before the second attempt, at the most. All of it is random, so that those who failed together part. */
 const longestPause = 50
 
@@ -40,13 +43,17 @@ export function createFailover<Target>({ failureOf, noInstance, budget, ...optio
   const balancer = createBalancer(options)
   const retries = createRetryBudget(budget)
 
-  async function attempt<T>(work: (target: Target) => Promise<T>, tried: string[]): Promise<T> {
+  async function attempt<T>(work: Work<Target, T>, tried: string[]): Promise<T> {
     const choice = balancer.choose(tried)
     if (!choice) throw noInstance()
     tried.push(choice.address)
+    let leaving = false
+    const onLeave = () => {
+      leaving = true
+    }
     try {
-      const result = await work(choice.target)
-      choice.release('reached')
+      const result = await work(choice.target, onLeave)
+      choice.release(leaving ? 'leaving' : 'reached')
       return result
     } catch (error) {
       const failure = failureOf(error)
@@ -57,7 +64,7 @@ export function createFailover<Target>({ failureOf, noInstance, budget, ...optio
 
   return {
     /** Resolves with what `work` at an instance resolved with, or rejects with what the last attempt threw. */
-    async call<T>(work: (target: Target) => Promise<T>, { repeatable, timeLeft }: Call): Promise<T> {
+    async call<T>(work: Work<Target, T>, { repeatable, timeLeft }: Call): Promise<T> {
       retries.onCall()
       const tried: string[] = []
       try {

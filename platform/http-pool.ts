@@ -1,8 +1,15 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import { buildConnector, errors, Pool } from 'undici'
 import type { Failure } from './failover.ts'
 
 /** Milliseconds that a connection may take to be made. */
 const connectLimit = 1_000
+/**
+ * Milliseconds that a connection is kept on which nothing is asked, whatever the other side would allow: less than an
+ * instance that stops goes on serving (SHUTDOWN_DELAY). Until it closes its idle connections, each of ours was either used
+ * and ended by the answer, or closed by us, so that no request meets a connection that is just being closed.
+ */
+const keptIdle = 1_000
 
 /** There was no connection to an instance: nothing was sent to it. */
 export class NotConnected extends Error {
@@ -37,6 +44,8 @@ export function createHttpPool(origin: string, { connections, answerLimit }: Htt
   return new Pool(origin, {
     connections,
     maxResponseSize: answerLimit,
+    keepAliveTimeout: keptIdle,
+    keepAliveMaxTimeout: keptIdle,
     connect: (options, callback) =>
       connect(options, (...[error, socket]) =>
         error
@@ -44,6 +53,11 @@ export function createHttpPool(origin: string, { connections, answerLimit }: Htt
           : callback(null, socket as Exclude<typeof socket, null>),
       ),
   })
+}
+
+/** Whether an answer says that its instance takes no further calls on this connection: it stops. */
+export function takesLeave({ connection }: IncomingHttpHeaders): boolean {
+  return connection === 'close'
 }
 
 /** Why a call by a pool failed. */

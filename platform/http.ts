@@ -73,7 +73,8 @@ const receiveCheckInterval = 1_000
 /**
  * An HTTP server with what every process serves: `/health/live`, `/health/ready`, `/health` and `/metrics`. A request that
  * is refused gets an error in GraphQL's response shape, also one that is not HTTP or does not arrive in time, and the
- * `Retry-After` that the error knows.
+ * `Retry-After` that the error knows. Once the process stops, each answer ends its connection, so that whoever comes again
+ * makes a new one, and finds another instance when this one listens no more.
  */
 export function createHttpServer({
   lifecycle,
@@ -103,6 +104,8 @@ export function createHttpServer({
     connectionTimeout: idleTimeout,
     http: { headersTimeout: receiveTimeout, connectionsCheckingInterval: receiveCheckInterval },
     forceCloseConnections: 'idle',
+    // Who got in is answered.
+    return503OnClosing: false,
     frameworkErrors: (error, _request, reply) => void answerError(error, reply),
     clientErrorHandler: refuseConnection,
   })
@@ -113,6 +116,10 @@ export function createHttpServer({
     // What follows on the connection may be part of it.
     reply.header('connection', 'close')
     throw new ServiceError('BAD_REQUEST', refusal)
+  })
+  app.addHook('onSend', (_request, reply, payload, done) => {
+    if (lifecycle.stopping) reply.header('connection', 'close')
+    done(null, payload)
   })
   app.setErrorHandler<FastifyError>((error, _request, reply) => answerError(error, reply))
   app.setNotFoundHandler((_request, reply) => {

@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import { ConfigError } from './env.ts'
 import { createLog, type Log } from './log.ts'
 
@@ -5,8 +6,20 @@ import { createLog, type Log } from './log.ts'
 export type Lifecycle = {
   /** True from the end of the start until the stop begins. */
   readonly ready: boolean
+  /** True once the stop has begun. */
+  readonly stopping: boolean
   /** Registers what the stop undoes. The last registered is undone first. */
-  onStop(name: string, undo: () => Promise<unknown> | unknown): void
+  onStop(name: string, undo: Undo): void
+}
+
+export type Undo = (stop: Stop) => Promise<unknown> | unknown
+
+/** A stop under way. */
+export type Stop = {
+  /** Whether the process works and was ready: whoever still asks it is answered. */
+  readonly orderly: boolean
+  /** Milliseconds since it began. */
+  readonly elapsed: number
 }
 
 export type Running<Config> = { config: Config; log: Log; lifecycle: Lifecycle }
@@ -16,10 +29,12 @@ const stopLimit = 30_000
 
 /**
  * Runs a process: reads its settings, starts it, and stops it on SIGTERM, SIGINT or SIGHUP, or when the process that
- * started it with a channel to it is gone. A second signal exits at once. A start that fails undoes what it did and exits
- * with 1, after one message that says why.
+ * started it with a channel to it is gone. A start that fails undoes what it did and exits with 1, after one message that
+ * says why.
  *
- * Guarantee: not ready before anything is undone, and everything is undone in the reverse order of its making.
+ * Guarantees: not ready before anything is undone, and everything is undone in the reverse order of its making. A process
+ * that was ready then ends by itself, with 0, since nothing is left that it could do. One that has not ended after 30 s says
+ * what keeps it, and exits with 1; a second signal exits at once, with 128 and the signal's number.
  */
 export async function run<Config extends { LOG_LEVEL: string }>(
   service: string,
@@ -28,31 +43,39 @@ export async function run<Config extends { LOG_LEVEL: string }>(
 ): Promise<void> {
   const config = configOrExit(readConfig)
   const log = createLog({ service, level: config.LOG_LEVEL })
-  const undoes: { name: string; undo: () => Promise<unknown> | unknown }[] = []
+  const undoes: { name: string; undo: Undo }[] = []
   let phase: 'starting' | 'ready' | 'stopping' = 'starting'
 
   async function stop(reason: string, exitCode: number): Promise<void> {
     if (phase === 'stopping') return
+    const orderly = phase === 'ready' && exitCode === 0
+    const startedAt = performance.now()
+    const elapsed = () => Math.round(performance.now() - startedAt)
+    let part: string | undefined
     phase = 'stopping'
     log.info('stopping', { reason })
     setTimeout(() => {
-      log.error('did not stop in time', { limit: stopLimit })
+      log.error('did not stop in time', { limit: stopLimit, part, resources: process.getActiveResourcesInfo() })
       process.exit(1)
     }, stopLimit).unref()
-    for (const { name, undo } of undoes.reverse()) {
+    for (let next = undoes.pop(); next; next = undoes.pop()) {
+      part = next.name
       try {
-        await undo()
+        await next.undo({ orderly, elapsed: elapsed() })
       } catch (error) {
-        log.error('stopping failed', { part: name, error })
+        log.error('stopping failed', { part, error })
       }
     }
-    log.info('stopped')
-    process.exit(exitCode)
+    part = undefined
+    log.info('stopped', { milliseconds: elapsed() })
+    // What failed, or was cut off in its start, may have left anything behind.
+    if (!orderly) process.exit(exitCode)
+    process.channel?.unref()
   }
 
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     process.on(signal, () => {
-      if (phase === 'stopping') process.exit(1)
+      if (phase === 'stopping') process.exit(128 + constants.signals[signal])
       void stop(signal, 0)
     })
   }
@@ -60,6 +83,7 @@ export async function run<Config extends { LOG_LEVEL: string }>(
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(event, (error: unknown) => {
       log.error(event, { error })
+      process.exitCode = 1
       void stop(event, 1)
     })
   }
@@ -71,6 +95,9 @@ export async function run<Config extends { LOG_LEVEL: string }>(
       lifecycle: {
         get ready() {
           return phase === 'ready'
+        },
+        get stopping() {
+          return phase === 'stopping'
         },
         onStop(name, undo) {
           undoes.push({ name, undo })

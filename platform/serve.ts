@@ -3,6 +3,7 @@ import type { Parsed, processSettings } from './env.ts'
 import { createGrpcServer, type GrpcServer } from './grpc/server.ts'
 import { createHealth, type Dependency } from './health.ts'
 import type { Lifecycle } from './lifecycle.ts'
+import { listen } from './listen.ts'
 import type { Mask } from './mask.ts'
 import type { Metrics } from './metrics.ts'
 import { createPrincipalVerifier, createServiceTokenVerifier, type PublicKeys } from './principal.ts'
@@ -13,7 +14,10 @@ export type ServeOptions<Context extends object> = Pick<
   'schemaFile' | 'resolvers' | 'createContext'
 > & {
   name: string
-  config: Pick<Parsed<typeof processSettings>, 'HOST' | 'NODE_ENV'> & { PORT: number; SERVICE_JWKS: PublicKeys }
+  config: Pick<Parsed<typeof processSettings>, 'HOST' | 'NODE_ENV' | 'SHUTDOWN_DELAY'> & {
+    PORT: number
+    SERVICE_JWKS: PublicKeys
+  }
   /** What the service needs to work, and what it can do without for a while. */
   dependencies: readonly Dependency[]
   /** What it does for peers, and where. */
@@ -33,6 +37,7 @@ export async function serve<Context extends object>(options: ServeOptions<Contex
   lifecycle.onStop('health', health.stop)
 
   const verifyPrincipal = createPrincipalVerifier({ keys: config.SERVICE_JWKS })
+  let stopServing = () => {}
   if (grpc) {
     const verifyCaller = createServiceTokenVerifier({ keys: config.SERVICE_JWKS, audience: name })
     const server = createGrpcServer({ verifyCaller, verifyPrincipal, mask })
@@ -41,10 +46,11 @@ export async function serve<Context extends object>(options: ServeOptions<Contex
     await server.listen(config.HOST, grpc.port)
     lifecycle.onStop('grpc', server.close)
     health.watch(({ status }) => server.setServing(lifecycle.ready && status !== 'DOWN'))
+    stopServing = () => server.setServing(false)
   }
 
   const app = await createSubgraph({ ...graph, verifyPrincipal, lifecycle, health, mask, metrics })
   routes?.(app)
-  await app.listen({ host: config.HOST, port: config.PORT })
-  lifecycle.onStop('http', () => app.close())
+  await listen(app, { host: config.HOST, port: config.PORT, shutdownDelay: config.SHUTDOWN_DELAY, lifecycle })
+  lifecycle.onStop('grpc health', stopServing)
 }

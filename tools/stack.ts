@@ -27,6 +27,8 @@ export type Ports = Record<ProcessName, { http: number; grpc?: number }>
 
 export type StackOptions = {
   ports: Ports
+  /** Where there is a second instance, with the database of the first. Default: there is none. */
+  twins?: Partial<Ports>
   secrets: Secrets
   /** The URL of each service's database. */
   databases: Record<ServiceName, string>
@@ -49,42 +51,58 @@ export type StackOptions = {
 
 /** The gateway and the services, each a process of its own, wired to each other. */
 export function createStack(options: StackOptions) {
-  const { ports, env = {}, extra = {}, longestPause, onLine, onCrash } = options
+  const { ports, twins: twinsPorts = {}, env = {}, extra = {}, longestPause, onLine, onCrash } = options
   const host = reachable(env.HOST || '127.0.0.1')
   const urlOf = (name: ProcessName) => `http://${host}:${ports[name].http}`
   const graphqlUrl = (name: ProcessName) => `${urlOf(name)}/graphql`
-  const processes = Object.fromEntries(
-    processNames.map((name) => {
-      const supervised = supervise({
-        name,
-        entry: join(root, name === 'gateway' ? 'gateway/main.ts' : `subgraphs/${name}/main.ts`),
-        env: { ...system(), ...settingsFor(name, options), ...extra[name]?.env },
-        nodeOptions: ['--disable-warning=TimeoutNegativeWarning', ...(extra[name]?.nodeOptions ?? [])],
-        ...(longestPause && { longestPause }),
-        onLine: (line) => onLine(name, line),
-        onCrash: (how, pause) => onCrash(name, how, pause),
-      })
-      return [name, supervised]
-    }),
-  ) as Record<ProcessName, Supervised>
 
-  /** The gateway first, so that nothing new comes in while the services finish. */
+  function instanceOf(name: ProcessName, own = ports[name]): Supervised {
+    return supervise({
+      name: own === ports[name] ? name : `${name} (2)`,
+      entry: join(root, name === 'gateway' ? 'gateway/main.ts' : `subgraphs/${name}/main.ts`),
+      env: { ...system(), ...settingsFor(name, options, own), ...extra[name]?.env },
+      nodeOptions: ['--disable-warning=TimeoutNegativeWarning', ...(extra[name]?.nodeOptions ?? [])],
+      ...(longestPause && { longestPause }),
+      onLine: (line) => onLine(name, line),
+      onCrash: (how, pause) => onCrash(name, how, pause),
+    })
+  }
+
+  const processes = Object.fromEntries(processNames.map((name) => [name, instanceOf(name)])) as Record<
+    ProcessName,
+    Supervised
+  >
+  const twins = new Map(
+    processNames.flatMap((name) => {
+      const own = twinsPorts[name]
+      return own ? [[name, { process: instanceOf(name, own), url: `http://${host}:${own.http}` }]] : []
+    }),
+  )
+  const all = [...Object.values(processes), ...[...twins.values()].map(({ process }) => process)]
+
+  /** The gateways first, so that nothing new comes in while the services finish. */
   async function stop(): Promise<void> {
-    await processes.gateway.stop()
-    await Promise.all(serviceNames.map((name) => processes[name].stop()))
+    await Promise.all([processes.gateway.stop(), twins.get('gateway')?.process.stop()])
+    await Promise.all(all.map((process) => process.stop()))
   }
 
   return {
     processes,
+    /** The second instances. */
+    twins,
     url: graphqlUrl('gateway'),
     urlOf,
     graphqlUrl,
     /** Starts everything and waits until all of it works, each process reaching what it needs. Stops it where it does not. */
     async start(): Promise<void> {
       try {
-        for (const process of Object.values(processes)) process.start()
-        await Promise.all(Object.values(processes).map(({ ready }) => ready))
-        await everythingUp(Object.fromEntries(processNames.map((name) => [name, `${urlOf(name)}/health`])))
+        for (const process of all) process.start()
+        await Promise.all(all.map(({ ready }) => ready))
+        const urls = [
+          ...processNames.map((name) => [name, urlOf(name)]),
+          ...[...twins.values()].map(({ process: { name }, url }) => [name, url]),
+        ]
+        await everythingUp(Object.fromEntries(urls.map(([name, url]) => [name, `${url}/health`])))
       } catch (error) {
         await stop()
         throw error
@@ -102,33 +120,50 @@ export type Stack = ReturnType<typeof createStack>
  */
 export function settingsFor(
   name: ProcessName,
-  { ports, secrets, databases, events, mailFolder, smsFolder, pushFolder, auditLog, env = {} }: StackOptions,
+  {
+    ports,
+    twins = {},
+    secrets,
+    databases,
+    events,
+    mailFolder,
+    smsFolder,
+    pushFolder,
+    auditLog,
+    env = {},
+  }: StackOptions,
+  { http, grpc } = ports[name],
 ): Record<string, string> {
   const host = reachable(env.HOST || '127.0.0.1')
   const address = (port: number | undefined) => `${host}:${port}`
-  const { http, grpc } = ports[name]
+  const each = (service: ServiceName, addressOf: (ports: Ports[ServiceName]) => string) =>
+    [ports[service], twins[service]].flatMap((one) => (one ? [addressOf(one)] : [])).join()
+  const grpcUrls = (service: ServiceName) => each(service, ({ grpc }) => address(grpc))
   const wiring: Record<string, string> = {
     ...events,
     SERVICE_JWKS: JSON.stringify(publicKeys(secrets)),
     SERVICE_PRIVATE_KEY: JSON.stringify(secrets.keys[name]),
     PORT: String(http),
     ...(grpc && { GRPC_PORT: String(grpc) }),
+    // As a rule there is one instance of each: nobody could go to another one meanwhile.
+    SHUTDOWN_DELAY: env.SHUTDOWN_DELAY || '0',
     MAIL_DIR: mailFolder,
     SMS_DIR: smsFolder,
     PUSH_DIR: pushFolder,
     AUDIT_LOG: auditLog,
-    USERS_GRPC_URLS: address(ports.users.grpc),
-    PRODUCTS_GRPC_URLS: address(ports.products.grpc),
-    ORDERS_GRPC_URLS: address(ports.orders.grpc),
-    NOTIFICATIONS_GRPC_URLS: address(ports.notifications.grpc),
+    USERS_GRPC_URLS: grpcUrls('users'),
+    PRODUCTS_GRPC_URLS: grpcUrls('products'),
+    ORDERS_GRPC_URLS: grpcUrls('orders'),
+    NOTIFICATIONS_GRPC_URLS: grpcUrls('notifications'),
     SANDBOX_SECRET: secrets.sandbox,
-    SANDBOX_URL: `http://${address(ports.payments.http)}/sandbox`,
+    // Each instance of payments has the sandbox at hand.
+    SANDBOX_URL: `http://${address(http)}/sandbox`,
     SANDBOX_WEBHOOK_URL: `http://${address(ports.gateway.http)}/webhooks/payments`,
     JWKS_URL: `http://${address(ports.users.http)}/.well-known/jwks.json`,
     ...Object.fromEntries(
       serviceNames.map((service) => [
         `${service.toUpperCase()}_URLS`,
-        `http://${address(ports[service].http)}/graphql`,
+        each(service, ({ http }) => `http://${address(http)}/graphql`),
       ]),
     ),
     ...Object.fromEntries(serviceNames.map((service) => [databaseVariable(service), databases[service]])),

@@ -3,7 +3,7 @@ import type { Addresses, Policy } from '#platform/balancer.ts'
 import { continueTrace } from '#platform/context.ts'
 import { ServiceError } from '#platform/errors.ts'
 import { createFailover } from '#platform/failover.ts'
-import { createHttpPool, httpFailure } from '#platform/http-pool.ts'
+import { createHttpPool, httpFailure, takesLeave } from '#platform/http-pool.ts'
 import type { Log } from '#platform/log.ts'
 import { timedOut, unavailable } from '#platform/mask.ts'
 
@@ -52,8 +52,9 @@ export function createWebhookForwarder({ name, urls, policy, timeout, log }: Web
     const end = Date.now() + timeout
     try {
       return await failover.call(
-        async (pool) => {
+        async (pool, onLeave) => {
           const answer = await pool.request({ method: 'POST', path, headers, body, signal: late })
+          if (takesLeave(answer.headers)) onLeave()
           return { status: answer.statusCode, text: await answer.body.text() }
         },
         { repeatable: false, timeLeft: () => end - Date.now() },

@@ -41,7 +41,7 @@ before(async () => {
     log,
   })
   const mask = createMask({ service: 'gateway', log })
-  const lifecycle = { ready: true, onStop() {} }
+  const lifecycle = { ready: true, stopping: false, onStop() {} }
   app = createHttpServer({ lifecycle, health: createHealth([]), mask, bodyLimit: 1_000 })
   app.addHook('onRequest', async (_request, reply) => void reply.header('x-request-id', 'r1'))
   await serveWebhooks(app, {

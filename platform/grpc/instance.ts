@@ -12,8 +12,7 @@ export class NotConnected extends Error {
 }
 
 /**
- * Waits until an instance is connected. Rejects with NotConnected as soon as an attempt to connect has failed. gRPC itself
- * tells a call that was never sent from one that was cut off by the words of the error alone.
+ * Waits until an instance is connected. Rejects with NotConnected as soon as an attempt to connect has failed.
  */
 export async function connected(client: Client, time: number): Promise<void> {
   const channel = client.getChannel()
@@ -27,12 +26,23 @@ export async function connected(client: Client, time: number): Promise<void> {
   }
 }
 
+/**
+ * Whether gRPC failed a call for want of a connection: one that was there when the call was made, and ended before the call was
+ * sent. That is how it goes when an instance stops. gRPC passes on no mark of it but these words, of its own making, with no
+ * metadata, as an answer would have. Were they others, the failure would stand as one of a call that may have been sent.
+ */
+function wasNotSent({ code, details, metadata }: RpcError): boolean {
+  const isLocal = Object.keys(metadata?.getMap() ?? {}).length === 0
+  return code === status.UNAVAILABLE && isLocal && details.startsWith('No connection established')
+}
+
 /** Why a call failed. A refusal of the peer's own is an answer, also when it says that something is not available. */
 export function rpcFailure(error: unknown): Failure {
   if (error instanceof NotConnected) return 'refused'
   if (error instanceof ServiceError) return 'ended'
   const rpcError = error as RpcError
   if (isRefusal(rpcError)) return 'answered'
+  if (wasNotSent(rpcError)) return 'refused'
   if (isCutOff(rpcError)) return 'broken'
   return rpcError.code === status.DEADLINE_EXCEEDED ? 'ended' : 'answered'
 }

@@ -115,6 +115,17 @@ test('the pause grows with each refusal, up to 5 s', () => {
   }
 })
 
+test('an instance that says that it stops is set aside at once, for 2.5 to 5 s, also when others say so too', () => {
+  const { taken, counts, state } = open(abc)
+  const herd = Array.from({ length: 5 }, () => taken(['b', 'c']))
+  for (const choice of herd) choice.release('leaving')
+  assert.deepEqual(counts(10), { b: 5, c: 5 })
+  state.now += 2_499
+  assert.deepEqual(counts(10), { b: 5, c: 5 })
+  state.now += 2_501
+  assert.equal(counts(9).a, 3)
+})
+
 test('calls that were refused together count as one refusal', () => {
   const { taken, state } = open(['a', 'b'])
   const herd = Array.from({ length: 50 }, () => taken(['b']))

@@ -11,6 +11,7 @@ import { type ConsulAgent, startConsul } from '../../tools/infra/consul.ts'
 import type { Addresses } from '../balancer.ts'
 import { type Consul, createConsul, type ServiceInstance } from '../consul.ts'
 import { openDiscovery } from '../discovery.ts'
+import type { Lifecycle } from '../lifecycle.ts'
 import { silentLog as log } from '../log.ts'
 
 const skip = consulAddress() === undefined && 'there is no Consul'
@@ -18,7 +19,9 @@ const skip = consulAddress() === undefined && 'there is no Consul'
 /** A process that finds and is found, and what it is told of a service. */
 function open(address: string | undefined, prefix: string, name = 'things') {
   const undoes: [string, () => unknown][] = []
-  const lifecycle = { ready: true, onStop: (part: string, undo: () => unknown) => void undoes.unshift([part, undo]) }
+  const onStop: Lifecycle['onStop'] = (part, undo) =>
+    void undoes.unshift([part, () => undo({ orderly: true, elapsed: 0 })])
+  const lifecycle = { ready: true, stopping: false, onStop }
   const config = {
     HOST: '0.0.0.0',
     ADVERTISED_HOST: '127.0.0.1',

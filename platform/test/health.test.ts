@@ -12,7 +12,7 @@ const down = () => Promise.reject(Object.assign(new Error('at 10.0.0.1'), { code
 async function probe(dependencies: Dependency[], ready = true) {
   const health = createHealth(dependencies)
   await health.start()
-  const lifecycle = { ready, onStop() {} }
+  const lifecycle = { ready, stopping: false, onStop() {} }
   const app = createHttpServer({ lifecycle, health, mask: createMask({ service: 'test', log }), bodyLimit: 1024 })
   const [report, readiness, live] = await Promise.all(
     ['/health', '/health/ready', '/health/live'].map((path) => app.inject(path)),

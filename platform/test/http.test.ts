@@ -14,7 +14,7 @@ const metrics = createMetrics({ service: 'things' })
 let app: FastifyInstance
 before(async () => {
   app = createHttpServer({
-    lifecycle: { ready: true, onStop() {} },
+    lifecycle: { ready: true, stopping: false, onStop() {} },
     health: createHealth([]),
     mask: createMask({ service: 'things', log }),
     metrics,

@@ -66,7 +66,7 @@ before(async () => {
     },
     createContext: (principal) => ({ principal }),
     verifyPrincipal: createPrincipalVerifier({ keys }),
-    lifecycle: { ready: true, onStop() {} },
+    lifecycle: { ready: true, stopping: false, onStop() {} },
     health,
     mask: createMask({ service: 'things', log }),
   })

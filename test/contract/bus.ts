@@ -93,6 +93,32 @@ export function busContract({ name, skip = false, open, readHeaders, memberEnv }
       await Promise.all(subscriptions.map((subscription) => subscription.stop()))
     })
 
+    test('a member that stops leaves its share to the others at once, and not when its session would have ended', async () => {
+      const { topic, group } = names()
+      const shares = [new Set<number>(), new Set<number>()]
+      const subscriptions = shares.map((share) =>
+        bus.subscribe({ group, handlers: [on(happened(topic), async ({ data }) => void share.add(data.n))] }),
+      )
+      await Promise.all(subscriptions.map(({ joined }) => joined))
+      let published = 0
+      const publish = async () => {
+        await bus.publish(range(24).map((n) => event(topic, `key ${n}`, published + n)))
+        published += 24
+      }
+      await waitFor('both to have a share', async () => {
+        await publish()
+        return shares.every(({ size }) => size > 0)
+      })
+      const [leaving, staying] = subscriptions
+      await leaving?.stop()
+      const start = performance.now()
+      await publish()
+      await waitFor('every event', () => new Set([...(shares[0] ?? []), ...(shares[1] ?? [])]).size === published)
+      const seconds = (performance.now() - start) / 1_000
+      assert.ok(seconds < 6, `after ${seconds} s, where a session lasts 10 s`)
+      await staying?.stop()
+    })
+
     test('a group goes on where it stopped', async () => {
       const { topic, group } = names()
       const seen: number[] = []

@@ -38,7 +38,7 @@ export async function unrest(stack: TestStack): Promise<string[]> {
 }
 
 /** Events that somebody has to handle and has not. */
-async function unhandled(stack: TestStack): Promise<string[]> {
+export async function unhandled(stack: TestStack): Promise<string[]> {
   const emitted = (
     await Promise.all(emitters.map((name) => stack.sql(name, 'SELECT event_id, type FROM outbox')))
   ).flat()
@@ -197,7 +197,7 @@ const toldOf = {
   'payment.refunded': 'PAYMENT_REFUNDED',
 } as const
 
-async function auditNotifications(stack: TestStack, print: (line: string) => void): Promise<void> {
+export async function auditNotifications(stack: TestStack, print: (line: string) => void): Promise<void> {
   const emitted = `SELECT type, data->>'orderId' AS id, count(*)::int AS times FROM outbox GROUP BY 1, 2`
   const events = [...(await stack.sql('orders', emitted)), ...(await stack.sql('payments', emitted))]
   const expected = events.flatMap(({ type, id, times }) => {

@@ -17,6 +17,7 @@ import { poison } from './poison.ts'
 import { pool } from './pool.ts'
 import { productsDown } from './products-down.ts'
 import { rebalance } from './rebalance.ts'
+import { rollingRestart } from './rolling-restart.ts'
 import { rotation } from './rotation.ts'
 import { stock } from './stock.ts'
 import { throughput } from './throughput.ts'
@@ -44,6 +45,7 @@ export const drills: Record<string, Drill> = {
   identity,
   instances,
   isolation,
+  'rolling-restart': rollingRestart,
   'front-door': frontDoor,
   fuzz,
 }

@@ -28,7 +28,7 @@ export const instances: Drill = {
       PRODUCTS_GRPC_URLS: '127.0.0.1:1',
     }
     const extra = Object.fromEntries(processNames.map((name) => [name, { env }]))
-    const stack = await startTestStack({ twin: 'products', extra })
+    const stack = await startTestStack({ twins: ['products'], extra })
     try {
       let found: readonly ServiceInstance[] = []
       await equalShares(consul, 3_000, print)

@@ -8,7 +8,7 @@ export const stock: Drill = {
     'one idempotency key sent many times at once; more buyers than there is stock, over two instances of products',
   async run({ short, print }) {
     const [buyers, supply] = short ? [200, 20] : [1_000, 100]
-    const stack = await startTestStack({ twin: 'products' })
+    const stack = await startTestStack({ twins: ['products'] })
     try {
       const { token } = await stack.signUp()
       const [single = '', contested = ''] = await stack.addProducts(1, supply)

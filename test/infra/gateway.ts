@@ -68,7 +68,7 @@ export type TestGateway = Awaited<ReturnType<typeof runGateway>>
 export async function runGateway(env: Record<string, string>) {
   const [port = 0] = await freePorts(1)
   const child = spawn(process.execPath, [join(root, 'gateway/main.ts')], {
-    env: { PATH: process.env.PATH ?? '', PORT: String(port), ...env },
+    env: { PATH: process.env.PATH ?? '', PORT: String(port), SHUTDOWN_DELAY: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   }) as ChildProcessByStdio<null, Readable, Readable>
   // A test that fails before it stops the gateway is not kept from ending.

@@ -10,9 +10,8 @@ import { silentLog as log } from '#platform/log.ts'
 import { createProductsStore } from '../../subgraphs/products/store.ts'
 import { freePorts } from '../../tools/infra/ports.ts'
 import { ensureSecrets } from '../../tools/infra/secrets.ts'
-import { supervise } from '../../tools/infra/supervise.ts'
-import { root, type ServiceName, serviceNames } from '../../tools/services.ts'
-import { createStack, type Ports, processNames, type StackOptions, settingsFor } from '../../tools/stack.ts'
+import { type ServiceName, serviceNames } from '../../tools/services.ts'
+import { createStack, type Ports, type ProcessName, processNames, type StackOptions } from '../../tools/stack.ts'
 import { createTestDatabase, kafkaBrokers } from './parts.ts'
 
 export type GraphQLResult = {
@@ -34,22 +33,24 @@ export type TestStackOptions = {
   /** Kafka's brokers. Default: those of all tests. */
   brokers?: string
   extra?: StackOptions['extra']
-  /** A service of which there are two instances, with one database. */
-  twin?: ServiceName
+  /** What there are two instances of. */
+  twins?: readonly ProcessName[]
+  /** Milliseconds for which a process that stops still serves. Default 0. */
+  shutdownDelay?: number
 }
 
 /** The whole shop on free ports, with databases of its own. */
 export async function startTestStack(wanted: TestStackOptions = {}) {
-  const { events = 'PostgreSQL', brokers = kafkaBrokers(), extra: given = {}, twin } = wanted
+  const { events = 'PostgreSQL', brokers = kafkaBrokers(), extra = {}, twins = [], shutdownDelay = 0 } = wanted
   const folder = mkdtempSync(join(tmpdir(), 'commerce-stack-'))
   const secrets = await ensureSecrets(folder, [], processNames)
   const urls = await Promise.all(serviceNames.map(async (name) => [name, await createTestDatabase(name)] as const))
   const databases = Object.fromEntries(urls) as Record<ServiceName, string>
   const [ports, twinsPorts] = await portsOf()
-  const extra = twin ? withTwin(given, twin, [ports[twin], twinsPorts[twin]]) : given
   const output: string[] = []
   const options: StackOptions = {
     ports,
+    twins: Object.fromEntries(twins.map((name) => [name, twinsPorts[name]])),
     secrets,
     databases,
     events:
@@ -60,6 +61,7 @@ export async function startTestStack(wanted: TestStackOptions = {}) {
     smsFolder: join(folder, 'sms'),
     pushFolder: join(folder, 'push'),
     auditLog: join(folder, 'audit.log'),
+    env: { SHUTDOWN_DELAY: String(shutdownDelay) },
     extra: { ...extra, ...unlimited(extra) },
     longestPause: 200,
     onLine: (name, line) => {
@@ -69,7 +71,6 @@ export async function startTestStack(wanted: TestStackOptions = {}) {
     onCrash: (name, how) => output.push(`${name} ended: ${how}`),
   }
   const stack = createStack(options)
-  const second = twin && superviseTwin(twin, { ...options, ports: { ...ports, [twin]: twinsPorts[twin] } })
   const agent = new Agent({ connections: 256, headersTimeout: 30_000 })
 
   /** Sends a body to a process as it is. */
@@ -124,8 +125,6 @@ export async function startTestStack(wanted: TestStackOptions = {}) {
   }
 
   await stack.start()
-  second?.start()
-  await second?.ready
   return {
     ...stack,
     ports,
@@ -199,7 +198,6 @@ export async function startTestStack(wanted: TestStackOptions = {}) {
     async stop(): Promise<void> {
       await Promise.all([...pools.values()].map((pool) => pool.end()))
       await stack.stop()
-      await second?.stop()
       await agent.close()
       rmSync(folder, { recursive: true, force: true })
     },
@@ -229,32 +227,6 @@ function unlimited({ gateway, users }: NonNullable<StackOptions['extra']>): NonN
     gateway: { ...gateway, env: { RATE_LIMITS: 'off', ...gateway?.env } },
     users: { ...users, env: { WRONG_PASSWORDS: many, WRONG_PASSWORDS_PER_ADDRESS: many, ...users?.env } },
   }
-}
-
-/** Everybody who asks a service learns of both its instances. */
-function withTwin(
-  extra: NonNullable<StackOptions['extra']>,
-  twin: ServiceName,
-  instances: readonly Ports[ServiceName][],
-): NonNullable<StackOptions['extra']> {
-  const service = twin.toUpperCase()
-  const addresses = {
-    [`${service}_URLS`]: instances.map(({ http }) => `http://127.0.0.1:${http}/graphql`).join(),
-    [`${service}_GRPC_URLS`]: instances.map(({ grpc }) => `127.0.0.1:${grpc}`).join(),
-  }
-  const all = processNames.map((name) => [name, { ...extra[name], env: { ...addresses, ...extra[name]?.env } }])
-  return Object.fromEntries(all)
-}
-
-function superviseTwin(name: ServiceName, options: StackOptions) {
-  return supervise({
-    name: `${name} (2)`,
-    entry: join(root, `subgraphs/${name}/main.ts`),
-    env: { PATH: process.env.PATH ?? '', ...settingsFor(name, options), ...options.extra?.[name]?.env },
-    nodeOptions: ['--disable-warning=TimeoutNegativeWarning'],
-    onLine: (line) => options.onLine(name, line),
-    onCrash: (how, pause) => options.onCrash(name, how, pause),
-  })
 }
 
 /** Ports for all processes, and for one more of each. */

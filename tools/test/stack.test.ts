@@ -57,6 +57,15 @@ test('each process is reached where HOST lets it listen', () => {
   assert.equal(reachedAt('::1'), 'http://[::1]:4001/graphql')
 })
 
+test('everybody knows both instances, where there are two, and each has the ports of its own', () => {
+  const orders = { http: 5003, grpc: 5052 }
+  const both = { ...options, twins: { orders } }
+  assert.equal(settingsFor('gateway', both).ORDERS_URLS, 'http://127.0.0.1:4003/graphql,http://127.0.0.1:5003/graphql')
+  assert.equal(settingsFor('payments', both).ORDERS_GRPC_URLS, '127.0.0.1:50052,127.0.0.1:5052')
+  const { PORT, GRPC_PORT } = settingsFor('orders', both, orders)
+  assert.deepEqual([PORT, GRPC_PORT], ['5003', '5052'])
+})
+
 test('a port that cannot be is refused in a sentence', () => {
   const refusal = (PORT?: string, POSTGRES_PORT?: string) => {
     try {

@@ -79,7 +79,7 @@ export async function openPayments({ provider = (own) => own, webhookUrl }: Open
     onTrouble: (what) => troubles.push(what),
   })
   const app = createHttpServer({
-    lifecycle: { ready: true, onStop() {} },
+    lifecycle: { ready: true, stopping: false, onStop() {} },
     health: createHealth([]),
     mask: createMask({ service: 'payments', log }),
     bodyLimit: 1024,

@@ -43,7 +43,7 @@ async function openSubgraph(): Promise<FastifyInstance> {
     resolvers: createResolvers(service),
     createContext: (principal) => createContext(principal, reading, products.store),
     verifyPrincipal: async () => ({ sub: null, sid: null, scopes: [], anonymous: true, address: null }),
-    lifecycle: { ready: true, onStop() {} },
+    lifecycle: { ready: true, stopping: false, onStop() {} },
     health: createHealth([]),
     mask: createMask({ service: 'products', log }),
   })

@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { test } from 'node:test'
+import { createHttpPool } from '../http-pool.ts'
+
+test('a connection on which nothing is asked is closed after a second, whatever the other side would allow', async () => {
+  const server = createServer({ keepAliveTimeout: 60_000 }, (_request: IncomingMessage, response) => response.end('{}'))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const pool = createHttpPool(`http://127.0.0.1:${port}`, { connections: 1, answerLimit: 1_000 })
+  const connected = once(server, 'connection')
+  const ask = async () => {
+    const { body, headers } = await pool.request({ method: 'POST', path: '/', body: '{}' })
+    await body.text()
+    return headers['keep-alive']
+  }
+  assert.equal(await ask(), 'timeout=60')
+  const [socket]: Socket[] = await connected
+  await ask()
+  const start = performance.now()
+  if (socket && !socket.closed) await once(socket, 'close')
+  const kept = performance.now() - start
+  assert.ok(kept > 500 && kept < 1_500, `kept for ${kept} ms`)
+  await pool.close()
+  server.close()
+})
