@@ -13,6 +13,7 @@ import { inventory } from './inventory.ts'
 import { isolation } from './isolation.ts'
 import { latency } from './latency.ts'
 import { orderCrash } from './order-crash.ts'
+import { outages } from './outages.ts'
 import { poison } from './poison.ts'
 import { productsDown } from './products-down.ts'
 import { rebalance } from './rebalance.ts'
@@ -31,6 +32,7 @@ export const drills: Record<string, Drill> = {
   crash,
   'products-down': productsDown,
   breaker,
+  outages,
   latency,
   throughput,
   broker,

@@ -34,6 +34,8 @@ export type TestStackOptions = {
   /** Kafka's brokers. Default: those of all tests. */
   brokers?: string
   extra?: StackOptions['extra']
+  /** The services' databases. Default: of the stack's own, on the server of all tests. */
+  databases?: Record<ServiceName, string>
   /** A service of which there are two instances, with one database. */
   twin?: ServiceName
 }
@@ -43,8 +45,7 @@ export async function startTestStack(wanted: TestStackOptions = {}) {
   const { events = 'PostgreSQL', brokers = kafkaBrokers(), extra: given = {}, twin } = wanted
   const folder = mkdtempSync(join(tmpdir(), 'commerce-stack-'))
   const secrets = await ensureSecrets(folder, [], processNames)
-  const urls = await Promise.all(serviceNames.map(async (name) => [name, await createTestDatabase(name)] as const))
-  const databases = Object.fromEntries(urls) as Record<ServiceName, string>
+  const databases = wanted.databases ?? (await createTestDatabases())
   const [ports, twinsPorts] = await portsOf()
   const extra = twin ? withTwin(given, twin, [ports[twin], twinsPorts[twin]]) : given
   const output: string[] = []
@@ -118,7 +119,7 @@ export async function startTestStack(wanted: TestStackOptions = {}) {
   const pools = new Map<string, pg.Pool>()
   /** Looks into a service's database. */
   async function sql(service: ServiceName, query: string, values: unknown[] = []) {
-    const pool = pools.get(service) ?? new pg.Pool({ connectionString: databases[service], max: 2 })
+    const pool = pools.get(service) ?? openPool(databases[service])
     pools.set(service, pool)
     return (await pool.query(query, values)).rows
   }
@@ -214,6 +215,17 @@ const createOrderMutation = `
       order { id number status total { amount currency } items { sku name quantity unitPrice { amount } lineTotal { amount } } }
     }
   }`
+
+function openPool(connectionString: string): pg.Pool {
+  const pool = new pg.Pool({ connectionString, max: 2 })
+  // A server that a drill kills ends connections that nobody uses just then.
+  return pool.on('error', () => {})
+}
+
+async function createTestDatabases(): Promise<Record<ServiceName, string>> {
+  const urls = await Promise.all(serviceNames.map(async (name) => [name, await createTestDatabase(name)] as const))
+  return Object.fromEntries(urls) as Record<ServiceName, string>
+}
 
 /** The JSON lines of a file that may not be there yet. */
 function readLines(file: string): Record<string, unknown>[] {
