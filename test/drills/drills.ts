@@ -1,3 +1,4 @@
+import { badSubgraph } from './bad-subgraph.ts'
 import { breaker } from './breaker.ts'
 import { broker } from './broker.ts'
 import { cache } from './cache.ts'
@@ -33,6 +34,7 @@ export const drills: Record<string, Drill> = {
   'products-down': productsDown,
   breaker,
   outages,
+  'bad-subgraph': badSubgraph,
   latency,
   throughput,
   broker,

@@ -44,7 +44,10 @@ export async function startTcpProxy(target: number, host = '127.0.0.1'): Promise
   const listen = () =>
     new Promise<void>((resolve, reject) => {
       server.once('error', reject)
-      server.listen(port, '127.0.0.1', () => resolve())
+      server.listen(port, '127.0.0.1', () => {
+        server.off('error', reject)
+        resolve()
+      })
     })
 
   async function cut(): Promise<void> {
