@@ -22,8 +22,8 @@ export function refusePassing(status: number): void {
 }
 
 export type HttpPoolOptions = {
-  /** Connections at once. */
-  connections: number
+  /** Connections at once. Default: one for each call under way, which whoever calls bounds. */
+  connections?: number
   /** Bytes of an answer, at the most. */
   answerLimit: number
 }
@@ -35,7 +35,7 @@ export type HttpPoolOptions = {
 export function createHttpPool(origin: string, { connections, answerLimit }: HttpPoolOptions): Pool {
   const connect = buildConnector({ timeout: connectLimit })
   return new Pool(origin, {
-    connections,
+    connections: connections ?? null,
     maxResponseSize: answerLimit,
     connect: (options, callback) =>
       connect(options, (...[error, socket]) =>

@@ -31,6 +31,8 @@ export const badSubgraph: Drill = {
       SUPERGRAPH_FILE: await graph.supergraph(),
       PRODUCTS_URLS: bad.url,
       RATE_LIMITS: 'off',
+      // On a machine that others keep busy a crowd would be refused before it comes to what is on trial here.
+      MAX_EVENT_LOOP_DELAY: '0',
       SUBGRAPH_TIMEOUT: String(timeout),
       NODE_OPTIONS: probe.nodeOptions.join(' '),
       ...probe.env,
@@ -69,9 +71,14 @@ const subgraphs = {
       Query: { orders: () => Array.from({ length: orders }, (_, n) => ({ number: `O${n}`, product: { id: `${n}` } })) },
     },
   },
-  products: { sdl: `${link} type Product @key(fields: "id") { id: ID! name: String }`, resolvers: {} },
+  products: {
+    sdl: `${link} type Query { products: [Product!] } type Product @key(fields: "id") { id: ID! name: String }`,
+    resolvers: {},
+  },
 }
 const otherQuery = '{ me { name } orders { number } }'
+/** What asks products alone, so that no queue but its own is full. */
+const productsQuery = '{ products { name } }'
 const mixedQuery = '{ me { name } orders { number product { name } } }'
 
 type Run = {
@@ -138,7 +145,7 @@ async function withFullQueue({ gateway, bad, milliseconds, print }: Run & { mill
   const client = createClient(gateway)
   bad.behave({ milliseconds })
   const started = performance.now()
-  const crowd = Promise.all(Array.from({ length: slots + queue + more }, () => client.ask(mixedQuery)))
+  const crowd = Promise.all(Array.from({ length: slots + queue + more }, () => client.ask(productsQuery)))
   let over = false
   const times: number[] = []
   const beside = Promise.all(
@@ -171,7 +178,7 @@ async function withFullQueue({ gateway, bad, milliseconds, print }: Run & { mill
   )
   assert.equal(fullest.underWay, slots)
   assert.ok(wholeOnes >= slots + queue, 'whoever has a place is answered')
-  assert.ok([...codes].every((code) => code === 'OVERLOADED at orders.product.name'))
+  assert.ok([...codes].every((code) => code === 'OVERLOADED at products'))
 }
 
 type Client = ReturnType<typeof createClient>
@@ -188,21 +195,26 @@ function createClient({ url }: TestGateway) {
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({ query }),
       })
-      const { data, errors = [] } = (await body.json()) as Answer
+      const { data, errors = [], extensions } = (await body.json()) as Answer
       const time = performance.now() - started
       assert.equal(statusCode, 200)
-      assert.equal(data.me.name, 'Eve')
-      assert.deepEqual(
-        data.orders.map(({ number }) => number),
-        ['O0', 'O1', 'O2'],
-      )
-      if (query === mixedQuery && errors.length === 0) {
+      if (query !== productsQuery) {
+        assert.equal(data.me?.name, 'Eve')
         assert.deepEqual(
-          data.orders.map(({ product }) => product?.name),
+          data.orders?.map(({ number }) => number),
+          ['O0', 'O1', 'O2'],
+        )
+      }
+      // Of a value that is none for its field Apollo's executor tells there.
+      const invalid = extensions?.valueCompletion ?? []
+      if (query !== otherQuery && errors.length + invalid.length === 0) {
+        const found = query === productsQuery ? data.products : data.orders?.map(({ product }) => product)
+        assert.deepEqual(
+          found?.map((product) => product?.name),
           ['Thing 0', 'Thing 1', 'Thing 2'],
         )
       }
-      const places = errors.map(({ path, extensions: { code } }) => {
+      const places = [...errors, ...invalid].map(({ path, extensions: { code } }) => {
         return `${code} at ${path?.filter((part) => typeof part === 'string').join('.')}`
       })
       return { time, outcomes: [...new Set(places)] }
@@ -220,9 +232,15 @@ function createClient({ url }: TestGateway) {
 }
 
 type Answer = {
-  data: { me: { name: string }; orders: { number: string; product?: { name: string } | null }[] }
-  errors?: { path?: (string | number)[]; extensions: { code: string } }[]
+  data: {
+    me?: { name: string }
+    orders?: { number: string; product?: { name: string } | null }[]
+    products?: { name: string }[] | null
+  }
+  errors?: AnswerError[]
+  extensions?: { valueCompletion?: AnswerError[] }
 }
+type AnswerError = { path?: (string | number)[]; extensions: { code: string } }
 
 /** The most memory that a process ever had, where the system says it. */
 function peakOf({ pid }: TestGateway): string {

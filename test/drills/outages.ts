@@ -88,12 +88,17 @@ async function takeAway(stack: TestStack, load: Load, part: Part, seconds: numbe
   const restored = performance.now()
   await steady(load, restored)
   const during = load.attempts.filter(({ at, time }) => at + time > taken && at < restoring)
-  const last = Math.max(restored, ...failuresOf(load.attempts).map(({ at, time }) => at + time))
+  const last = failuresOf(load.attempts)
+    .filter(({ at, time }) => at + time > restored)
+    .at(-1)
+  const recovered = last
+    ? `after ${inSeconds(last.at + last.time - restored)} (${last.kind}: ${last.outcome})`
+    : 'at once'
   await allTold(stack, accepted)
   const told = performance.now() - restored
   await everythingUp(Object.fromEntries(processNames.map((name) => [name, `${stack.urlOf(name)}/health`])))
   return [
-    `${part.name}: all answered again after ${inSeconds(last - restored)}, all orders told of after ${inSeconds(told)}, healthy after ${inSeconds(performance.now() - restored)}`,
+    `${part.name}: all answered again ${recovered}, all orders told of after ${inSeconds(told)}, healthy after ${inSeconds(performance.now() - restored)}`,
     ...kinds.flatMap((kind) =>
       rowsOf(
         kind,

@@ -18,7 +18,10 @@ const shapes = [
   '{"data":[]}',
   '{"data":{"_entities":{}}}',
   '{"data":{"_entities":[]}}',
-  '{"data":{"_entities":[{"name":{"a":[1]}},7,null,"x"]}}',
+  '{"data":{"_entities":[{"name":"Thing 0"},7,"x"]}}',
+  '{"data":{"_entities":[{"name":{"a":[1]}},{"name":["x"]},{"name":1}]}}',
+  '{"data":{"_entities":[{"__typename":7},{"__typename":[]},{"name":"Thing 2"}]}}',
+  '{"data":{"_entities":null}}',
   '{"errors":"none"}',
   '{"data":{},"errors":[null,1,{"message":7,"path":"a","extensions":4}]}',
   '[]',
@@ -67,7 +70,7 @@ function later(response: ServerResponse, milliseconds: number, body: string): vo
 
 /**
  * A subgraph `products` over HTTP that behaves as it is told: well, in one of the ways above, or well but slowly. It knows
- * one field: `name` of whatever product it is asked for.
+ * products by their ids, whatever those are, and three in a list.
  */
 export async function startBadSubgraph() {
   let way: Way = 'well'
@@ -104,7 +107,9 @@ export async function startBadSubgraph() {
 
 function answerTo(text: string): string {
   const { variables } = JSON.parse(text) as { variables?: { representations?: { id: string }[] } }
-  const entities = variables?.representations?.map(({ id }) => ({ __typename: 'Product', name: `Thing ${id}` }))
-  return JSON.stringify({ data: entities ? { _entities: entities } : { __typename: 'Query' } })
+  const product = (id: string) => ({ __typename: 'Product', name: `Thing ${id}` })
+  const entities = variables?.representations?.map(({ id }) => product(id))
+  const list = ['0', '1', '2'].map(product)
+  return JSON.stringify({ data: entities ? { _entities: entities } : { __typename: 'Query', products: list } })
 }
 export type BadSubgraph = Awaited<ReturnType<typeof startBadSubgraph>>
