@@ -8,12 +8,11 @@ import { Agent, request } from 'undici'
 import { openDatabase } from '#platform/database/open.ts'
 import { silentLog as log } from '#platform/log.ts'
 import { createProductsStore } from '../../subgraphs/products/store.ts'
-import { freePorts } from '../../tools/infra/ports.ts'
 import { ensureSecrets } from '../../tools/infra/secrets.ts'
-import { supervise } from '../../tools/infra/supervise.ts'
-import { root, type ServiceName, serviceNames } from '../../tools/services.ts'
-import { createStack, type Ports, processNames, type StackOptions, settingsFor } from '../../tools/stack.ts'
+import { type ServiceName, serviceNames } from '../../tools/services.ts'
+import { createStack, processNames, type StackOptions } from '../../tools/stack.ts'
 import { createTestDatabase, kafkaBrokers } from './parts.ts'
+import { portsOf, superviseTwin, withTwins } from './twins.ts'
 
 export type GraphQLResult = {
   status: number
@@ -38,16 +37,24 @@ export type TestStackOptions = {
   databases?: Record<ServiceName, string>
   /** A service of which there are two instances, with one database. */
   twin?: ServiceName
+  /** How many more instances of it there are than one. Default 1. */
+  twins?: number
 }
 
 /** The whole shop on free ports, with databases of its own. */
 export async function startTestStack(wanted: TestStackOptions = {}) {
-  const { events = 'PostgreSQL', brokers = kafkaBrokers(), extra: given = {}, twin } = wanted
+  const { events = 'PostgreSQL', brokers = kafkaBrokers(), extra: given = {}, twin, twins = 1 } = wanted
   const folder = mkdtempSync(join(tmpdir(), 'commerce-stack-'))
   const secrets = await ensureSecrets(folder, [], processNames)
   const databases = wanted.databases ?? (await createTestDatabases())
-  const [ports, twinsPorts] = await portsOf()
-  const extra = twin ? withTwin(given, twin, [ports[twin], twinsPorts[twin]]) : given
+  const [ports, ...twinsPorts] = await portsOf(1 + (twin ? twins : 0))
+  const extra = twin
+    ? withTwins(
+        given,
+        twin,
+        [ports, ...twinsPorts].map((each) => each[twin]),
+      )
+    : given
   const output: string[] = []
   const options: StackOptions = {
     ports,
@@ -70,7 +77,9 @@ export async function startTestStack(wanted: TestStackOptions = {}) {
     onCrash: (name, how) => output.push(`${name} ended: ${how}`),
   }
   const stack = createStack(options)
-  const second = twin && superviseTwin(twin, { ...options, ports: { ...ports, [twin]: twinsPorts[twin] } })
+  const others = twin
+    ? twinsPorts.map((each) => superviseTwin(twin, { ...options, ports: { ...ports, [twin]: each[twin] } }))
+    : []
   const agent = new Agent({ connections: 256, headersTimeout: 30_000 })
 
   /** Sends a body to a process as it is. */
@@ -125,13 +134,15 @@ export async function startTestStack(wanted: TestStackOptions = {}) {
   }
 
   await stack.start()
-  second?.start()
-  await second?.ready
+  for (const other of others) other.start()
+  await Promise.all(others.map(({ ready }) => ready))
   return {
     ...stack,
     ports,
     secrets,
     databases,
+    /** Where each instance of the service that there are several of is, the stack's own first. */
+    instances: twin ? [ports, ...twinsPorts].map((each) => `http://127.0.0.1:${each[twin].http}`) : [],
     /** The variables that name the event log. */
     eventLog: options.events,
     output,
@@ -200,7 +211,7 @@ export async function startTestStack(wanted: TestStackOptions = {}) {
     async stop(): Promise<void> {
       await Promise.all([...pools.values()].map((pool) => pool.end()))
       await stack.stop()
-      await second?.stop()
+      await Promise.all(others.map((other) => other.stop()))
       await agent.close()
       rmSync(folder, { recursive: true, force: true })
     },
@@ -241,38 +252,4 @@ function unlimited({ gateway, users }: NonNullable<StackOptions['extra']>): NonN
     gateway: { ...gateway, env: { RATE_LIMITS: 'off', ...gateway?.env } },
     users: { ...users, env: { WRONG_PASSWORDS: many, WRONG_PASSWORDS_PER_ADDRESS: many, ...users?.env } },
   }
-}
-
-/** Everybody who asks a service learns of both its instances. */
-function withTwin(
-  extra: NonNullable<StackOptions['extra']>,
-  twin: ServiceName,
-  instances: readonly Ports[ServiceName][],
-): NonNullable<StackOptions['extra']> {
-  const service = twin.toUpperCase()
-  const addresses = {
-    [`${service}_URLS`]: instances.map(({ http }) => `http://127.0.0.1:${http}/graphql`).join(),
-    [`${service}_GRPC_URLS`]: instances.map(({ grpc }) => `127.0.0.1:${grpc}`).join(),
-  }
-  const all = processNames.map((name) => [name, { ...extra[name], env: { ...addresses, ...extra[name]?.env } }])
-  return Object.fromEntries(all)
-}
-
-function superviseTwin(name: ServiceName, options: StackOptions) {
-  return supervise({
-    name: `${name} (2)`,
-    entry: join(root, `subgraphs/${name}/main.ts`),
-    env: { PATH: process.env.PATH ?? '', ...settingsFor(name, options), ...options.extra?.[name]?.env },
-    nodeOptions: ['--disable-warning=TimeoutNegativeWarning'],
-    onLine: (line) => options.onLine(name, line),
-    onCrash: (how, pause) => options.onCrash(name, how, pause),
-  })
-}
-
-/** Ports for all processes, and for one more of each. */
-async function portsOf(): Promise<[Ports, Ports]> {
-  const ports = await freePorts(processNames.length * 4)
-  const next = () => ({ http: ports.pop() ?? 0, grpc: ports.pop() ?? 0 })
-  const each = () => Object.fromEntries(processNames.map((name) => [name, next()])) as Ports
-  return [each(), each()]
 }
