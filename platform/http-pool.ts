@@ -1,8 +1,12 @@
-import { buildConnector, errors, Pool } from 'undici'
+import { buildConnector, type Dispatcher, errors, Pool } from 'undici'
+import { boundAnswers } from './answer-bound.ts'
 import type { Failure } from './failover.ts'
 
 /** Milliseconds that a connection may take to be made. */
 const connectLimit = 1_000
+
+/** Answers of the largest size that may come in at once. */
+const largeAnswers = 8
 
 /** There was no connection to an instance: nothing was sent to it. */
 export class NotConnected extends Error {
@@ -24,7 +28,7 @@ export function refusePassing(status: number): void {
 export type HttpPoolOptions = {
   /** Connections at once. Default: one for each call under way, which whoever calls bounds. */
   connections?: number
-  /** Bytes of an answer, at the most. */
+  /** Bytes of an answer, at the most. All that are being read at once may have eight times as many. */
   answerLimit: number
 }
 
@@ -32,9 +36,9 @@ export type HttpPoolOptions = {
  * Connections to one instance. A connection that cannot be made is NotConnected, whatever the reason; undici sends a request
  * only over a connection that is there, so that any other failure may be one of a request that was carried out.
  */
-export function createHttpPool(origin: string, { connections, answerLimit }: HttpPoolOptions): Pool {
+export function createHttpPool(origin: string, { connections, answerLimit }: HttpPoolOptions): Dispatcher {
   const connect = buildConnector({ timeout: connectLimit })
-  return new Pool(origin, {
+  const pool = new Pool(origin, {
     connections: connections ?? null,
     maxResponseSize: answerLimit,
     connect: (options, callback) =>
@@ -44,6 +48,7 @@ export function createHttpPool(origin: string, { connections, answerLimit }: Htt
           : callback(null, socket as Exclude<typeof socket, null>),
       ),
   })
+  return pool.compose(boundAnswers({ total: largeAnswers * answerLimit, each: answerLimit / largeAnswers }))
 }
 
 /** Why a call by a pool failed. */

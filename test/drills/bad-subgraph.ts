@@ -18,6 +18,8 @@ const margin = 1_500
 /** How many times longer other fields may take at p99 than when all is well, and milliseconds that are always fine. */
 const factor = 3
 const alwaysFine = 50
+/** Bytes of the gateway's process, whatever a subgraph pours into it. */
+const mostResident = 700 * 1024 * 1024
 
 export const badSubgraph: Drill = {
   summary:
@@ -48,8 +50,9 @@ export const badSubgraph: Drill = {
         const p99 = await underLoad({ ...behaviour, way, usual })
         if (!short) assert.ok(p99 <= Math.max(alwaysFine, factor * usual), `${way}: p99 of other fields`)
       }
-      await withFullQueue({ gateway, bad, milliseconds: short ? 200 : 1_200, print })
-      print(`gateway: before ${tell(before)}; after ${tell(await settled(read, before))}${peakOf(gateway)}`)
+      await withFullQueue({ gateway, bad, milliseconds: short ? 200 : 1_000, print })
+      if (!short) await flooded({ gateway, bad, print })
+      print(`gateway: before ${tell(before)}; after ${tell(await settled(read, before))}`)
     } finally {
       await gateway.stop()
       await graph.stop()
@@ -98,7 +101,7 @@ async function underLoad({ gateway, bad, way, timeout, seconds, print }: Behavio
       const { time, outcomes } = await client.ask(query)
       times.push(time)
       for (const outcome of outcomes) codes.set(outcome, (codes.get(outcome) ?? 0) + 1)
-      await sleep(5)
+      await sleep(query === mixedQuery ? 50 : 10)
     }
   }
   const [otherTimes, mixedTimes]: number[][] = [[], []]
@@ -154,7 +157,7 @@ async function withFullQueue({ gateway, bad, milliseconds, print }: Run & { mill
         const { time, outcomes } = await client.ask(otherQuery)
         assert.deepEqual(outcomes, [])
         times.push(time)
-        await sleep(5)
+        await sleep(10)
       }
     }),
   )
@@ -179,6 +182,21 @@ async function withFullQueue({ gateway, bad, milliseconds, print }: Run & { mill
   assert.equal(fullest.underWay, slots)
   assert.ok(wholeOnes >= slots + queue, 'whoever has a place is answered')
   assert.ok([...codes].every((code) => code === 'OVERLOADED at products'))
+}
+
+/** As many queries at once as have a slot, each answered with too much. */
+async function flooded({ gateway, bad, print }: Run): Promise<void> {
+  const client = createClient(gateway)
+  bad.behave('too much')
+  const answers = await Promise.all(Array.from({ length: slots }, () => client.ask(productsQuery)))
+  const codes = new Set(answers.flatMap(({ outcomes }) => outcomes))
+  const peak = peakOf(gateway)
+  await recovery(client, bad)
+  await client.close()
+  print(
+    `${slots} answers that are too much at once: ${[...codes].join(', ')}${peak && `; ${megabytes(peak)} resident at the peak`}`,
+  )
+  assert.ok((peak ?? 0) <= mostResident)
 }
 
 type Client = ReturnType<typeof createClient>
@@ -242,9 +260,11 @@ type Answer = {
 }
 type AnswerError = { path?: (string | number)[]; extensions: { code: string } }
 
-/** The most memory that a process ever had, where the system says it. */
-function peakOf({ pid }: TestGateway): string {
+/** The most bytes that a process ever had, where the system says it. */
+function peakOf({ pid }: TestGateway): number | undefined {
   const status = `/proc/${pid}/status`
-  if (!existsSync(status)) return ''
-  return `; ${(Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(status, 'utf8'))?.[1]) / 1024).toFixed(0)} MB resident at its peak`
+  if (!existsSync(status)) return undefined
+  return Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(status, 'utf8'))?.[1]) * 1024
 }
+
+const megabytes = (bytes: number) => `${(bytes / 1024 / 1024).toFixed(0)} MB`
