@@ -23,7 +23,7 @@ export function createResourceProbe() {
   const folder = mkdtempSync(join(tmpdir(), 'resources-'))
   const file = join(folder, 'heap')
   return {
-    nodeOptions: ['--expose-gc', '--import', fileURLToPath(new URL('front-door-heap.ts', import.meta.url))],
+    nodeOptions: ['--expose-gc', '--import', fileURLToPath(new URL('heap-probe.ts', import.meta.url))],
     env: { HEAP_FILE: file },
     async read(pid: number): Promise<Resources> {
       rmSync(file, { force: true })
