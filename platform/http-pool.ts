@@ -5,8 +5,9 @@ import type { Failure } from './failover.ts'
 /** Milliseconds that a connection may take to be made. */
 const connectLimit = 1_000
 
-/** Answers of the largest size that may come in at once. */
+/** Answers of the largest size that may come in at once, and the share of that size that each may always have. */
 const largeAnswers = 8
+const smallShare = 1 / 64
 
 /** There was no connection to an instance: nothing was sent to it. */
 export class NotConnected extends Error {
@@ -48,7 +49,7 @@ export function createHttpPool(origin: string, { connections, answerLimit }: Htt
           : callback(null, socket as Exclude<typeof socket, null>),
       ),
   })
-  return pool.compose(boundAnswers({ total: largeAnswers * answerLimit, each: answerLimit / largeAnswers }))
+  return pool.compose(boundAnswers({ total: largeAnswers * answerLimit, each: answerLimit * smallShare }))
 }
 
 /** Why a call by a pool failed. */

@@ -22,7 +22,7 @@ const margin = 1_500
 const factor = 3
 const alwaysFine = 500
 /** Bytes of the gateway's process, whatever a subgraph pours into it. */
-const mostResident = 700 * 1024 * 1024
+const mostResident = 1024 * 1024 * 1024
 
 export const badSubgraph: Drill = {
   summary:
