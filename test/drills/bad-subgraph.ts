@@ -21,8 +21,8 @@ const margin = 1_500
  */
 const factor = 3
 const alwaysFine = 500
-/** Bytes of the gateway's process, whatever a subgraph pours into it. */
-const mostResident = 1024 * 1024 * 1024
+/** Bytes of the gateway's process, whatever a subgraph pours into it: half of what that would be without a bound. */
+const mostResident = 1.25 * 1024 * 1024 * 1024
 
 export const badSubgraph: Drill = {
   summary:
