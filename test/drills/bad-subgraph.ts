@@ -1,18 +1,21 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Agent, request } from 'undici'
 import { type BadSubgraph, badWays, startBadSubgraph, type Way } from '../infra/bad-subgraph.ts'
 import { runGateway, startForeignGraph, type TestGateway } from '../infra/gateway.ts'
 import { waitFor } from '../infra/wait.ts'
+import { type Client, createClient, mixedQuery, otherQuery, productsQuery, subgraphs } from './bad-subgraph-client.ts'
 import { type Drill, percentile } from './drill.ts'
 import { createResourceProbe, settled, tell } from './resources.ts'
 
 /** Clients of the fields that products does not own, and of a query that has both. */
 const [others, mixed] = [4, 20]
 /** Fetches from one subgraph that are under way at once and that wait, by default, and some that find no place. */
-const [slots, queue, more] = [200, 1_000, 100]
-const orders = 3
+const crowd = { slots: 200, queue: 1_000, more: 100 }
+/** The same for the short run, on a machine that other tests keep busy. */
+const smallCrowd = { slots: 20, queue: 100, more: 10 }
+/** Connections of the clients. */
+const connections = crowd.slots + crowd.queue + crowd.more + others
 /** Milliseconds that a request may take beyond the time of a fetch. */
 const margin = 1_500
 /**
@@ -28,7 +31,8 @@ export const badSubgraph: Drill = {
   summary:
     'a subgraph that answers late, never, garbage, half, without end, too much, or 500: other fields beside it, and one that is slow with its queue full',
   async run({ short, print }) {
-    const timeout = short ? 500 : 5_000
+    const { slots, queue } = short ? smallCrowd : crowd
+    const timeout = short ? 2_000 : 5_000
     const probe = createResourceProbe()
     const graph = await startForeignGraph(subgraphs)
     const bad = await startBadSubgraph()
@@ -36,6 +40,8 @@ export const badSubgraph: Drill = {
       SUPERGRAPH_FILE: await graph.supergraph(),
       PRODUCTS_URLS: bad.url,
       RATE_LIMITS: 'off',
+      SUBGRAPH_CONCURRENCY: String(slots),
+      SUBGRAPH_QUEUE: String(queue),
       // On a machine that others keep busy a crowd would be refused before it comes to what is on trial here.
       MAX_EVENT_LOOP_DELAY: '0',
       SUBGRAPH_TIMEOUT: String(timeout),
@@ -46,14 +52,19 @@ export const badSubgraph: Drill = {
     try {
       assert.equal(gateway.code, 'ready', gateway.output())
       const behaviour = { gateway, bad, timeout, seconds: short ? 0.7 : 8, print }
-      const usual = await underLoad({ ...behaviour, way: 'well', usual: undefined })
+      const usual = await underLoad({ ...behaviour, way: 'well' })
       const before = await read()
       const some: Way[] = short ? ['never', 'other JSON', 'too much', 'every fifth 500'] : badWays
       for (const way of some) {
-        const p99 = await underLoad({ ...behaviour, way, usual })
+        const p99 = await underLoad({ ...behaviour, way })
         if (!short) assert.ok(p99 <= Math.max(alwaysFine, factor * usual), `${way}: p99 of other fields`)
       }
-      await withFullQueue({ gateway, bad, milliseconds: short ? 200 : 1_000, print })
+      await withFullQueue({
+        gateway,
+        bad,
+        print,
+        ...(short ? { ...smallCrowd, milliseconds: 200 } : { ...crowd, milliseconds: 1_000 }),
+      })
       if (!short) await flooded({ gateway, bad, print })
       print(`gateway: before ${tell(before)}; after ${tell(await settled(read, before))}`)
     } finally {
@@ -65,38 +76,16 @@ export const badSubgraph: Drill = {
   },
 }
 
-const link = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.3", import: ["@key"])'
-const subgraphs = {
-  users: {
-    sdl: `${link} type Query { me: User } type User { name: String! }`,
-    resolvers: { Query: { me: () => ({ name: 'Eve' }) } },
-  },
-  orders: {
-    sdl: `${link} type Query { orders: [Order!] } type Order { number: String! product: Product } type Product @key(fields: "id", resolvable: false) { id: ID! }`,
-    resolvers: {
-      Query: { orders: () => Array.from({ length: orders }, (_, n) => ({ number: `O${n}`, product: { id: `${n}` } })) },
-    },
-  },
-  products: {
-    sdl: `${link} type Query { products: [Product!] } type Product @key(fields: "id") { id: ID! name: String }`,
-    resolvers: {},
-  },
-}
-const otherQuery = '{ me { name } orders { number } }'
-/** What asks products alone, so that no queue but its own is full. */
-const productsQuery = '{ products { name } }'
-const mixedQuery = '{ me { name } orders { number product { name } } }'
-
 type Run = {
   gateway: TestGateway
   bad: BadSubgraph
   print: (line: string) => void
 }
-type Behaviour = Run & { way: Way; usual: number | undefined; timeout: number; seconds: number }
+type Behaviour = Run & { way: Way; timeout: number; seconds: number }
 
 /** Lets products behave so for a time, and returns the milliseconds that other fields took at p99. */
 async function underLoad({ gateway, bad, way, timeout, seconds, print }: Behaviour): Promise<number> {
-  const client = createClient(gateway)
+  const client = createClient(gateway, connections)
   bad.behave(way)
   let stopped = false
   const loop = async (query: string, times: number[], codes: Map<string, number>) => {
@@ -146,12 +135,14 @@ async function recovery(client: Client, bad: BadSubgraph): Promise<number> {
   return performance.now() - started
 }
 
+type Crowd = typeof crowd & { milliseconds: number }
+
 /** As many queries at once as have a slot or wait for one, and some more, while products is slow. */
-async function withFullQueue({ gateway, bad, milliseconds, print }: Run & { milliseconds: number }): Promise<void> {
-  const client = createClient(gateway)
+async function withFullQueue({ gateway, bad, milliseconds, slots, queue, more, print }: Run & Crowd): Promise<void> {
+  const client = createClient(gateway, connections)
   bad.behave({ milliseconds })
   const started = performance.now()
-  const crowd = Promise.all(Array.from({ length: slots + queue + more }, () => client.ask(productsQuery)))
+  const asked = Promise.all(Array.from({ length: slots + queue + more }, () => client.ask(productsQuery)))
   let over = false
   const times: number[] = []
   const beside = Promise.all(
@@ -168,7 +159,7 @@ async function withFullQueue({ gateway, bad, milliseconds, print }: Run & { mill
     const [underWay = 0, waiting = 0] = await client.fetches()
     return waiting >= queue - more && { underWay, waiting }
   })
-  const answers = await crowd
+  const answers = await asked
   const elapsed = performance.now() - started
   over = true
   await beside
@@ -189,79 +180,18 @@ async function withFullQueue({ gateway, bad, milliseconds, print }: Run & { mill
 
 /** As many queries at once as have a slot, each answered with too much. */
 async function flooded({ gateway, bad, print }: Run): Promise<void> {
-  const client = createClient(gateway)
+  const client = createClient(gateway, connections)
   bad.behave('too much')
-  const answers = await Promise.all(Array.from({ length: slots }, () => client.ask(productsQuery)))
+  const answers = await Promise.all(Array.from({ length: crowd.slots }, () => client.ask(productsQuery)))
   const codes = new Set(answers.flatMap(({ outcomes }) => outcomes))
   const peak = peakOf(gateway)
   await recovery(client, bad)
   await client.close()
   print(
-    `${slots} answers that are too much at once: ${[...codes].join(', ')}${peak && `; ${megabytes(peak)} resident at the peak`}`,
+    `${crowd.slots} answers that are too much at once: ${[...codes].join(', ')}${peak && `; ${megabytes(peak)} resident at the peak`}`,
   )
   assert.ok((peak ?? 0) <= mostResident)
 }
-
-type Client = ReturnType<typeof createClient>
-
-function createClient({ url }: TestGateway) {
-  const agent = new Agent({ connections: slots + queue + more + others, headersTimeout: 30_000 })
-  return {
-    /** Asks, and holds what products does not own against what it is. Returns what stands in the place of the rest. */
-    async ask(query: string): Promise<{ time: number; outcomes: string[] }> {
-      const started = performance.now()
-      const { body, statusCode } = await request(`${url}/graphql`, {
-        dispatcher: agent,
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ query }),
-      })
-      const { data, errors = [], extensions } = (await body.json()) as Answer
-      const time = performance.now() - started
-      assert.equal(statusCode, 200)
-      if (query !== productsQuery) {
-        assert.equal(data.me?.name, 'Eve')
-        assert.deepEqual(
-          data.orders?.map(({ number }) => number),
-          ['O0', 'O1', 'O2'],
-        )
-      }
-      // Of a value that is none for its field Apollo's executor tells there.
-      const invalid = extensions?.valueCompletion ?? []
-      if (query !== otherQuery && errors.length + invalid.length === 0) {
-        const found = query === productsQuery ? data.products : data.orders?.map(({ product }) => product)
-        assert.deepEqual(
-          found?.map((product) => product?.name),
-          ['Thing 0', 'Thing 1', 'Thing 2'],
-        )
-      }
-      const places = [...errors, ...invalid].map(({ path, extensions: { code } }) => {
-        return `${code} at ${path?.filter((part) => typeof part === 'string').join('.')}`
-      })
-      return { time, outcomes: [...new Set(places)] }
-    },
-    /** Fetches from products that are under way, and that wait. */
-    async fetches(): Promise<number[]> {
-      const { body } = await request(`${url}/metrics`, { dispatcher: agent })
-      const text = await body.text()
-      return ['under_way', 'waiting'].map((what) =>
-        Number(new RegExp(`^subgraph_fetches_${what}\\{subgraph="products".*\\} (\\d+)$`, 'm').exec(text)?.[1]),
-      )
-    },
-    close: () => agent.close(),
-  }
-}
-
-type Answer = {
-  data: {
-    me?: { name: string }
-    orders?: { number: string; product?: { name: string } | null }[]
-    products?: { name: string }[] | null
-  }
-  errors?: AnswerError[]
-  extensions?: { valueCompletion?: AnswerError[] }
-}
-type AnswerError = { path?: (string | number)[]; extensions: { code: string } }
 
 /** The most bytes that a process ever had, where the system says it. */
 function peakOf({ pid }: TestGateway): number | undefined {
