@@ -16,8 +16,8 @@ const crowd = { slots: 200, queue: 1_000, more: 100 }
 const smallCrowd = { slots: 20, queue: 100, more: 10 }
 /** Connections of the clients. */
 const connections = crowd.slots + crowd.queue + crowd.more + others
-/** Milliseconds that a request may take beyond the time of a fetch. */
-const margin = 1_500
+/** Milliseconds that a request may take beyond the time of a fetch; the short run is beside other tests. */
+const margin = { short: 5_000, full: 1_500 }
 /**
  * How many times longer other fields may take at p99 than when all is well, and milliseconds that are always fine: all that
  * is asked and all that is poured out shares the machine.
@@ -51,7 +51,8 @@ export const badSubgraph: Drill = {
     const read = () => probe.read(gateway.pid ?? 0)
     try {
       assert.equal(gateway.code, 'ready', gateway.output())
-      const behaviour = { gateway, bad, timeout, seconds: short ? 0.7 : 8, print }
+      const limit = timeout + (short ? margin.short : margin.full)
+      const behaviour = { gateway, bad, limit, seconds: short ? 0.7 : 8, print }
       const usual = await underLoad({ ...behaviour, way: 'well' })
       const before = await read()
       const some: Way[] = short ? ['never', 'other JSON', 'too much', 'every fifth 500'] : badWays
@@ -81,10 +82,10 @@ type Run = {
   bad: BadSubgraph
   print: (line: string) => void
 }
-type Behaviour = Run & { way: Way; timeout: number; seconds: number }
+type Behaviour = Run & { way: Way; limit: number; seconds: number }
 
 /** Lets products behave so for a time, and returns the milliseconds that other fields took at p99. */
-async function underLoad({ gateway, bad, way, timeout, seconds, print }: Behaviour): Promise<number> {
+async function underLoad({ gateway, bad, way, limit, seconds, print }: Behaviour): Promise<number> {
   const client = createClient(gateway, connections)
   bad.behave(way)
   let stopped = false
@@ -118,7 +119,7 @@ async function underLoad({ gateway, bad, way, timeout, seconds, print }: Behavio
   )
   for (const [outcome, count] of mixedCodes) print(`    ${String(count).padStart(6)} ${outcome}`)
   assert.deepEqual([...otherCodes], [])
-  assert.ok(longest <= timeout + margin)
+  assert.ok(longest <= limit, `no request takes longer than ${limit} ms`)
   return p99
 }
 
