@@ -1,21 +1,14 @@
 import type { GraphQLDataSource } from '@apollo/gateway'
-import {
-  type FieldNode,
-  type FragmentDefinitionNode,
-  type GraphQLFormattedError,
-  Kind,
-  parse,
-  type SelectionSetNode,
-} from 'graphql'
-import type { Dispatcher } from 'undici'
+import { type FieldNode, type FragmentDefinitionNode, Kind, parse, type SelectionSetNode } from 'graphql'
 import type { Addresses, Policy } from '#platform/balancer.ts'
 import { ServiceError } from '#platform/errors.ts'
 import { createFailover } from '#platform/failover.ts'
 import { graphqlError } from '#platform/http.ts'
-import { createHttpPool, httpFailure, isLate, refusePassing, takesLeave } from '#platform/http-pool.ts'
+import { createHttpPool, httpFailure, isLate, takesLeave } from '#platform/http-pool.ts'
 import type { Log } from '#platform/log.ts'
 import { timedOut, unavailable } from '#platform/mask.ts'
-import { type Guard, NoGraphQLResponse } from './resilience.ts'
+import { type Response, readResponse } from './forward/response.ts'
+import type { Guard } from './resilience.ts'
 
 /** What a fetch needs to know of the request it is made for. */
 export type FetchContext = {
@@ -48,18 +41,11 @@ export type ForwarderOptions = {
   log: Log
 }
 
-/** Connections to one instance. */
-const connections = 100
 /** Bytes of a response, at the most. */
 const responseLimit = 16 * 1024 * 1024
 /** Errors reported for one failed fetch, however many fields it leaves empty. */
 const mostErrors = 100
 
-type Response = {
-  data?: Record<string, unknown> | null
-  errors?: GraphQLFormattedError[]
-  extensions?: Record<string, unknown>
-}
 type Fetch = { query: string; variables: Record<string, unknown>; operationName?: string }
 
 /**
@@ -73,7 +59,7 @@ export function createForwarder({ name, urls, policy, timeout, onFetch, guard, l
     ...(policy && { policy }),
     open(url) {
       const { origin, pathname, search } = new URL(url)
-      return { path: `${pathname}${search}`, pool: createHttpPool(origin, { connections, answerLimit: responseLimit }) }
+      return { path: `${pathname}${search}`, pool: createHttpPool(origin, { answerLimit: responseLimit }) }
     },
     close: ({ pool }) => pool.close(),
     failureOf: httpFailure,
@@ -84,6 +70,7 @@ export function createForwarder({ name, urls, policy, timeout, onFetch, guard, l
     const end = Math.min(Date.now() + timeout, context.deadline)
     const timeLeft = () => end - Date.now()
     const body = JSON.stringify(fetch)
+    const entities = representationsOf(fetch)?.length
     try {
       return await failover.call(
         async ({ pool, path }, onLeave) => {
@@ -93,7 +80,7 @@ export function createForwarder({ name, urls, policy, timeout, onFetch, guard, l
           const signal = signalOf(fetch, context, time)
           const response = await pool.request({ method: 'POST', path, headers, body, signal })
           if (takesLeave(response.headers)) onLeave()
-          return readResponse(response)
+          return readResponse(response, entities)
         },
         { repeatable: isQuery(fetch), timeLeft: () => (context.signal?.aborted ? 0 : timeLeft()) },
       )
@@ -140,6 +127,11 @@ export function createForwarder({ name, urls, policy, timeout, onFetch, guard, l
 
 export type Forwarder = ReturnType<typeof createForwarder>
 
+/** The entities that a fetch is for. Undefined for one of root fields. */
+function representationsOf({ variables }: Fetch): { __typename: string }[] | undefined {
+  return (variables as { representations?: { __typename: string }[] }).representations
+}
+
 /** What ends a fetch: its time, and for a query also that the client is gone. A mutation that was sent is left to finish. */
 function signalOf(fetch: Fetch, { signal }: FetchContext, time: number): AbortSignal {
   const late = AbortSignal.timeout(time)
@@ -149,20 +141,6 @@ function signalOf(fetch: Fetch, { signal }: FetchContext, time: number): AbortSi
 /** Whether a fetch changes nothing. Planned fetches hold one operation, which comes first. */
 function isQuery({ query }: Fetch): boolean {
   return /^\s*(query\b|\{)/.test(query)
-}
-
-async function readResponse({ statusCode, headers, body }: Dispatcher.ResponseData): Promise<Response> {
-  if (statusCode >= 500 || !String(headers['content-type']).includes('json')) {
-    await body.dump()
-    refusePassing(statusCode)
-    if (statusCode >= 500) throw new Error(`status ${statusCode}`)
-    throw new NoGraphQLResponse(statusCode)
-  }
-  const response = (await body.json()) as Response
-  if (typeof response !== 'object' || response === null || !('data' in response || 'errors' in response)) {
-    throw new NoGraphQLResponse(statusCode)
-  }
-  return response
 }
 
 function headersOf(context: FetchContext, time: number): Record<string, string> {
@@ -180,14 +158,15 @@ function headersOf(context: FetchContext, time: number): Record<string, string> 
 }
 
 /** The answer of a fetch that failed: every field it was for is null, with the error at its path. */
-function missing({ query, variables }: Fetch, error: ServiceError): Response {
+function missing(fetch: Fetch, error: ServiceError): Response {
+  const { query } = fetch
   const { definitions } = parse(query, { noLocation: true })
   const fragments = new Map(
     definitions.flatMap((node) => (node.kind === Kind.FRAGMENT_DEFINITION ? [[node.name.value, node]] : [])),
   )
   const operation = definitions.find((node) => node.kind === Kind.OPERATION_DEFINITION)
   const fields = operation ? fieldsOf(operation.selectionSet, undefined, fragments) : []
-  const { representations } = variables as { representations?: { __typename: string }[] }
+  const representations = representationsOf(fetch)
   const [entities] = fields
   const paths =
     representations && entities?.selectionSet

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { buildConnector, errors, Pool } from 'undici'
+import { buildConnector, type Dispatcher, errors, Pool } from 'undici'
+import { boundAnswers } from './answer-bound.ts'
 import type { Failure } from './failover.ts'
 
 /** Milliseconds that a connection may take to be made. */
@@ -10,6 +11,10 @@ const connectLimit = 1_000
  * and ended by the answer, or closed by us, so that no request meets a connection that is just being closed.
  */
 const keptIdle = 1_000
+
+/** Answers of the largest size that may come in at once, and the share of that size that each may always have. */
+const largeAnswers = 8
+const smallShare = 1 / 64
 
 /** There was no connection to an instance: nothing was sent to it. */
 export class NotConnected extends Error {
@@ -29,9 +34,9 @@ export function refusePassing(status: number): void {
 }
 
 export type HttpPoolOptions = {
-  /** Connections at once. */
-  connections: number
-  /** Bytes of an answer, at the most. */
+  /** Connections at once. Default: one for each call under way, which whoever calls bounds. */
+  connections?: number
+  /** Bytes of an answer, at the most. All that are being read at once may have eight times as many. */
   answerLimit: number
 }
 
@@ -39,10 +44,10 @@ export type HttpPoolOptions = {
  * Connections to one instance. A connection that cannot be made is NotConnected, whatever the reason; undici sends a request
  * only over a connection that is there, so that any other failure may be one of a request that was carried out.
  */
-export function createHttpPool(origin: string, { connections, answerLimit }: HttpPoolOptions): Pool {
+export function createHttpPool(origin: string, { connections, answerLimit }: HttpPoolOptions): Dispatcher {
   const connect = buildConnector({ timeout: connectLimit })
-  return new Pool(origin, {
-    connections,
+  const pool = new Pool(origin, {
+    connections: connections ?? null,
     maxResponseSize: answerLimit,
     keepAliveTimeout: keptIdle,
     keepAliveMaxTimeout: keptIdle,
@@ -53,6 +58,7 @@ export function createHttpPool(origin: string, { connections, answerLimit }: Htt
           : callback(null, socket as Exclude<typeof socket, null>),
       ),
   })
+  return pool.compose(boundAnswers({ total: largeAnswers * answerLimit, each: answerLimit * smallShare }))
 }
 
 /** Whether an answer says that its instance takes no further calls on this connection: it stops. */

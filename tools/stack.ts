@@ -27,8 +27,8 @@ export type Ports = Record<ProcessName, { http: number; grpc?: number }>
 
 export type StackOptions = {
   ports: Ports
-  /** Where there is a second instance, with the database of the first. Default: there is none. */
-  twins?: Partial<Ports>
+  /** Where there are further instances, with the database of the first. Default: there are none. */
+  twins?: Partial<Record<ProcessName, readonly Ports[ProcessName][]>>
   secrets: Secrets
   /** The URL of each service's database. */
   databases: Record<ServiceName, string>
@@ -56,9 +56,9 @@ export function createStack(options: StackOptions) {
   const urlOf = (name: ProcessName) => `http://${host}:${ports[name].http}`
   const graphqlUrl = (name: ProcessName) => `${urlOf(name)}/graphql`
 
-  function instanceOf(name: ProcessName, own = ports[name]): Supervised {
+  function instanceOf(name: ProcessName, own = ports[name], number = 1): Supervised {
     return supervise({
-      name: own === ports[name] ? name : `${name} (2)`,
+      name: number === 1 ? name : `${name} (${number})`,
       entry: join(root, name === 'gateway' ? 'gateway/main.ts' : `subgraphs/${name}/main.ts`),
       env: { ...system(), ...settingsFor(name, options, own), ...extra[name]?.env },
       nodeOptions: ['--disable-warning=TimeoutNegativeWarning', ...(extra[name]?.nodeOptions ?? [])],
@@ -72,24 +72,31 @@ export function createStack(options: StackOptions) {
     ProcessName,
     Supervised
   >
-  const twins = new Map(
-    processNames.flatMap((name) => {
-      const own = twinsPorts[name]
-      return own ? [[name, { process: instanceOf(name, own), url: `http://${host}:${own.http}` }]] : []
+  const twins = (name: ProcessName) => furtherInstances[name]
+  const furtherInstances = Object.fromEntries(
+    processNames.map((name) => {
+      const further = twinsPorts[name] ?? []
+      return [
+        name,
+        further.map((own, index) => ({ process: instanceOf(name, own, index + 2), url: `http://${host}:${own.http}` })),
+      ]
     }),
-  )
-  const all = [...Object.values(processes), ...[...twins.values()].map(({ process }) => process)]
+  ) as Record<ProcessName, { process: Supervised; url: string }[]>
+  const allTwins = Object.values(furtherInstances).flat()
+  const all = [...Object.values(processes), ...allTwins.map(({ process }) => process)]
 
   /** The gateways first, so that nothing new comes in while the services finish. */
   async function stop(): Promise<void> {
-    await Promise.all([processes.gateway.stop(), twins.get('gateway')?.process.stop()])
+    await Promise.all([processes.gateway.stop(), ...twins('gateway').map(({ process }) => process.stop())])
     await Promise.all(all.map((process) => process.stop()))
   }
 
   return {
     processes,
-    /** The second instances. */
+    /** The further instances of a process. */
     twins,
+    /** Where each instance of a process is, the first one first. */
+    instancesOf: (name: ProcessName): string[] => [urlOf(name), ...twins(name).map(({ url }) => url)],
     url: graphqlUrl('gateway'),
     urlOf,
     graphqlUrl,
@@ -100,7 +107,7 @@ export function createStack(options: StackOptions) {
         await Promise.all(all.map(({ ready }) => ready))
         const urls = [
           ...processNames.map((name) => [name, urlOf(name)]),
-          ...[...twins.values()].map(({ process: { name }, url }) => [name, url]),
+          ...allTwins.map(({ process: { name }, url }) => [name, url]),
         ]
         await everythingUp(Object.fromEntries(urls.map(([name, url]) => [name, `${url}/health`])))
       } catch (error) {
@@ -137,7 +144,7 @@ export function settingsFor(
   const host = reachable(env.HOST || '127.0.0.1')
   const address = (port: number | undefined) => `${host}:${port}`
   const each = (service: ServiceName, addressOf: (ports: Ports[ServiceName]) => string) =>
-    [ports[service], twins[service]].flatMap((one) => (one ? [addressOf(one)] : [])).join()
+    [ports[service], ...(twins[service] ?? [])].map(addressOf).join()
   const grpcUrls = (service: ServiceName) => each(service, ({ grpc }) => address(grpc))
   const wiring: Record<string, string> = {
     ...events,

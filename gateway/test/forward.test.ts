@@ -152,6 +152,14 @@ test('an answer that is no GraphQL response is SUBGRAPH_UNAVAILABLE', async () =
     json({}),
     json([]),
     json(null),
+    json({ data: 'none' }),
+    json({ data: [] }),
+    json({ data: null }),
+    json({ errors: [] }),
+    json({ errors: 'none' }),
+    json({ data: {}, errors: [null] }),
+    json({ data: {}, errors: [{ message: 7 }] }),
+    json({ data: {}, errors: [{ message: 'x', path: 'a' }] }),
     json({ data: { a: 1 } }, 502),
     (response) => response.destroy(),
     (response) => {
@@ -165,4 +173,22 @@ test('an answer that is no GraphQL response is SUBGRAPH_UNAVAILABLE', async () =
     assert.equal(data, null)
     assert.equal(errors?.[0]?.code, 'SUBGRAPH_UNAVAILABLE')
   }
+})
+
+test('an answer that does not hold an entity, or null, for each that was asked for is SUBGRAPH_UNAVAILABLE', async () => {
+  const query = 'query($representations:[_Any!]!){_entities(representations:$representations){... on A{x}}}'
+  const variables = { representations: [{ __typename: 'A' }, { __typename: 'A' }] }
+  for (const found of [undefined, null, {}, [], [{}], [{}, {}, {}], [{}, 7], [{}, []], [{}, { __typename: 7 }]]) {
+    answer = json({ data: { _entities: found } })
+    const { data, errors } = await fetch({ query, variables })
+    assert.deepEqual(data, { _entities: [null, null] })
+    assert.deepEqual(
+      errors?.map(({ code }) => code),
+      ['SUBGRAPH_UNAVAILABLE', 'SUBGRAPH_UNAVAILABLE'],
+    )
+  }
+  answer = json({ data: { _entities: [null, { __typename: 'A', x: 1 }] } })
+  assert.deepEqual((await fetch({ query, variables })).data, { _entities: [null, { __typename: 'A', x: 1 }] })
+  answer = json({ data: { _entities: null }, errors: [{ message: 'none of them' }] })
+  assert.equal((await fetch({ query, variables })).data, null)
 })

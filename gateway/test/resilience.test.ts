@@ -250,3 +250,14 @@ test('a slow subgraph holds so many fetches and lets so many wait; the next is O
   assert.deepEqual(await Promise.all(fetches), [[], [], []])
   await things.stop()
 })
+
+test('as many fetches as the bulkhead lets through are made at once: none waits for a connection, and its time with it', async () => {
+  const things = await start({ concurrency: 250 })
+  await things.up()
+  things.answer((response) => things.held.push(response))
+  const fetches = Array.from({ length: 250 }, () => things.fetch())
+  await waitFor('all of them', () => things.held.length === 250)
+  for (const response of things.held) json({ data: { a: 1, b: 2 } })(response)
+  for (const errors of await Promise.all(fetches)) assert.deepEqual(errors, [])
+  await things.stop()
+})

@@ -15,6 +15,8 @@ export function databaseFailure(error: unknown): 'overloaded' | 'unavailable' | 
   if (message === 'timeout exceeded when trying to connect') return 'overloaded'
   if (['P1001', 'P1002', 'P1008', 'P1017', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT'].includes(code))
     return 'unavailable'
+  if (['DatabaseNotReachable', 'ConnectionClosed', 'SocketTimeout'].includes(driverCause(error)?.kind ?? ''))
+    return 'unavailable'
   if (state.startsWith('08') || /^57P0[1235]$/.test(state)) return 'unavailable'
   if (lostConnection.test(message)) return 'unavailable'
   if (state === '22021' || state === '22P05') return 'unstorable'
@@ -53,14 +55,14 @@ export function isUniqueViolation(error: unknown, index: string): boolean {
 /** What `pg` says of a connection that it lost or gave up. It has no codes for it. */
 const lostConnection = /^(Connection terminated|Client has encountered a connection error|Query read timeout)/
 
-type DriverCause = { originalCode?: string; constraint?: { index?: string } }
+type DriverCause = { kind?: string; originalCode?: string; constraint?: { index?: string } }
 
 function sqlState(error: unknown): string | undefined {
   const { code } = shape(error)
   return driverCause(error)?.originalCode ?? (/^[0-9A-Z]{5}$/.test(code) && !code.startsWith('P') ? code : undefined)
 }
 
-/** Prisma keeps what PostgreSQL said here. */
+/** Prisma keeps what PostgreSQL, or the connection to it, said here: of SQL of our own, nowhere else. */
 function driverCause(error: unknown): DriverCause | undefined {
   const { meta, name, cause } = (error ?? {}) as {
     meta?: { driverAdapterError?: { cause?: DriverCause } }

@@ -15,7 +15,7 @@ import { ServiceError } from '../errors.ts'
 import { createFailover } from '../failover.ts'
 import { callThrough, confirming } from '../guard.ts'
 import { timedOut, unavailable } from '../mask.ts'
-import { connected, NotConnected, rpcFailure } from './instance.ts'
+import { connected, NotConnected, rpcFailure, serving } from './instance.ts'
 import type { Rpcs } from './service.ts'
 import { fromRpcError } from './status.ts'
 
@@ -23,6 +23,8 @@ import { fromRpcError } from './status.ts'
 const callLimit = 2_000
 /** Milliseconds between attempts to reach an instance that is away. Calls fail at once meanwhile. */
 const longestReconnect = 250
+/** Milliseconds that an instance has to be reached in a check, and to say that it serves. */
+const checkLimit = 1_000
 
 /** A peer's RPCs as functions. They throw ServiceError: the peer's refusal, or SUBGRAPH_UNAVAILABLE or SUBGRAPH_TIMEOUT. */
 export type Peer<Definition> = {
@@ -106,17 +108,15 @@ export function createPeer<Definition extends ServiceDefinition>(options: PeerOp
     return callThrough({ name, breaker, time }, () => call(method, input, options))
   }
 
-  const check = () =>
-    Promise.any(
-      failover
-        .targets()
-        .map(
-          (client) =>
-            new Promise<void>((resolve, reject) =>
-              client.waitForReady(Date.now() + 1_000, (error) => (error ? reject(error) : resolve())),
-            ),
-        ),
-    )
+  async function checkInstance(client: Client): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      client.waitForReady(Date.now() + checkLimit, (error) => (error ? reject(error) : resolve()))
+    })
+    // A peer without its database takes connections, and calls would fail all the same.
+    if (breaker && breaker.state !== 'closed') await serving(client, checkLimit)
+  }
+
+  const check = () => Promise.any(failover.targets().map(checkInstance))
 
   const rpcs = Object.fromEntries(
     Object.keys(service).map((method) => {
@@ -126,7 +126,7 @@ export function createPeer<Definition extends ServiceDefinition>(options: PeerOp
   )
   return {
     rpcs: rpcs as Peer<Definition>,
-    /** Rejects when no instance can be reached. */
+    /** Rejects when no instance can be reached, or, while the breaker is not closed, says that it serves. */
     check: breaker ? confirming(breaker, check) : check,
     /** Resolves when the calls under way have ended. */
     close: failover.close,

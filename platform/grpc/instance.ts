@@ -1,4 +1,12 @@
-import { type Client, connectivityState, type ServiceError as RpcError, status } from '@grpc/grpc-js'
+import {
+  type Client,
+  connectivityState,
+  credentials,
+  makeGenericClientConstructor,
+  type ServiceError as RpcError,
+  status,
+} from '@grpc/grpc-js'
+import { service as healthService } from 'grpc-health-check'
 import { ServiceError } from '../errors.ts'
 import type { Failure } from '../failover.ts'
 import { isCutOff, isRefusal } from './status.ts'
@@ -9,6 +17,11 @@ const connectLimit = 1_000
 /** There was no connection to an instance: nothing was sent to it. */
 export class NotConnected extends Error {
   override readonly name = 'NotConnected'
+}
+
+/** An instance says that it cannot work now. */
+class NotServing extends Error {
+  override readonly name = 'NotServing'
 }
 
 /**
@@ -34,6 +47,24 @@ export async function connected(client: Client, time: number): Promise<void> {
 function wasNotSent({ code, details, metadata }: RpcError): boolean {
   const isLocal = Object.keys(metadata?.getMap() ?? {}).length === 0
   return code === status.UNAVAILABLE && isLocal && details.startsWith('No connection established')
+}
+
+const HealthClient = makeGenericClientConstructor(healthService, 'Health')
+
+/**
+ * Asks an instance whether it serves. Rejects when it says that it does not, or nothing in time. One that does not have the
+ * standard's service for it serves. https://github.com/grpc/grpc/blob/master/doc/health-checking.md
+ */
+export function serving(client: Client, time: number): Promise<void> {
+  const channel = client.getChannel()
+  const health = new HealthClient(channel.getTarget(), credentials.createInsecure(), { channelOverride: channel })
+  return new Promise((resolve, reject) => {
+    const onAnswer = (error: RpcError | null, answer?: { status: string }) => {
+      if (error?.code === status.UNIMPLEMENTED || answer?.status === 'SERVING') resolve()
+      else reject(error ?? new NotServing(`${channel.getTarget()} does not serve`))
+    }
+    health.check?.({ service: '' }, { deadline: Date.now() + time }, onAnswer)
+  })
 }
 
 /** Why a call failed. A refusal of the peer's own is an answer, also when it says that something is not available. */

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { connect, createServer, type Socket } from 'node:net'
 import { after, before, describe, test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import pg from 'pg'
 import { PrismaClient } from '#generated/prisma/orders/client.ts'
 import { createTestDatabase } from '../../test/infra/parts.ts'
+import { startTcpProxy, type TcpProxy } from '../../test/infra/tcp-proxy.ts'
 import { waitFor } from '../../test/infra/wait.ts'
 import { databaseFailure } from '../database/failures.ts'
 import { openDatabase } from '../database/open.ts'
@@ -43,6 +45,61 @@ test('connections that the server ends in the middle of work fail their callers 
   assert.equal(await prisma.order.count(), 0)
   await prisma.$disconnect()
   await database.close()
+})
+
+describe('a server that cannot be reached is unavailable or overloaded, by whatever call that is found', () => {
+  const works: Record<string, (prisma: PrismaClient) => PromiseLike<unknown>> = {
+    'a model': (prisma) => prisma.order.count(),
+    'SQL of our own': (prisma) => prisma.$queryRaw`SELECT 1 FROM pg_sleep(${0.02}::float)`,
+    'a statement of our own': (prisma) => prisma.$executeRaw`UPDATE orders SET number = number WHERE false`,
+    'a transaction': (prisma) =>
+      prisma.$transaction(async (tx) => [await tx.order.count(), await tx.$queryRaw`SELECT 1`]),
+  }
+  const failures: Record<string, (proxy: TcpProxy) => Promise<void> | void> = {
+    refused: (proxy) => proxy.cut(),
+    silent: (proxy) => proxy.silence(),
+    'reset again and again': async (proxy) => {
+      for (let round = 0; round < 20; round++) {
+        await proxy.restore()
+        await waitFor('a connection', () => proxy.connections > 0)
+        await proxy.cut()
+      }
+    },
+  }
+  for (const [how, fail] of Object.entries(failures)) {
+    test(how, async () => {
+      const proxy = await startTcpProxy(Number(new URL(url).port))
+      const through = new URL(url)
+      through.port = String(proxy.port)
+      const database = openDatabase({ name: 'cut off', url: through.href, poolSize: 4, log })
+      const prisma = new PrismaClient({ adapter: database.adapter })
+      for (const work of Object.values(works)) await work(prisma)
+      const found: Record<string, unknown[]> = {}
+      let over = false
+      const attempts = Object.entries(works).map(async ([what, work]) => {
+        const errors: unknown[] = []
+        found[what] = errors
+        do {
+          await work(prisma).then(undefined, (error) => errors.push(error))
+          await turn()
+        } while (!over || errors.length === 0)
+      })
+      await fail(proxy)
+      over = true
+      await Promise.all(attempts)
+      for (const [what, errors] of Object.entries(found)) {
+        const unexplained = errors.filter(
+          (error) => !['unavailable', 'overloaded'].includes(databaseFailure(error) ?? ''),
+        )
+        assert.deepEqual(unexplained, [], what)
+      }
+      await proxy.restore()
+      for (const work of Object.values(works)) await work(prisma)
+      await prisma.$disconnect()
+      await database.close()
+      await proxy.stop()
+    })
+  }
 })
 
 describe('a connection that has gone silent', () => {

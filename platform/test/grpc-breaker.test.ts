@@ -51,8 +51,10 @@ async function start() {
           },
         },
       })
+      server.setServing(true)
       await server.listen('127.0.0.1', port)
     },
+    serves: (serving: boolean) => server?.setServing(serving),
     call: () => peer.rpcs.getUser({ id: 'u1' }),
     async stop() {
       await peer.close()
@@ -89,6 +91,26 @@ test('a peer that is found to be back is tried with exactly 3 calls, and asked a
   ends.resolve()
   await Promise.all(calls.slice(0, 3))
   assert.equal(users.asked, 3)
+  assert.equal(users.breaker.state, 'closed')
+  await users.stop()
+})
+
+test('a peer that takes connections and says that it does not serve is not tried, and at once when it serves again', async () => {
+  const users = await start()
+  await users.up()
+  users.serves(false)
+  const unavailable = new ServiceError('SUBGRAPH_UNAVAILABLE', 'Not available.', { subgraph: 'users' })
+  users.answer(() => Promise.reject(unavailable))
+  for (let made = 0; made < 6; made++) await assert.rejects(users.call())
+  for (let round = 0; round < 20; round++) {
+    await assert.rejects(users.peer.check())
+    assert.equal(users.breaker.state, 'open')
+  }
+  assert.equal(users.asked, 6)
+  users.answer(async () => {})
+  users.serves(true)
+  await users.peer.check()
+  for (let made = 0; made < 3; made++) await users.call()
   assert.equal(users.breaker.state, 'closed')
   await users.stop()
 })

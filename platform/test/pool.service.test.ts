@@ -202,8 +202,9 @@ test('the metrics tell how many connections are in use, idle and at the most, an
     log,
     lifecycle: {
       ready: true,
+      stopping: false,
       onStop(_name, stop) {
-        close = stop
+        close = () => stop({ orderly: true, elapsed: 0 })
       },
     },
     metrics,
@@ -233,7 +234,7 @@ test('a probe asks the database nothing, and a round of checks asks it', async (
   const { database } = await open(context)
   const health = createHealth([{ name: 'database', check: database.check, required: true }])
   const app = createHttpServer({
-    lifecycle: { ready: true, onStop() {} },
+    lifecycle: { ready: true, stopping: false, onStop() {} },
     health,
     mask,
     bodyLimit: 1024,

@@ -1,3 +1,4 @@
+import { badSubgraph } from './bad-subgraph.ts'
 import { breaker } from './breaker.ts'
 import { broker } from './broker.ts'
 import { cache } from './cache.ts'
@@ -13,6 +14,7 @@ import { inventory } from './inventory.ts'
 import { isolation } from './isolation.ts'
 import { latency } from './latency.ts'
 import { orderCrash } from './order-crash.ts'
+import { outages } from './outages.ts'
 import { poison } from './poison.ts'
 import { pool } from './pool.ts'
 import { productsDown } from './products-down.ts'
@@ -33,6 +35,8 @@ export const drills: Record<string, Drill> = {
   crash,
   'products-down': productsDown,
   breaker,
+  outages,
+  'bad-subgraph': badSubgraph,
   latency,
   throughput,
   broker,

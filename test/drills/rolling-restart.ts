@@ -40,7 +40,7 @@ async function restartAll(options: { byConsul: boolean; short: boolean; print: P
   }
   const extra = Object.fromEntries(processNames.map((name) => [name, { env }]))
   const stack = await startTestStack({ events, extra, twins: processNames, shutdownDelay: delay })
-  const urls = [stack.urlOf('gateway'), stack.twins.get('gateway')?.url ?? '']
+  const urls = stack.instancesOf('gateway')
   const balancer = createLoadBalancer(urls)
   try {
     const customers = await signUpAll(stack, 10)
@@ -53,7 +53,7 @@ async function restartAll(options: { byConsul: boolean; short: boolean; print: P
     const load = start(rate)
     for (const name of processNames) {
       await restart(stack, name, stack.processes[name], print)
-      const twin = stack.twins.get(name)
+      const [twin] = stack.twins(name)
       if (twin && !short) await restart(stack, name, twin.process, print)
     }
     const figures = await load.stop()

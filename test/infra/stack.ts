@@ -33,7 +33,9 @@ export type TestStackOptions = {
   /** Kafka's brokers. Default: those of all tests. */
   brokers?: string
   extra?: StackOptions['extra']
-  /** What there are two instances of. */
+  /** The services' databases. Default: of the stack's own, on the server of all tests. */
+  databases?: Record<ServiceName, string>
+  /** What there is one more instance of, with the same database, for each time that it is named. */
   twins?: readonly ProcessName[]
   /** Milliseconds for which a process that stops still serves. Default 0. */
   shutdownDelay?: number
@@ -44,13 +46,12 @@ export async function startTestStack(wanted: TestStackOptions = {}) {
   const { events = 'PostgreSQL', brokers = kafkaBrokers(), extra = {}, twins = [], shutdownDelay = 0 } = wanted
   const folder = mkdtempSync(join(tmpdir(), 'commerce-stack-'))
   const secrets = await ensureSecrets(folder, [], processNames)
-  const urls = await Promise.all(serviceNames.map(async (name) => [name, await createTestDatabase(name)] as const))
-  const databases = Object.fromEntries(urls) as Record<ServiceName, string>
-  const [ports, twinsPorts] = await portsOf()
+  const databases = wanted.databases ?? (await createTestDatabases())
+  const { ports, twinsPorts } = await portsOf(twins)
   const output: string[] = []
   const options: StackOptions = {
     ports,
-    twins: Object.fromEntries(twins.map((name) => [name, twinsPorts[name]])),
+    twins: twinsPorts,
     secrets,
     databases,
     events:
@@ -119,7 +120,7 @@ export async function startTestStack(wanted: TestStackOptions = {}) {
   const pools = new Map<string, pg.Pool>()
   /** Looks into a service's database. */
   async function sql(service: ServiceName, query: string, values: unknown[] = []) {
-    const pool = pools.get(service) ?? new pg.Pool({ connectionString: databases[service], max: 2 })
+    const pool = pools.get(service) ?? openPool(databases[service])
     pools.set(service, pool)
     return (await pool.query(query, values)).rows
   }
@@ -213,6 +214,17 @@ const createOrderMutation = `
     }
   }`
 
+function openPool(connectionString: string): pg.Pool {
+  const pool = new pg.Pool({ connectionString, max: 2 })
+  // A server that a drill kills ends connections that nobody uses just then.
+  return pool.on('error', () => {})
+}
+
+async function createTestDatabases(): Promise<Record<ServiceName, string>> {
+  const urls = await Promise.all(serviceNames.map(async (name) => [name, await createTestDatabase(name)] as const))
+  return Object.fromEntries(urls) as Record<ServiceName, string>
+}
+
 /** The JSON lines of a file that may not be there yet. */
 function readLines(file: string): Record<string, unknown>[] {
   if (!existsSync(file)) return []
@@ -229,10 +241,13 @@ function unlimited({ gateway, users }: NonNullable<StackOptions['extra']>): NonN
   }
 }
 
-/** Ports for all processes, and for one more of each. */
-async function portsOf(): Promise<[Ports, Ports]> {
-  const ports = await freePorts(processNames.length * 4)
-  const next = () => ({ http: ports.pop() ?? 0, grpc: ports.pop() ?? 0 })
-  const each = () => Object.fromEntries(processNames.map((name) => [name, next()])) as Ports
-  return [each(), each()]
+/** Ports for all processes, and for each twin. */
+async function portsOf(
+  twins: readonly ProcessName[],
+): Promise<{ ports: Ports; twinsPorts: NonNullable<StackOptions['twins']> }> {
+  const free = await freePorts((processNames.length + twins.length) * 2)
+  const next = () => ({ http: free.pop() ?? 0, grpc: free.pop() ?? 0 })
+  const ports = Object.fromEntries(processNames.map((name) => [name, next()])) as Ports
+  const twinsPorts = processNames.map((name) => [name, twins.filter((twin) => twin === name).map(next)])
+  return { ports, twinsPorts: Object.fromEntries(twinsPorts) }
 }

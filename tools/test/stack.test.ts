@@ -59,7 +59,7 @@ test('each process is reached where HOST lets it listen', () => {
 
 test('everybody knows both instances, where there are two, and each has the ports of its own', () => {
   const orders = { http: 5003, grpc: 5052 }
-  const both = { ...options, twins: { orders } }
+  const both = { ...options, twins: { orders: [orders] } }
   assert.equal(settingsFor('gateway', both).ORDERS_URLS, 'http://127.0.0.1:4003/graphql,http://127.0.0.1:5003/graphql')
   assert.equal(settingsFor('payments', both).ORDERS_GRPC_URLS, '127.0.0.1:50052,127.0.0.1:5052')
   const { PORT, GRPC_PORT } = settingsFor('orders', both, orders)

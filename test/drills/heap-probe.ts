@@ -1,5 +1,5 @@
 /**
- * Loaded into the gateway's process before its own code (`--import`, with `--expose-gc`): on SIGUSR2 it writes to the file
+ * Loaded into a process before its own code (`--import`, with `--expose-gc`): on SIGUSR2 it writes to the file
  * named by HEAP_FILE how many bytes are in use once what nobody needs is collected.
  */
 import { writeFileSync } from 'node:fs'

@@ -1,0 +1,61 @@
+import type { GraphQLFormattedError } from 'graphql'
+import type { Dispatcher } from 'undici'
+import { refusePassing } from '#platform/http-pool.ts'
+import { NoGraphQLResponse } from '../resilience.ts'
+
+/** What a subgraph answers a fetch with. */
+export type Response = {
+  data?: Record<string, unknown> | null
+  errors?: GraphQLFormattedError[]
+  extensions?: Record<string, unknown>
+}
+
+/**
+ * Reads the answer to a fetch of so many entities, or of root fields. Throws NotPassedOn or another error for a status of
+ * 5xx, and NoGraphQLResponse for what is none: the executor would stumble over it, and leave the whole operation without data.
+ */
+export async function readResponse(
+  { statusCode, headers, body }: Dispatcher.ResponseData,
+  entities?: number,
+): Promise<Response> {
+  if (statusCode >= 500 || !String(headers['content-type']).includes('json')) {
+    await body.dump()
+    refusePassing(statusCode)
+    if (statusCode >= 500) throw new Error(`status ${statusCode}`)
+    throw new NoGraphQLResponse(statusCode)
+  }
+  const response = await body.json()
+  if (!isResponse(response)) throw new NoGraphQLResponse(statusCode)
+  if (entities === undefined || !response.data) return response
+  const { _entities: found } = response.data
+  if (isListOf(found, isEntity) && found.length === entities) return response
+  // Some say so that none of them could be resolved.
+  if (found === null && response.errors) return { ...response, data: null }
+  throw new NoGraphQLResponse(statusCode)
+}
+
+/** https://spec.graphql.org/October2021/#sec-Response-Format */
+function isResponse(value: unknown): value is Response {
+  if (!isObject(value)) return false
+  const { data, errors } = value
+  if (errors !== undefined && !isListOf(errors, isError)) return false
+  return isObject(data) || (!data && Array.isArray(errors) && errors.length > 0)
+}
+
+function isError(value: unknown): boolean {
+  if (!isObject(value)) return false
+  const { message, path, extensions } = value
+  return typeof message === 'string' && (!path || Array.isArray(path)) && (!extensions || isObject(extensions))
+}
+
+function isEntity(value: unknown): boolean {
+  return value === null || (isObject(value) && ['string', 'undefined'].includes(typeof value.__typename))
+}
+
+function isListOf(value: unknown, isItem: (item: unknown) => boolean): value is unknown[] {
+  return Array.isArray(value) && value.every(isItem)
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
