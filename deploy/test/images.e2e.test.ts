@@ -49,6 +49,22 @@ test('an image holds its own service alone, and no test, secret or data', (t) =>
   }
 })
 
+test('what an image holds is decided by the lockfile and by the commit: built twice it is the same', () => {
+  const other = mkdtempSync(join(tmpdir(), 'commerce-images-'))
+  try {
+    // Of packages their list, with what npm checked each to be.
+    const list = 'find . -path ./node_modules -prune -o -type f -print; find node_modules -name .package-lock.json'
+    const [first, again] = [build('tools'), createBuilder(other)('tools')].map(({ folder }) =>
+      execFileSync('sh', ['-c', `(${list}) | sort | xargs sha256sum`], { cwd: folder, encoding: 'utf8' }),
+    )
+    assert.match(first ?? '', /package-lock/)
+    assert.match(first ?? '', /generated\/prisma\/orders/)
+    assert.equal(again, first)
+  } finally {
+    rmSync(other, { recursive: true })
+  }
+})
+
 const missing = serversMissing()
 if (missing && process.env.REQUIRE_REAL === '1') throw new Error(`REQUIRE_REAL=1, and ${missing}.`)
 
