@@ -17,6 +17,7 @@ import { createErrorFormatter } from './errors.ts'
 import { openGraph } from './graph.ts'
 import { createWebhookForwarder } from './http/webhooks.ts'
 import { createOperations } from './operations.ts'
+import { measureAnswers } from './outcomes.ts'
 import { createPersisted, createSharedTexts, createTextStore, readRecorded } from './persisted.ts'
 import { createPipeline } from './pipeline.ts'
 import { policies } from './policies.ts'
@@ -99,7 +100,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const shedder = createShedder({ limit: () => config.MAX_EVENT_LOOP_DELAY, onRefused: () => shed.inc() })
   lifecycle.onStop('shedder', shedder.start())
   const http = await createGateway({
-    answer,
+    answer: measureAnswers(answer, metrics),
     authenticate: createAuthenticator({
       jwksUrl: config.JWKS_URL,
       issuer: config.TOKEN_ISSUER,

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 
 /** Settings that are missing or wrong, all of them. */
@@ -18,12 +19,21 @@ export type Parsed<S extends Settings> = { readonly [Name in keyof S]: z.output<
 /** A rule over several settings: the faults it finds. Sees only what parsed. */
 export type Rule<S extends Settings> = (values: Partial<Parsed<S>>) => string[]
 
-/** Reads every setting at once and reports every fault at once. An empty variable counts as absent. */
+/**
+ * Reads every setting at once and reports every fault at once. An empty variable counts as absent. `NAME_FILE` names a
+ * file that holds the setting `NAME`, as secrets are mounted, unless it is a setting itself; not both may be set.
+ */
 export function readEnv<S extends Settings>(settings: S, rules: Rule<S>[] = [], source = process.env): Parsed<S> {
   const faults: string[] = []
   const values: Record<string, unknown> = {}
   for (const [name, type] of Object.entries(settings)) {
-    const text = source[name] === '' ? undefined : source[name]
+    let text: string | undefined
+    try {
+      text = `${name}_FILE` in settings ? source[name] || undefined : readVariable(name, source)
+    } catch (error) {
+      faults.push(error instanceof Error ? error.message : String(error))
+      continue
+    }
     const result = type.safeParse(text)
     if (result.success) values[name] = result.data
     else
@@ -34,6 +44,22 @@ export function readEnv<S extends Settings>(settings: S, rules: Rule<S>[] = [], 
   for (const rule of rules) faults.push(...rule(values as Partial<Parsed<S>>))
   if (faults.length > 0) throw new ConfigError(faults)
   return values as Parsed<S>
+}
+
+/**
+ * The text of a variable, or of the file that `NAME_FILE` names without the line breaks at its end. Undefined when absent
+ * or empty. Throws when both are set, and when the file cannot be read.
+ */
+export function readVariable(name: string, source = process.env): string | undefined {
+  const file = source[`${name}_FILE`]
+  if (!file) return source[name] || undefined
+  if (source[name]) throw new Error(`${name}: is set, and so is ${name}_FILE`)
+  try {
+    return readFileSync(file, 'utf8').replace(/[\r\n]+$/, '') || undefined
+  } catch (error) {
+    const { code } = error as { code?: unknown }
+    throw new Error(`${name}: the file that ${name}_FILE names cannot be read (${code})`)
+  }
 }
 
 /** A whole number from text. */

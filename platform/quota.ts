@@ -86,6 +86,7 @@ export async function createQuotas({ redis, log, metrics }: QuotasOptions) {
   }
 
   function quota({ name, points: limit, seconds }: QuotaOptions): Quota {
+    refused?.inc({ quota: name }, 0)
     const options: WindowOptions = { name, limit, seconds }
     const local = createWindows(options)
     const remote = remotes?.windows(options)

@@ -115,8 +115,14 @@ test('decisions are numbered without a gap, and each has its context, decision a
 
 test('what runs under every start is written down once: the CI runs the commands of the README', () => {
   const commands = read('.ci/run').match(/^(?:\w+=\S+ )*npm .*$/gm) ?? []
-  assert.deepEqual(commands, ['npm run check', 'REQUIRE_REAL=1 npm test'])
-  for (const command of ['npm run check', 'npm test']) assert.ok(read('README.md').includes(command))
+  assert.deepEqual(commands, [
+    'npm run audit',
+    'npm run --silent sbom >sbom.cdx.json',
+    'npm run check',
+    'REQUIRE_REAL=1 npm test',
+  ])
+  for (const command of ['npm run audit', 'npm run sbom', 'npm run check', 'npm test'])
+    assert.ok(read('README.md').includes(command))
 })
 
 /** The variables in the first column of a document's tables. */

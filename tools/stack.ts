@@ -178,7 +178,8 @@ export function settingsFor(
   return Object.fromEntries(
     Object.keys(settingsOf[name]).flatMap((variable) => {
       const value = wiring[variable] ?? env[variable]
-      return value ? [[variable, value]] : []
+      const file = wiring[variable] === undefined && env[`${variable}_FILE`]
+      return [...(value ? [[variable, value]] : []), ...(file ? [[`${variable}_FILE`, file]] : [])]
     }),
   )
 }

@@ -52,6 +52,7 @@ export type DeliveryOptions = {
 export function createDelivery({ group, handlers, deadLetter, log, meters }: DeliveryOptions) {
   /** What failed last of each partition: another member may have passed it since. */
   const failures = new Map<string, Failures>()
+  for (const topic of new Set(handlers.map(({ topic }) => topic))) meters?.expected(group, topic)
   const byType = new Map(handlers.map((handler) => [`${handler.topic} ${handler.type}`, handler]))
 
   async function attempt(record: LogRecord, { topic }: Position): Promise<void> {

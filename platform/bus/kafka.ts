@@ -45,7 +45,7 @@ export function createKafkaBus({ meters, ...options }: KafkaOptions & { meters?:
     async publish(events: readonly BusEvent[]) {
       if (events.length === 0) return
       await append(events.map((event) => ({ topic: event.topic, ...toRecord(event) })))
-      for (const { topic } of events) meters?.published(topic)
+      for (const event of events) meters?.published(event)
     },
     subscribe(options) {
       const deadLetter = (record: LogRecord, { topic }: Position) =>

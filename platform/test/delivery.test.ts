@@ -214,10 +214,12 @@ test('events handled, repeated and given up are counted by group and topic', asy
   })
   const meters = createBusMeters(metrics)
   const deliver = createDelivery({ group: 'g', handlers: [handler], deadLetter: async () => {}, log, meters })
+  const counted = async () => (await metrics.text()).match(/^(event|dead_letters)\w+\{.*$/gm)
+  const atFirst = (await counted())?.map((line) => line.split(' ').at(-1))
+  assert.deepEqual(atFirst, ['0', '0', '0'], 'a counter that appears with 1 did not rise')
   for (let n = 0; n < 4; n++) await deliver(record, position)
   await deliver({ ...record, headers: { ...record.headers, ce_type: 'thing.unheard_of' } }, position)
-  const counted = (await metrics.text()).match(/^(event|dead_letters)\w+\{.*$/gm)
-  assert.deepEqual(counted, [
+  assert.deepEqual(await counted(), [
     'events_handled_total{group="g",topic="things",service="test"} 1',
     'event_retries_total{group="g",topic="things",service="test"} 2',
     'dead_letters_total{group="g",topic="things",service="test"} 1',

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { z } from 'zod'
 import { addresses, ConfigError, integer, json, list, port, readEnv, urls } from '../env.ts'
@@ -53,4 +56,31 @@ test('every fault is reported at once, the rules over several settings too', () 
       return true
     },
   )
+})
+
+test('a setting may stand in a file that NAME_FILE names', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'commerce-env-'))
+  try {
+    const file = join(folder, 'key')
+    writeFileSync(file, 'secret\r\n\n')
+    const settings = { KEY: z.string(), TLS_CA_FILE: z.string().optional(), TLS_CA: z.string().optional() }
+    const { KEY, TLS_CA, TLS_CA_FILE } = readEnv(settings, [], { KEY_FILE: file, TLS_CA_FILE: '/ca.pem' })
+    assert.deepEqual([KEY, TLS_CA, TLS_CA_FILE], ['secret', undefined, '/ca.pem'])
+    const faulty: [Record<string, string>, RegExp][] = [
+      [{ KEY: 'other', KEY_FILE: file }, /^KEY: is set, and so is KEY_FILE$/],
+      [{ KEY_FILE: join(folder, 'absent') }, /^KEY: the file that KEY_FILE names cannot be read \(ENOENT\)$/],
+      [{ KEY_FILE: folder }, /^KEY: the file that KEY_FILE names cannot be read \(EISDIR\)$/],
+      [{ KEY_FILE: '' }, /^KEY: is not set$/],
+    ]
+    for (const [env, fault] of faulty) {
+      assert.throws(
+        () => readEnv({ KEY: z.string() }, [], env),
+        (error) => error instanceof ConfigError && error.faults.length === 1 && fault.test(error.faults[0] ?? ''),
+      )
+    }
+    writeFileSync(file, '\n')
+    assert.throws(() => readEnv({ KEY: z.string() }, [], { KEY_FILE: file }), /KEY: is not set/)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 })

@@ -53,6 +53,9 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     'channel',
     'status',
   ])
+  // A rise from nothing is none for Prometheus.
+  for (const channel of Object.keys(channels))
+    for (const status of ['sent', 'retried', 'failed']) outcomes.inc({ channel, status }, 0)
 
   const service = createNotificationsService({
     store,

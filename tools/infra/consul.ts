@@ -22,7 +22,8 @@ export function consulVersion(): string | undefined {
   return /v([\d.]+)/.exec(stdout ?? '')?.[1]
 }
 
-export async function startConsul(): Promise<ConsulAgent> {
+/** `configFile`: what makes the agent a server of its own, in place of the development mode. */
+export async function startConsul(configFile?: string): Promise<ConsulAgent> {
   const [http = 0, serf = 0, wan = 0, rpc = 0] = await freePorts(4)
   const address = `127.0.0.1:${http}`
   let agent: ChildProcess | undefined
@@ -35,7 +36,8 @@ export async function startConsul(): Promise<ConsulAgent> {
   async function start(): Promise<void> {
     const ports = { http, 'serf-lan': serf, 'serf-wan': wan, server: rpc, dns: -1, grpc: -1 }
     const args = Object.entries(ports).map(([name, port]) => `-${name}-port=${port}`)
-    const fixed = ['agent', '-dev', '-bind=127.0.0.1', '-client=127.0.0.1']
+    const mode = configFile ? `-config-file=${configFile}` : '-dev'
+    const fixed = ['agent', mode, '-bind=127.0.0.1', '-client=127.0.0.1']
     agent = spawn('consul', [...fixed, ...args], { stdio: 'ignore', detached: true })
     await leading(agent, address)
   }

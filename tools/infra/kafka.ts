@@ -40,7 +40,8 @@ export function kafkaMissing(): string | undefined {
   return undefined
 }
 
-export async function startKafka(security?: KafkaSecurity): Promise<Kafka> {
+/** `rewrite`: gives the properties of the broker, in place of those of a development broker. */
+export async function startKafka(security?: KafkaSecurity, rewrite?: (place: Place) => string[]): Promise<Kafka> {
   const folder = mkdtempSync(join(tmpdir(), 'commerce-kafka-'))
   let broker: ChildProcess | undefined
   function stop(): void {
@@ -52,7 +53,7 @@ export async function startKafka(security?: KafkaSecurity): Promise<Kafka> {
 
   const [port = 0, controllerPort = 0, saslPort = 0, sslPort = 0] = await freePorts(4)
   const properties = join(folder, 'server.properties')
-  const lines = serverProperties({ folder, port, controllerPort })
+  const lines = (rewrite ?? serverProperties)({ folder, port, controllerPort })
   if (security) lines.push(...securityProperties({ folder, port, controllerPort, saslPort, sslPort }, security))
   writeFileSync(properties, `${lines.join('\n')}\n`)
   const id = randomBytes(16).toString('base64url')
@@ -77,7 +78,7 @@ export async function startKafka(security?: KafkaSecurity): Promise<Kafka> {
   }
 }
 
-type Place = { folder: string; port: number; controllerPort: number }
+export type Place = { folder: string; port: number; controllerPort: number }
 
 function serverProperties({ folder, port, controllerPort }: Place): string[] {
   return [

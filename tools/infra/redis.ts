@@ -27,7 +27,8 @@ export function redisVersion(): string | undefined {
   return /v=([\d.]+)/.exec(stdout ?? '')?.[1]
 }
 
-export async function startRedis(): Promise<RedisServer> {
+/** `configFile`: a `redis.conf` that is read first. */
+export async function startRedis(configFile?: string): Promise<RedisServer> {
   const folder = mkdtempSync(join(tmpdir(), 'commerce-redis-'))
   const [port = 0] = await freePorts(1)
   let server: ChildProcess | undefined
@@ -41,7 +42,7 @@ export async function startRedis(): Promise<RedisServer> {
   async function start(): Promise<void> {
     const settings = { port, bind: '127.0.0.1', dir: folder, save: '', appendonly: 'no' }
     const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)])
-    server = spawn('redis-server', args, { stdio: 'ignore', detached: true })
+    server = spawn('redis-server', configFile ? [configFile, ...args] : args, { stdio: 'ignore', detached: true })
     await listening(server, port)
   }
   await start()

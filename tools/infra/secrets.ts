@@ -37,7 +37,11 @@ export async function ensureSecrets(
 
 /** The public halves of the keys, for everyone: `SERVICE_JWKS`. */
 export function publicKeys({ keys }: Secrets): { keys: JWK[] } {
-  return { keys: Object.values(keys).map(({ d: _, ...key }) => key) }
+  return { keys: Object.values(keys).map(publicKey) }
+}
+
+export function publicKey({ d: _, ...key }: JWK): JWK {
+  return key
 }
 
 /** Writes JSON that only the owner may read, whole or not at all. */
@@ -48,12 +52,13 @@ export function writePrivately(file: string, content: unknown): void {
 }
 
 /** The `kid` begins with the service that the key belongs to. */
-async function newKey(service: string): Promise<JWK> {
+export async function newKey(service: string): Promise<JWK> {
   const { privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true })
   const key = await exportJWK(privateKey)
   return { ...key, kid: `${service}.${(await calculateJwkThumbprint(key)).slice(0, 8)}` }
 }
 
-function password(): string {
-  return randomBytes(24).toString('base64url')
+/** Text that nobody guesses and that stands in a URL as it is. */
+export function password(bytes = 24): string {
+  return randomBytes(bytes).toString('base64url')
 }

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { readVariable } from '#platform/env.ts'
 import { databaseVariable, type ServiceName } from '../services.ts'
 import { dataFolder, readyShop } from './run-file.ts'
 import type { Secrets } from './secrets.ts'
@@ -7,7 +8,7 @@ import type { Secrets } from './secrets.ts'
 /** The URL of a service's database, or of the embedded event log's: the one that its variable names, else that of the running development shop. Throws without. */
 export function serviceDatabase(service: ServiceName | 'events'): string {
   const variable = databaseVariable(service)
-  const named = process.env[variable]
+  const named = readVariable(variable)
   if (named) return named
   const secrets = join(dataFolder, 'secrets.json')
   if (!existsSync(secrets)) throw new Error(`Name the database: ${variable}. Or start the shop with npm start.`)
