@@ -10,7 +10,7 @@ import { createMask } from '#platform/mask.ts'
 import { createMetrics } from '#platform/metrics.ts'
 import { serve } from '#platform/serve.ts'
 import { createChannels, createMail } from './channels/channels.ts'
-import { readConfig } from './config.ts'
+import { rules, settings } from './config.ts'
 import { channelNames } from './domain/channel.ts'
 import { pushTargetFault } from './domain/push-endpoint.ts'
 import { createEventHandlers } from './events.ts'
@@ -25,7 +25,7 @@ const name = 'notifications'
 /** Milliseconds between looks for deliveries whose pause is over. */
 const deliveryInterval = 1_000
 
-await run(name, readConfig, async ({ config, log, lifecycle }) => {
+await run(name, { settings, rules }, async ({ config, log, lifecycle }) => {
   const now = () => new Date()
   const url = config.NOTIFICATIONS_DATABASE_URL
   const mask = createMask({ service: name, log })

@@ -12,7 +12,7 @@ import { createMask } from '#platform/mask.ts'
 import { createMetrics } from '#platform/metrics.ts'
 import { openServiceRedis } from '#platform/redis.ts'
 import { serve } from '#platform/serve.ts'
-import { readConfig } from './config.ts'
+import { rules, settings } from './config.ts'
 import { createEventHandlers } from './events.ts'
 import { createRpcHandlers } from './grpc.ts'
 import { createContext } from './loaders.ts'
@@ -23,7 +23,7 @@ import { createProductsStore } from './store.ts'
 
 const name = 'products'
 
-await run(name, readConfig, async ({ config, log, lifecycle }) => {
+await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) => {
   const url = config.PRODUCTS_DATABASE_URL
   const mask = createMask({ service: name, log })
   const discovery = openDiscovery({ name, config, log, lifecycle })
@@ -45,7 +45,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
 
   const redis = await openServiceRedis({ name, config, log, lifecycle })
   const caches = await createCaches({ redis, log, metrics })
-  const reading = createReading({ store, caches, seconds: config.PRODUCT_CACHE })
+  const reading = createReading({ store, caches, seconds: () => live.current.PRODUCT_CACHE })
   const locks = await createLocks({ redis, nextToken: store.nextStockFence, log })
 
   const service = createProductsService({
