@@ -3,6 +3,7 @@ import { createAudit } from '#platform/audit.ts'
 import { breakerRules } from '#platform/breaker.ts'
 import { openDiscovery } from '#platform/discovery.ts'
 import { run } from '#platform/lifecycle.ts'
+import { followLive } from '#platform/live/follow.ts'
 import { createMask } from '#platform/mask.ts'
 import { createMetrics } from '#platform/metrics.ts'
 import { createPrincipalSigner } from '#platform/principal.ts'
@@ -45,6 +46,7 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
   const mask = createMask({ service: name, log })
   const supergraphSdl = await loadSupergraph(config.SUPERGRAPH_FILE)
   const metrics = createMetrics({ service: name })
+  await followLive({ name, live, consul: discovery.consul, prefix: config.CONSUL_PREFIX, log, metrics })
   const guards = createGuards({
     rules: () => breakerRules(live.current),
     limits: () => ({ concurrency: live.current.SUBGRAPH_CONCURRENCY, queue: live.current.SUBGRAPH_QUEUE }),

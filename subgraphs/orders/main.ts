@@ -12,6 +12,7 @@ import { createPeer } from '#platform/grpc/client.ts'
 import { loadService } from '#platform/grpc/service.ts'
 import { createBreakers } from '#platform/guard.ts'
 import { run } from '#platform/lifecycle.ts'
+import { followLive } from '#platform/live/follow.ts'
 import { createMask } from '#platform/mask.ts'
 import { createMetrics } from '#platform/metrics.ts'
 import { createServiceTokens } from '#platform/principal.ts'
@@ -34,6 +35,7 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
   const mask = createMask({ service: name, log })
   const discovery = openDiscovery({ name, config, log, lifecycle })
   const metrics = createMetrics({ service: name })
+  await followLive({ name, live, consul: discovery.consul, prefix: config.CONSUL_PREFIX, log, metrics })
 
   const database = await openServiceDatabase({
     name,

@@ -11,6 +11,7 @@ import { createPeer } from '#platform/grpc/client.ts'
 import { loadService } from '#platform/grpc/service.ts'
 import { createBreakers } from '#platform/guard.ts'
 import { run } from '#platform/lifecycle.ts'
+import { followLive } from '#platform/live/follow.ts'
 import { createLoop } from '#platform/loop.ts'
 import { createMask } from '#platform/mask.ts'
 import { createMetrics } from '#platform/metrics.ts'
@@ -41,6 +42,7 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
   const mask = createMask({ service: name, log })
   const discovery = openDiscovery({ name, config, log, lifecycle })
   const metrics = createMetrics({ service: name })
+  await followLive({ name, live, consul: discovery.consul, prefix: config.CONSUL_PREFIX, log, metrics })
   const now = () => new Date()
 
   const database = await openServiceDatabase({

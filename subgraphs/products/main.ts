@@ -6,6 +6,7 @@ import { openDiscovery } from '#platform/discovery.ts'
 import { openEvents } from '#platform/events.ts'
 import { loadService } from '#platform/grpc/service.ts'
 import { run } from '#platform/lifecycle.ts'
+import { followLive } from '#platform/live/follow.ts'
 import { createLocks } from '#platform/lock.ts'
 import { createLoop } from '#platform/loop.ts'
 import { createMask } from '#platform/mask.ts'
@@ -28,6 +29,7 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
   const mask = createMask({ service: name, log })
   const discovery = openDiscovery({ name, config, log, lifecycle })
   const metrics = createMetrics({ service: name })
+  await followLive({ name, live, consul: discovery.consul, prefix: config.CONSUL_PREFIX, log, metrics })
 
   const database = await openServiceDatabase({
     name,
