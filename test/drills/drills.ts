@@ -12,6 +12,7 @@ import { instances } from './instances.ts'
 import { inventory } from './inventory.ts'
 import { isolation } from './isolation.ts'
 import { latency } from './latency.ts'
+import { liveSettings } from './live-settings.ts'
 import { orderCrash } from './order-crash.ts'
 import { poison } from './poison.ts'
 import { productsDown } from './products-down.ts'
@@ -42,6 +43,7 @@ export const drills: Record<string, Drill> = {
   identity,
   instances,
   isolation,
+  'live-settings': liveSettings,
   'front-door': frontDoor,
   fuzz,
 }
