@@ -80,6 +80,8 @@ export function createBreaker({ rules, now = () => performance.now(), onChange }
 
   function current(): BreakerState {
     if (state === 'open' && now() - openedAt >= rules().openTime) become('half-open')
+    // Fewer may be asked for by now than have succeeded, and no further one would be let through.
+    if (state === 'half-open' && succeeded >= rules().probes) become('closed')
     return state
   }
 
