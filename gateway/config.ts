@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { auditSettings } from '#platform/audit.ts'
 import { balancerSettings } from '#platform/balancer.ts'
 import { discoverySettings } from '#platform/discovery.ts'
-import { integer, list, type Parsed, port, processSettings, readEnv, urls } from '#platform/env.ts'
+import { integer, list, live, type Parsed, port, processSettings, urls } from '#platform/env.ts'
 import { identityRule, identitySettings } from '#platform/principal.ts'
 import { redisRule, redisSettings } from '#platform/redis.ts'
 import { defaultListSize, defaultMaxCost } from './cost.ts'
@@ -62,16 +62,16 @@ export const settings = {
   /** Connections that are open at once, at the most. Default 10000. */
   MAX_CONNECTIONS: integer(1, 1_000_000).default(10_000),
   /** `off` lifts the limits on operations below. Refused in production. Default on. */
-  LIMITS: onOff.default('on'),
+  LIMITS: live(onOff.default('on')),
   ...limitSettings,
   /** Units of cost that one operation may be estimated at. Default 5000. */
-  MAX_COST: integer(1).default(defaultMaxCost),
+  MAX_COST: live(integer(1).default(defaultMaxCost)),
   /** Entries that are assumed of a list which `@listSize` says nothing of. Default 10. */
   DEFAULT_LIST_SIZE: integer(1, 1_000_000).default(defaultListSize),
   /** Errors that are reported for one document, or for its variables. Default 10. */
-  MAX_VALIDATION_ERRORS: integer(1, 1_000).default(10),
+  MAX_VALIDATION_ERRORS: live(integer(1, 1_000).default(10)),
   /** Operations in one request. Default 10. */
-  BATCH_LIMIT: integer(1, 1_000).default(10),
+  BATCH_LIMIT: live(integer(1, 1_000).default(10)),
   /** Bytes of a request's body, at the most. Default 262144. */
   BODY_LIMIT: integer(1_024, 16 * 1024 * 1024).default(256 * 1024),
   /** Milliseconds until a request is answered with what there is. Default 10000. */
@@ -93,5 +93,4 @@ function limitsRule({ NODE_ENV, LIMITS }: Partial<GatewayConfig>): string[] {
   return NODE_ENV === 'production' && LIMITS === 'off' ? ['LIMITS: production does not start without limits'] : []
 }
 
-export const readConfig = () =>
-  readEnv(settings, [authenticationRule, limitsRule, rateLimitRule, redisRule, identityRule('gateway')])
+export const rules = [authenticationRule, limitsRule, rateLimitRule, redisRule, identityRule('gateway')]

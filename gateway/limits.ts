@@ -8,31 +8,36 @@ import {
   type ValueNode,
 } from 'graphql'
 import type { z } from 'zod'
-import { integer } from '#platform/env.ts'
+import { integer, live } from '#platform/env.ts'
 import { ServiceError } from '#platform/errors.ts'
 import { countRepeats } from './limits/repeats.ts'
 
 /** How large an operation may be. Each setting is a limit of its own; what is above one is OPERATION_TOO_COMPLEX. */
 export const limitSettings = {
   /** Lexical tokens of a document. Default 4000. */
-  MAX_TOKENS: integer(1, 100_000).default(4_000),
+  MAX_TOKENS: live(integer(1, 100_000).default(4_000)),
   /** How deep fields, and also input values, are nested. The standard introspection query has 15. Default 15. */
-  MAX_DEPTH: integer(1, 200).default(15),
+  MAX_DEPTH: live(integer(1, 200).default(15)),
   /** Fields of a document, each counted as often as a fragment repeats it. Default 2000. */
-  MAX_FIELDS: integer(1, 1_000_000).default(2_000),
+  MAX_FIELDS: live(integer(1, 1_000_000).default(2_000)),
   /** Fields that an operation asks for again in the same place, and fragments beside another one. Default 250. */
-  MAX_REPEATED_FIELDS: integer(0, 1_000_000).default(250),
+  MAX_REPEATED_FIELDS: live(integer(0, 1_000_000).default(250)),
   /** Fields that are given another name. Default 50. */
-  MAX_ALIASES: integer(0, 1_000_000).default(50),
+  MAX_ALIASES: live(integer(0, 1_000_000).default(50)),
   /** Fields of Query or Mutation in one operation. Default 20. */
-  MAX_ROOT_FIELDS: integer(1, 1_000_000).default(20),
+  MAX_ROOT_FIELDS: live(integer(1, 1_000_000).default(20)),
   /** Directives. Default 50. */
-  MAX_DIRECTIVES: integer(0, 1_000_000).default(50),
+  MAX_DIRECTIVES: live(integer(0, 1_000_000).default(50)),
   /** Lists of fields or types that introspection nests in each other. Default 2. */
-  MAX_INTROSPECTION_DEPTH: integer(0, 100).default(2),
+  MAX_INTROSPECTION_DEPTH: live(integer(0, 100).default(2)),
 }
 
 export type Limits = { readonly [Name in keyof typeof limitSettings]: z.output<(typeof limitSettings)[Name]> }
+
+/** Whether what is within the ones is within the others. */
+export function areSameLimits(ones: Limits | undefined, others: Limits | undefined): boolean {
+  return (Object.keys(limitSettings) as (keyof Limits)[]).every((name) => ones?.[name] === others?.[name])
+}
 
 /** What a selection comes to, fragments counted where they are spread. */
 type Size = {

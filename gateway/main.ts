@@ -4,6 +4,7 @@ import { breakerRules } from '#platform/breaker.ts'
 import { openDiscovery } from '#platform/discovery.ts'
 import { run } from '#platform/lifecycle.ts'
 import { listen } from '#platform/listen.ts'
+import { followLive } from '#platform/live/follow.ts'
 import { createMask } from '#platform/mask.ts'
 import { createMetrics } from '#platform/metrics.ts'
 import { createPrincipalSigner } from '#platform/principal.ts'
@@ -11,7 +12,7 @@ import { createQuotas } from '#platform/quota.ts'
 import { openServiceRedis } from '#platform/redis.ts'
 import { createAuthenticator } from './auth.ts'
 import { createAuthorization } from './authorization.ts'
-import { readConfig } from './config.ts'
+import { rules, settings } from './config.ts'
 import { compileCosts } from './cost.ts'
 import { createErrorFormatter } from './errors.ts'
 import { openGraph } from './graph.ts'
@@ -30,7 +31,7 @@ import { loadSupergraph } from './supergraph.ts'
 const name = 'gateway'
 const sandboxOrigin = 'https://studio.apollographql.com'
 
-await run(name, readConfig, async ({ config, log, lifecycle }) => {
+await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) => {
   const development = config.NODE_ENV !== 'production'
   const inDevelopment = (choice: 'on' | 'off' | undefined) => (choice ? choice === 'on' : development)
   const urls: Record<string, readonly string[] | undefined> = {
@@ -42,14 +43,15 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   }
 
   const discovery = openDiscovery({ name, config, log, lifecycle })
-  const policy = () => config.BALANCING
+  const policy = () => live.current.BALANCING
   const audit = createAudit({ service: name, file: config.AUDIT_LOG })
   const mask = createMask({ service: name, log })
   const supergraphSdl = await loadSupergraph(config.SUPERGRAPH_FILE)
   const metrics = createMetrics({ service: name })
+  await followLive({ name, live, consul: discovery.consul, prefix: config.CONSUL_PREFIX, log, metrics })
   const guards = createGuards({
-    rules: () => breakerRules(config),
-    limits: () => ({ concurrency: config.SUBGRAPH_CONCURRENCY, queue: config.SUBGRAPH_QUEUE }),
+    rules: () => breakerRules(live.current),
+    limits: () => ({ concurrency: live.current.SUBGRAPH_CONCURRENCY, queue: live.current.SUBGRAPH_QUEUE }),
     metrics,
     log,
   })
@@ -67,7 +69,8 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const webhooks = payments && createWebhookForwarder({ ...payments, policy, timeout: config.REQUEST_TIMEOUT, log })
   lifecycle.onStop('webhooks', () => webhooks?.close())
   const authorize = createAuthorization({ policies, unauthorized: config.UNAUTHORIZED_FIELDS, audit })
-  const limited = config.LIMITS === 'on'
+  const limits = () => (live.current.LIMITS === 'on' ? live.current : undefined)
+  const mostErrors = () => live.current.MAX_VALIDATION_ERRORS
   const redis = await openServiceRedis({ name, config, log, lifecycle })
   const quotas = await createQuotas({ redis, log, metrics })
 
@@ -81,23 +84,23 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     }),
     operations: createOperations({
       schema: graph.schema,
-      limits: limited ? config : undefined,
+      limits,
       introspection: inDevelopment(config.INTROSPECTION),
-      mostErrors: config.MAX_VALIDATION_ERRORS,
+      mostErrors,
       costOf: compileCosts(parse(supergraphSdl, { noLocation: true }), graph.schema, {
         defaultListSize: config.DEFAULT_LIST_SIZE,
       }),
     }),
     execute: authorize(supergraphSdl, graph.schema, graph.execute),
     degraded: guards.degraded,
-    chargesCost: config.RATE_LIMITS === 'on',
-    maxCost: limited ? config.MAX_COST : undefined,
-    mostErrors: config.MAX_VALIDATION_ERRORS,
+    chargesCost: () => live.current.RATE_LIMITS === 'on',
+    maxCost: () => limits()?.MAX_COST,
+    mostErrors,
     formatError: createErrorFormatter({ log }),
     mask,
   })
   const shed = metrics.counter('requests_shed_total', 'Requests that were refused because there was too much to do.')
-  const shedder = createShedder({ limit: () => config.MAX_EVENT_LOOP_DELAY, onRefused: () => shed.inc() })
+  const shedder = createShedder({ limit: () => live.current.MAX_EVENT_LOOP_DELAY, onRefused: () => shed.inc() })
   lifecycle.onStop('shedder', shedder.start())
   const http = await createGateway({
     answer: measureAnswers(answer, metrics),
@@ -112,14 +115,14 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     forwarders: graph.forwarders,
     webhooks,
     shed: shedder.admit,
-    rateLimiter: createRateLimiter({ quotas, config }),
+    rateLimiter: createRateLimiter({ quotas, config: () => live.current }),
     dependencies: quotas.dependencies,
     metrics,
     explorer: inDevelopment(config.EXPLORER),
     origins: config.CORS_ORIGINS ?? (development ? [sandboxOrigin] : []),
     compression: config.COMPRESSION === 'on',
     forwardHeaders: config.FORWARD_HEADERS,
-    batchLimit: config.BATCH_LIMIT,
+    batchLimit: () => live.current.BATCH_LIMIT,
     hstsMaxAge: config.HSTS_MAX_AGE ?? (development ? 0 : 31_536_000),
     requestTimeout: config.REQUEST_TIMEOUT,
     bodyLimit: config.BODY_LIMIT,

@@ -18,7 +18,7 @@ import { LRUCache } from 'lru-cache'
 import { type ErrorCode, ServiceError } from '#platform/errors.ts'
 import type { OperationCost } from './cost.ts'
 import { Refusal } from './errors.ts'
-import { checkLimits, type Limits, tooComplex } from './limits.ts'
+import { areSameLimits, checkLimits, type Limits, tooComplex } from './limits.ts'
 
 /** A document that is valid for the schema and within the limits. */
 export type Prepared = {
@@ -40,12 +40,12 @@ export type Operation = {
 
 export type OperationsOptions = {
   schema: GraphQLSchema
-  /** Absent: no limit. */
-  limits: Limits | undefined
+  /** Undefined: no limit. Read at each request, so that they may change. */
+  limits: () => Limits | undefined
   /** Whether clients may learn the schema: by introspection, and by suggestions in errors. */
   introspection: boolean
   /** Errors that are reported for one document. */
-  mostErrors: number
+  mostErrors: () => number
   costOf: (document: DocumentNode, operation: OperationDefinitionNode) => OperationCost
 }
 
@@ -55,9 +55,12 @@ const cacheCharacters = 1_000_000
 
 /**
  * Turns the text of a document into what is executed, cheapest checks first: tokens, then limits, then validation. What
- * passed is remembered. Throws GRAPHQL_PARSE_FAILED, OPERATION_TOO_COMPLEX or GRAPHQL_VALIDATION_FAILED.
+ * passed is remembered, for as long as the limits stay as they are. Throws GRAPHQL_PARSE_FAILED, OPERATION_TOO_COMPLEX or GRAPHQL_VALIDATION_FAILED.
  */
-export function createOperations({ schema, limits, introspection, mostErrors, costOf }: OperationsOptions) {
+export function createOperations(options: OperationsOptions) {
+  const { schema, introspection, mostErrors, costOf } = options
+  /** What everything that is remembered is within. */
+  let limits = options.limits()
   const cache = new LRUCache<string, Prepared>({
     max: cacheSize,
     maxSize: cacheCharacters,
@@ -68,6 +71,13 @@ export function createOperations({ schema, limits, introspection, mostErrors, co
     ServedOperationsRule,
     ...(introspection ? [] : [NoSchemaIntrospectionCustomRule]),
   ]
+
+  function refreshLimits(): void {
+    const now = options.limits()
+    if (now === limits) return
+    if (!areSameLimits(now, limits)) cache.clear()
+    limits = now
+  }
 
   function parseText(text: string): DocumentNode {
     try {
@@ -83,7 +93,7 @@ export function createOperations({ schema, limits, introspection, mostErrors, co
   function prepare(text: string): Prepared {
     const document = parseText(text)
     if (limits) checkLimits(document, limits)
-    const errors = validate(schema, document, rules, { maxErrors: mostErrors, hideSuggestions: !introspection })
+    const errors = validate(schema, document, rules, { maxErrors: mostErrors(), hideSuggestions: !introspection })
     if (errors.some(({ message }) => message === 'Validation aborted.')) {
       throw new ServiceError('OPERATION_TOO_COMPLEX', 'The operation takes too long to check.')
     }
@@ -102,9 +112,13 @@ export function createOperations({ schema, limits, introspection, mostErrors, co
 
   return {
     /** A document that was prepared before. */
-    known: (text: string): Prepared | undefined => cache.get(text),
+    known(text: string): Prepared | undefined {
+      refreshLimits()
+      return cache.get(text)
+    },
 
     prepare(text: string): Prepared {
+      refreshLimits()
       try {
         const prepared = prepare(text)
         cache.set(text, prepared)

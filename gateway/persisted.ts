@@ -146,7 +146,7 @@ export function createTextStore(shared?: TextStore): TextStore {
 /** Seconds that Redis keeps a text after it was asked for last. */
 const sharedSeconds = 3_600
 /** New texts a minute, of all gateways together: with their length and time it bounds what Redis holds to 36 MB. */
-const newTexts = { name: 'persisted', points: 60, seconds: 60 }
+const newTexts = { name: 'persisted', points: () => 60, seconds: 60 }
 
 /** Texts in Redis, for all gateways. What a Redis that fails does not give or take is asked of the client again. */
 export function createSharedTexts({ ask }: Redis, quotas: Quotas): TextStore {

@@ -51,12 +51,12 @@ export type PipelineOptions = {
   execute: Executor
   /** The subgraphs that do not answer as they should, for `extensions.subgraphs`. */
   degraded: () => readonly Degraded[]
-  /** Units of cost that one operation may be estimated at. Absent: any. */
-  maxCost: number | undefined
+  /** Units of cost that one operation may be estimated at. Undefined: any. Read at each request, as are the next two. */
+  maxCost: () => number | undefined
   /** Whether callers are charged by cost. Where nothing asks for it, it is not estimated. */
-  chargesCost: boolean
+  chargesCost: () => boolean
   /** Errors that are reported for one operation's variables. */
-  mostErrors: number
+  mostErrors: () => number
   formatError: (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError
   mask: Mask
 }
@@ -66,8 +66,7 @@ export type PipelineOptions = {
  * estimate the cost, charge the caller, execute. An operation that is refused costs the others of its batch nothing.
  */
 export function createPipeline(options: PipelineOptions) {
-  const { schema, persisted, operations, execute, degraded, maxCost, chargesCost, mostErrors, formatError, mask } =
-    options
+  const { schema, persisted, operations, execute, degraded, chargesCost, mostErrors, formatError, mask } = options
 
   async function ready(params: Params, { safe, reportCost }: Call): Promise<Ready> {
     const resolved = await persisted.resolve(params)
@@ -79,7 +78,8 @@ export function createPipeline(options: PipelineOptions) {
       throw refusalOf(error, 405, { allow: 'POST' })
     }
     const variables = coerce(operation, params.variables)
-    const asked = chargesCost || reportCost || maxCost !== undefined
+    const maxCost = options.maxCost()
+    const asked = reportCost || maxCost !== undefined || chargesCost()
     const cost = asked ? operation.cost().estimate(variables) : 0
     if (maxCost !== undefined && cost > maxCost) {
       throw new ServiceError('OPERATION_TOO_COMPLEX', `The operation may cost ${cost}: the limit is ${maxCost}.`)
@@ -94,7 +94,7 @@ export function createPipeline(options: PipelineOptions) {
 
   function coerce({ node }: Operation, variables: Variables): Variables {
     const { coerced, errors } = getVariableValues(schema, node.variableDefinitions ?? [], variables, {
-      maxErrors: mostErrors,
+      maxErrors: mostErrors(),
     })
     if (coerced) return coerced
     throw new Refusal(

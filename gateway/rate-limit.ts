@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { networkOf } from '#platform/address.ts'
-import { integer, list, type Parsed, type processSettings } from '#platform/env.ts'
+import { integer, list, live, type Parsed, type processSettings } from '#platform/env.ts'
 import { ServiceError } from '#platform/errors.ts'
 import type { Principal } from '#platform/principal.ts'
 import type { Charge, Quota, Quotas } from '#platform/quota.ts'
@@ -10,22 +10,24 @@ const most = 1_000_000_000
 
 export const rateLimitSettings = {
   /** `off` counts nothing, for load tests. Refused in production. Default on. */
-  RATE_LIMITS: z.enum(['on', 'off']).default('on'),
+  RATE_LIMITS: live(z.enum(['on', 'off']).default('on')),
   /** Requests a minute from one address without a sign-in. Default 100. */
-  RATE_LIMIT_ANONYMOUS: integer(1, most).default(100),
+  RATE_LIMIT_ANONYMOUS: live(integer(1, most).default(100)),
   /** Cost units a minute of one user's operations. Default 20000. */
-  RATE_LIMIT_COST: integer(1, most).default(20_000),
+  RATE_LIMIT_COST: live(integer(1, most).default(20_000)),
   /** Root fields that are limited by address for everyone. Default: registration, and the two of a password reset. */
-  RATE_LIMIT_FIELDS: list
-    .refine(
-      (fields) => fields.every((field) => /^(Query|Mutation)\.\w+$/.test(field)),
-      'must be such as Mutation.register',
-    )
-    .default(['Mutation.register', 'Mutation.requestPasswordReset', 'Mutation.resetPassword']),
+  RATE_LIMIT_FIELDS: live(
+    list
+      .refine(
+        (fields) => fields.every((field) => /^(Query|Mutation)\.\w+$/.test(field)),
+        'must be such as Mutation.register',
+      )
+      .default(['Mutation.register', 'Mutation.requestPasswordReset', 'Mutation.resetPassword']),
+  ),
   /** How often a minute one address may ask for each of them. Default 10. */
-  RATE_LIMIT_FIELD: integer(1, most).default(10),
+  RATE_LIMIT_FIELD: live(integer(1, most).default(10)),
   /** Webhooks a minute from one address. Default 1000. */
-  RATE_LIMIT_WEBHOOKS: integer(1, most).default(1_000),
+  RATE_LIMIT_WEBHOOKS: live(integer(1, most).default(1_000)),
 }
 
 export type RateLimitConfig = Parsed<typeof rateLimitSettings>
@@ -66,17 +68,23 @@ export type Work = {
 /** Seconds that every quota here lasts. */
 const seconds = 60
 
+export type RateLimiterOptions = {
+  quotas: Quotas
+  /** Read at each request, so that it may change. */
+  config: () => RateLimitConfig
+}
+
 /**
  * Limits what one caller may ask for in a minute, before it costs anything. Signed-in callers pay for what their operations
  * cost, all others a request of their address; some root fields are limited by address whoever asks. Nobody ever waits
  * here: a caller who has too little left is refused at once, and pays for nothing that another shares.
  */
-export function createRateLimiter({ quotas, config }: { quotas: Quotas; config: RateLimitConfig }) {
-  const anonymous = quotas.quota({ name: 'anonymous', points: config.RATE_LIMIT_ANONYMOUS, seconds })
-  const cost = quotas.quota({ name: 'cost', points: config.RATE_LIMIT_COST, seconds })
-  const field = quotas.quota({ name: 'field', points: config.RATE_LIMIT_FIELD, seconds })
-  const webhooks = quotas.quota({ name: 'webhooks', points: config.RATE_LIMIT_WEBHOOKS, seconds })
-  const off = config.RATE_LIMITS === 'off'
+export function createRateLimiter({ quotas, config }: RateLimiterOptions) {
+  const anonymous = quotas.quota({ name: 'anonymous', points: () => config().RATE_LIMIT_ANONYMOUS, seconds })
+  const cost = quotas.quota({ name: 'cost', points: () => config().RATE_LIMIT_COST, seconds })
+  const field = quotas.quota({ name: 'field', points: () => config().RATE_LIMIT_FIELD, seconds })
+  const webhooks = quotas.quota({ name: 'webhooks', points: () => config().RATE_LIMIT_WEBHOOKS, seconds })
+  const isOff = () => config().RATE_LIMITS === 'off'
 
   /** Whose minute a request is, and in which quota. */
   function payerOf(principal: Principal | undefined, address: string): { policy: string; quota: Quota; key: string } {
@@ -91,7 +99,7 @@ export function createRateLimiter({ quotas, config }: { quotas: Quotas; config: 
      * counted here. A signed-in one is only refused, where this process knows that nothing is left.
      */
     async atDoor(principal: Principal | undefined, address: string): Promise<Verdict> {
-      if (off) return allowed
+      if (isOff()) return allowed
       const { policy, quota, key } = payerOf(principal, address)
       const charge = quota === cost ? quota.spent(key) : await quota.charge(key)
       return charge ? verdictOf(new Map([[policy, { ...charge, seconds }]])) : allowed
@@ -99,7 +107,7 @@ export function createRateLimiter({ quotas, config }: { quotas: Quotas; config: 
 
     /** Before the body of a webhook is read. */
     async forWebhook(address: string): Promise<Verdict> {
-      if (off) return allowed
+      if (isOff()) return allowed
       const charge = await webhooks.charge(networkOf(address))
       return verdictOf(new Map([['webhooks', { ...charge, seconds }]]))
     },
@@ -115,7 +123,7 @@ export function createRateLimiter({ quotas, config }: { quotas: Quotas; config: 
       { cost: units, operations, fields }: Work,
       door: Verdict = allowed,
     ): Promise<Verdict> {
-      if (off) return allowed
+      if (isOff()) return allowed
       const counted = new Map(door.counted)
       const { policy, quota, key } = payerOf(principal, address)
       const points = quota === cost ? Math.max(Math.ceil(units), operations) : operations - 1
@@ -124,7 +132,7 @@ export function createRateLimiter({ quotas, config }: { quotas: Quotas; config: 
       if (!isRefused(counted)) {
         const network = networkOf(address)
         await Promise.all(
-          config.RATE_LIMIT_FIELDS.map(async (name) => {
+          config().RATE_LIMIT_FIELDS.map(async (name) => {
             const times = fields.get(name) ?? 0
             if (times > 0) counted.set(name, { ...(await field.charge(`${network} ${name}`, times)), seconds })
           }),

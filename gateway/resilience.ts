@@ -1,6 +1,6 @@
 import { type BreakerRules, type BreakerState, breakerSettings } from '#platform/breaker.ts'
 import { type BulkheadLimits, createBulkhead, type Wait } from '#platform/bulkhead.ts'
-import { integer } from '#platform/env.ts'
+import { integer, live } from '#platform/env.ts'
 import { ServiceError } from '#platform/errors.ts'
 import { callThrough, confirming, createBreakers, refused } from '#platform/guard.ts'
 import type { Log } from '#platform/log.ts'
@@ -10,9 +10,9 @@ import type { Metrics } from '#platform/metrics.ts'
 export const resilienceSettings = {
   ...breakerSettings,
   /** Fetches from one subgraph that are under way at once. Default 200. */
-  SUBGRAPH_CONCURRENCY: integer(1, 100_000).default(200),
+  SUBGRAPH_CONCURRENCY: live(integer(1, 100_000).default(200)),
   /** Fetches from one subgraph that wait for one of them to end. Default 1000. */
-  SUBGRAPH_QUEUE: integer(0, 100_000).default(1_000),
+  SUBGRAPH_QUEUE: live(integer(0, 100_000).default(1_000)),
 }
 
 /** An answer that is no GraphQL response. */

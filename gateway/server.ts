@@ -40,8 +40,8 @@ export type GatewayOptions = Omit<HttpOptions, 'health'> & {
   compression: boolean
   /** Headers of clients that subgraphs get. */
   forwardHeaders: readonly string[]
-  /** Operations in one request, at the most. */
-  batchLimit: number
+  /** Operations in one request, at the most. Read at each request. */
+  batchLimit: () => number
   /** Seconds for which browsers come by HTTPS alone. 0 for not at all. */
   hstsMaxAge: number
   /** Milliseconds until a request is answered with what there is. */

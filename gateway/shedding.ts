@@ -1,10 +1,10 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { integer } from '#platform/env.ts'
+import { integer, live } from '#platform/env.ts'
 import { ServiceError } from '#platform/errors.ts'
 
 export const sheddingSettings = {
   /** Milliseconds by which work may be late, before new requests are refused. 0 refuses none. Default 250. */
-  MAX_EVENT_LOOP_DELAY: integer(0, 60_000).default(250),
+  MAX_EVENT_LOOP_DELAY: live(integer(0, 60_000).default(250)),
 }
 
 /** Milliseconds between looks, and between the samples that each takes the median of. */

@@ -1,13 +1,16 @@
 import { z } from 'zod'
+import { live } from './env.ts'
 
 /** How an instance is chosen among those that can be reached. `least-pending`: of two at random, the one with fewer calls. */
 export type Policy = 'round-robin' | 'random' | 'least-pending'
 
 export const balancerSettings = {
   /** How calls are shared among the instances of a service. Default round-robin. */
-  BALANCING: z
-    .enum(['round-robin', 'random', 'least-pending'], 'must be round-robin, random or least-pending')
-    .default('round-robin'),
+  BALANCING: live(
+    z
+      .enum(['round-robin', 'random', 'least-pending'], 'must be round-robin, random or least-pending')
+      .default('round-robin'),
+  ),
 }
 
 /** Where the instances of a service are: a list, or what tells of each new list until it is told to stop. */

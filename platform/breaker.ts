@@ -1,20 +1,20 @@
 import { z } from 'zod'
-import { integer, type Parsed } from './env.ts'
+import { integer, live, type Parsed } from './env.ts'
 import type { Metrics } from './metrics.ts'
 
 export const breakerSettings = {
   /** Share of failed calls at which a breaker opens. Default 0.6. */
-  BREAKER_FAILURE_RATIO: z.coerce.number('must be a number').gt(0).max(1).default(0.6),
+  BREAKER_FAILURE_RATIO: live(z.coerce.number('must be a number').gt(0).max(1).default(0.6)),
   /** Calls in the window, below which no share of them opens it. Default 3. */
-  BREAKER_CALLS: integer(1, 1_000_000).default(3),
+  BREAKER_CALLS: live(integer(1, 1_000_000).default(3)),
   /** Milliseconds for which a call is counted. Default 10000. */
-  BREAKER_WINDOW: integer(100, 3_600_000).default(10_000),
+  BREAKER_WINDOW: live(integer(100, 3_600_000).default(10_000)),
   /** Milliseconds for which an open one lets nothing through. Default 60000. */
-  BREAKER_OPEN_TIME: integer(10, 3_600_000).default(60_000),
+  BREAKER_OPEN_TIME: live(integer(10, 3_600_000).default(60_000)),
   /** Calls that are tried after that, all of which must succeed. Default 3. */
-  BREAKER_PROBES: integer(1, 1_000).default(3),
+  BREAKER_PROBES: live(integer(1, 1_000).default(3)),
   /** Milliseconds from which on a call that succeeded counts as failed. Default 0: it never does. */
-  BREAKER_SLOW_CALL: integer(0, 3_600_000).default(0),
+  BREAKER_SLOW_CALL: live(integer(0, 3_600_000).default(0)),
 }
 
 export type BreakerState = 'closed' | 'half-open' | 'open'
@@ -80,6 +80,8 @@ export function createBreaker({ rules, now = () => performance.now(), onChange }
 
   function current(): BreakerState {
     if (state === 'open' && now() - openedAt >= rules().openTime) become('half-open')
+    // Fewer may be asked for by now than have succeeded, and no further one would be let through.
+    if (state === 'half-open' && succeeded >= rules().probes) become('closed')
     return state
   }
 

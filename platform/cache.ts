@@ -17,8 +17,11 @@ export type CacheOptions<Value extends object> = {
   versionOf: (value: Value) => number
   /** Reads a value that was written as JSON. Throws for what it cannot read, which is then loaded anew. Default: as it is. */
   parse?: (value: unknown) => Value
-  /** Seconds that a value is remembered at the most, if nothing tells that it changed. Default 600. */
-  seconds?: number
+  /**
+   * Seconds that a value is remembered at the most, if nothing tells that it changed. Default 600. Read whenever one is
+   * remembered, so that it may change; what is remembered already keeps its time.
+   */
+  seconds?: () => number
   /** Seconds that is remembered that there is no value. Default 30. */
   absentSeconds?: number
 }
@@ -91,8 +94,8 @@ export async function createCaches({ redis, log, metrics }: CachesOptions) {
 
   function cache<Value extends object>(options: CacheOptions<Value>): Cache<Value> {
     const { name, load, idOf, versionOf, parse = (value) => value as Value } = options
-    const { seconds = 600, absentSeconds = 30 } = options
-    const shelfOptions = { name, time: seconds * 1000, absentTime: absentSeconds * 1000, parse }
+    const { seconds = () => 600, absentSeconds = 30 } = options
+    const shelfOptions = { name, time: () => seconds() * 1000, absentTime: absentSeconds * 1000, parse }
     const shelf = remotes ? remotes.shelf<Value>(shelfOptions) : createMemoryShelf<Value>(shelfOptions)
     const readThrough = createReadThrough({ load, idOf })
     /** The loads of this process that are under way, by id. */

@@ -63,6 +63,8 @@ export function openDiscovery({ name, config, log, lifecycle }: DiscoveryOptions
   }
 
   return {
+    /** Absent where the settings name none. */
+    consul,
     /** GraphQL URLs of the instances of a service. */
     graphql: (service: string, known: readonly string[]): Addresses =>
       followed(service, known, ({ address, port }) => `http://${hostOf(address)}:${port}/graphql`),

@@ -16,14 +16,33 @@ export class ConfigError extends Error {
 export type Settings = Record<string, z.ZodType>
 export type Parsed<S extends Settings> = { readonly [Name in keyof S]: z.output<S[Name]> }
 
-/** A rule over several settings: the faults it finds. Sees only what parsed. */
+/** A rule over several settings: the faults it finds, each as `<setting>: <reason>`. Sees only what parsed. */
 export type Rule<S extends Settings> = (values: Partial<Parsed<S>>) => string[]
+
+/** What a process reads, and what must hold of it. */
+export type Schema<S extends Settings> = { readonly settings: S; readonly rules: readonly Rule<NoInfer<S>>[] }
+
+/** The mark of a setting that may change while the process runs. */
+export type LiveSetting = { readonly live: true }
+
+/** Marks a setting as one that may change while the process runs: it is read anew at each use. A secret is never one. */
+export function live<T extends z.ZodType>(type: T): T & LiveSetting {
+  return Object.assign(type, { live: true as const })
+}
+
+export function isLive(type: object | undefined): boolean {
+  return type !== undefined && 'live' in type && type.live === true
+}
 
 /**
  * Reads every setting at once and reports every fault at once. An empty variable counts as absent. `NAME_FILE` names a
  * file that holds the setting `NAME`, as secrets are mounted, unless it is a setting itself; not both may be set.
  */
-export function readEnv<S extends Settings>(settings: S, rules: Rule<S>[] = [], source = process.env): Parsed<S> {
+export function readEnv<S extends Settings>(
+  settings: S,
+  rules: readonly Rule<NoInfer<S>>[] = [],
+  source = process.env,
+): Parsed<S> {
   const faults: string[] = []
   const values: Record<string, unknown> = {}
   for (const [name, type] of Object.entries(settings)) {
@@ -36,10 +55,7 @@ export function readEnv<S extends Settings>(settings: S, rules: Rule<S>[] = [], 
     }
     const result = type.safeParse(text)
     if (result.success) values[name] = result.data
-    else
-      faults.push(
-        `${name}: ${text === undefined ? 'is not set' : result.error.issues.map(({ message }) => message).join('; ')}`,
-      )
+    else faults.push(`${name}: ${text === undefined ? 'is not set' : reasonOf(result.error)}`)
   }
   for (const rule of rules) faults.push(...rule(values as Partial<Parsed<S>>))
   if (faults.length > 0) throw new ConfigError(faults)
@@ -60,6 +76,11 @@ export function readVariable(name: string, source = process.env): string | undef
     const { code } = error as { code?: unknown }
     throw new Error(`${name}: the file that ${name}_FILE names cannot be read (${code})`)
   }
+}
+
+/** What is wrong with a value. Never shows it. */
+export function reasonOf({ issues }: z.ZodError): string {
+  return issues.map(({ message }) => message).join('; ')
 }
 
 /** A whole number from text. */
@@ -111,7 +132,7 @@ export const processSettings = {
   /** `production` refuses embedded parts and demo data. Default development. */
   NODE_ENV: z.enum(['development', 'production', 'test']).default('development'),
   /** What is logged. Default info. */
-  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  LOG_LEVEL: live(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info')),
   /** The address listened on. Default 127.0.0.1: this machine only. */
   HOST: z.string().default('127.0.0.1'),
   /** Milliseconds for which a process that stops still serves, so that callers learn of it before it refuses. Default 2000. */

@@ -1,5 +1,6 @@
 import { constants } from 'node:os'
-import { ConfigError } from './env.ts'
+import { ConfigError, type Parsed, type processSettings, readEnv, type Schema, type Settings } from './env.ts'
+import { createLive, type Fixed, type Live } from './live.ts'
 import { createLog, type Log } from './log.ts'
 
 /** The phases of a process: starting, ready, stopping. */
@@ -22,7 +23,14 @@ export type Stop = {
   readonly elapsed: number
 }
 
-export type Running<Config> = { config: Config; log: Log; lifecycle: Lifecycle }
+export type Running<S extends Settings> = {
+  /** The settings that stay as they are. */
+  config: Fixed<S>
+  /** Those that may change, to be read at each use. */
+  live: Live<S>
+  log: Log
+  lifecycle: Lifecycle
+}
 
 /** Milliseconds that a stop may take before the process exits all the same. */
 const stopLimit = 30_000
@@ -36,13 +44,14 @@ const stopLimit = 30_000
  * that was ready then ends by itself, with 0, since nothing is left that it could do. One that has not ended after 30 s says
  * what keeps it, and exits with 1; a second signal exits at once, with 128 and the signal's number.
  */
-export async function run<Config extends { LOG_LEVEL: string }>(
+export async function run<S extends Settings & Pick<typeof processSettings, 'LOG_LEVEL'>>(
   service: string,
-  readConfig: () => Config,
-  start: (running: Running<Config>) => Promise<void>,
+  schema: Schema<S>,
+  start: (running: Running<S>) => Promise<void>,
 ): Promise<void> {
-  const config = configOrExit(readConfig)
-  const log = createLog({ service, level: config.LOG_LEVEL })
+  const config = configOrExit(schema)
+  const live = createLive(schema, config)
+  const log = createLog({ service, level: () => live.current.LOG_LEVEL })
   const undoes: { name: string; undo: Undo }[] = []
   let phase: 'starting' | 'ready' | 'stopping' = 'starting'
 
@@ -91,6 +100,7 @@ export async function run<Config extends { LOG_LEVEL: string }>(
   try {
     await start({
       config,
+      live,
       log,
       lifecycle: {
         get ready() {
@@ -115,9 +125,9 @@ export async function run<Config extends { LOG_LEVEL: string }>(
   }
 }
 
-function configOrExit<Config>(readConfig: () => Config): Config {
+function configOrExit<S extends Settings>({ settings, rules }: Schema<S>): Parsed<S> {
   try {
-    return readConfig()
+    return readEnv(settings, rules)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     process.stderr.write(`${error.message}\n`)

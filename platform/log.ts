@@ -12,10 +12,16 @@ export type Log = {
 
 export type LogFields = Record<string, unknown> & { error?: unknown }
 
+export type LogOptions = {
+  service: string
+  /** The least that is written. Read at each line, so that it may change. */
+  level: () => string
+}
+
 /** A log of JSON lines on standard output, each with the service, and the trace and request it belongs to. */
-export function createLog({ service, level }: { service: string; level: string }): Log {
+export function createLog({ service, level }: LogOptions): Log {
   const options: LoggerOptions = {
-    level,
+    level: level(),
     base: { service },
     formatters: { level: (label) => ({ level: label }) },
     timestamp: pino.stdTimeFunctions.isoTime,
@@ -29,8 +35,10 @@ export function createLog({ service, level }: { service: string; level: string }
   const logger = pino(options, pino.destination({ fd: 1, sync: true }))
   const write =
     (at: 'debug' | 'info' | 'warn' | 'error') =>
-    (message: string, fields: LogFields = {}): void =>
+    (message: string, fields: LogFields = {}): void => {
+      if (logger.level !== level()) logger.level = level()
       logger[at](fields, message)
+    }
   return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') }
 }
 

@@ -21,16 +21,14 @@ export type Charge = {
 export type QuotaOptions = {
   /** In metrics and in the names of keys. */
   name: string
-  /** Points of a window, for each key. */
-  points: number
+  /** Points of a window, for each key. Read at each charge, so that they may change; what was taken stays taken. */
+  points: () => number
   /** Seconds that a window lasts from the first charge. */
   seconds: number
 }
 
 /** How much of something each key may have in a window of time. Never rejects, and never waits longer than Redis may. */
 export type Quota = {
-  readonly points: number
-  readonly seconds: number
   /**
    * Takes whole points of a key's window, 1 unless told; 0 only looks. What would exceed the window is refused, takes nothing
    * and does not prolong it. A key is any text: what is kept of it is a hash.
@@ -94,25 +92,25 @@ export async function createQuotas({ redis, log, metrics }: QuotasOptions) {
 
     function toCharge({ allowed, taken, left }: Taken): Charge {
       const resetSeconds = Math.max(1, Math.ceil(left / 1000))
-      return { allowed, remaining: Math.max(0, limit - taken), limit, resetSeconds }
+      return { allowed, remaining: Math.max(0, limit() - taken), limit: limit(), resetSeconds }
     }
+
+    const stillSpent = (window: Taken | undefined) => (window && window.taken >= limit() ? window : undefined)
 
     /** Without asking Redis. */
     function known(id: string): Taken | undefined {
-      if (remotes?.sharing.isUsed) return spent.get(id)
+      if (remotes?.sharing.isUsed) return stillSpent(spent.get(id))
       const window = local.take(id, 0)
-      return window.taken >= limit ? { ...window, allowed: false } : undefined
+      return window.taken >= limit() ? { ...window, allowed: false } : undefined
     }
 
     async function take(id: string, points: number): Promise<Taken> {
       const window = (await remote?.take(id, points)) ?? local.take(id, points)
-      if (window.taken >= limit) spent.set(id, { ...window, allowed: false })
+      if (window.taken >= limit()) spent.set(id, { ...window, allowed: false })
       return window
     }
 
     return {
-      points: limit,
-      seconds,
       async charge(key, points = 1) {
         if (!Number.isSafeInteger(points) || points < 0) throw new RangeError(`${points} points cannot be charged.`)
         const id = idOf(key)

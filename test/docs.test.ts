@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
+import { isLive } from '#platform/env.ts'
 import { errorCodes } from '#platform/errors.ts'
 import { root } from '../tools/services.ts'
 import { settingsOf } from '../tools/stack.ts'
@@ -44,6 +45,27 @@ test('docs/settings.md lists the settings of every process, and no other', () =>
     [...used].filter((name) => !known.has(name)),
     [],
   )
+})
+
+test('docs/settings.md marks as live the settings that may change while a process runs, and no other', () => {
+  const sections = read('docs/settings.md').split(/^## /m).slice(1)
+  for (const [name, settings] of Object.entries(settingsOf)) {
+    const its = sections.filter((section) =>
+      ['Every process', 'Every service', name].includes(section.split('\n')[0] ?? ''),
+    )
+    const rows = its.flatMap((section) => [...section.matchAll(/^\| `([A-Z_]+)` \|[^|]*\| (\*live\*: )?/gm)])
+    const marked = rows.flatMap(([, variable = '', mark]) => (mark && settings[variable] ? [variable] : []))
+    const live = Object.keys(settings).filter((setting) => isLive(settings[setting]))
+    assert.ok(live.length > 0, name)
+    assert.deepEqual(marked.sort(), live.sort(), name)
+  }
+})
+
+test('no live setting takes any text, as a secret would', () => {
+  for (const settings of Object.values(settingsOf)) {
+    const live = Object.entries(settings).filter(([, type]) => isLive(type))
+    for (const [name, type] of live) assert.equal(type.safeParse('sk_live_0123456789').success, false, name)
+  }
 })
 
 test('every variable that the README names exists', () => {

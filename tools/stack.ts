@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { Settings } from '#platform/env.ts'
 import { settings as gatewaySettings } from '../gateway/config.ts'
 import { settings as notificationsSettings } from '../subgraphs/notifications/config.ts'
 import { settings as ordersSettings } from '../subgraphs/orders/config.ts'
@@ -14,7 +15,7 @@ export type ProcessName = ServiceName | 'gateway'
 export const processNames: readonly ProcessName[] = [...serviceNames, 'gateway']
 
 /** What each process reads from its environment. */
-export const settingsOf: Record<ProcessName, Record<string, unknown>> = {
+export const settingsOf: Record<ProcessName, Settings> = {
   users: usersSettings,
   products: productsSettings,
   orders: ordersSettings,

@@ -13,8 +13,8 @@ export type GraphqlRouteOptions = {
   /** Who calls, and what goes along. Throws for a caller who is not let in. */
   admit: (request: FastifyRequest, reply: FastifyReply) => Promise<Admitted>
   answer: (request: ParsedRequest, call: Call) => Promise<Answer>
-  /** Operations in one request, at the most. */
-  batchLimit: number
+  /** Operations in one request, at the most. Read at each request. */
+  batchLimit: () => number
   /** Apollo Sandbox for browsers. */
   sandbox: boolean
 }
@@ -106,7 +106,7 @@ export async function serveGraphql(app: FastifyInstance, options: GraphqlRouteOp
         await letIn(request, reply)
       },
       preHandler: inContext,
-      handler: (request, reply) => respond(request, reply, () => paramsOfBody(request.body, batchLimit)),
+      handler: (request, reply) => respond(request, reply, () => paramsOfBody(request.body, batchLimit())),
     })
     for (const method of METHODS) {
       if (!app.supportedMethods.includes(method)) app.addHttpMethod(method)

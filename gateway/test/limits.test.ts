@@ -80,7 +80,7 @@ describe('operations', () => {
   const schema = buildSchema('type Query { a: Int secret(x: Int): Query } type Mutation { b: Int }')
   const costOf = compileCosts(parse('type Query { a: Int }'), schema, { defaultListSize: 10 })
   const operations = (introspection: boolean, limits = defaults) =>
-    createOperations({ schema, limits, introspection, mostErrors: 2, costOf })
+    createOperations({ schema, limits: () => limits, introspection, mostErrors: () => 2, costOf })
   const errorsOf = (work: () => unknown) => {
     try {
       work()
@@ -135,6 +135,21 @@ describe('operations', () => {
     for (const text of ['subscription { a }', 'query ($representations: Int) { secret(x: $representations) { a } }']) {
       assert.equal(errorsOf(() => operations(true).prepare(text))[0]?.extensions.code, 'GRAPHQL_VALIDATION_FAILED')
     }
+  })
+  test('limits that change hold for what was prepared before, too', () => {
+    let limits: Limits | undefined = defaults
+    const options = { schema, limits: () => limits, introspection: true, mostErrors: () => 2, costOf }
+    const { prepare, known } = createOperations(options)
+    prepare('{ a b: a }')
+    limits = { ...defaults }
+    assert.ok(known('{ a b: a }'), 'nothing changed')
+    limits = { ...defaults, MAX_ALIASES: 0 }
+    assert.equal(known('{ a b: a }'), undefined)
+    assert.throws(() => prepare('{ a b: a }'), tooComplex)
+    limits = undefined
+    assert.ok(prepare('{ a b: a }'))
+    limits = { ...defaults, MAX_ALIASES: 0 }
+    assert.equal(known('{ a b: a }'), undefined)
   })
   test('a document is prepared once', () => {
     const { prepare, known } = operations(true)

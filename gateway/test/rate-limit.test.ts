@@ -12,7 +12,7 @@ before(async () => {
 })
 
 const open = (env: Record<string, string> = {}) =>
-  createRateLimiter({ quotas, config: readEnv(rateLimitSettings, [], env) })
+  createRateLimiter({ quotas, config: () => readEnv(rateLimitSettings, [], env) })
 const someone = (sub: string): Principal => ({ sub, sid: 's', scopes: [], anonymous: false, address: null })
 const anonymous: Principal = { sub: null, sid: null, scopes: [], anonymous: true, address: null }
 const work = (given: { cost?: number; operations?: number; fields?: Record<string, number> }) => ({

@@ -23,7 +23,7 @@ export function createMemoryShelf<Value extends object>({ time, absentTime }: Sh
   function remember({ id, version, value }: Loaded<Value>): void {
     const there = entries.get(id)
     if (there && there.version > version) return
-    entries.set(id, { version, value }, { ttl: jittered(value === undefined ? absentTime : time) })
+    entries.set(id, { version, value }, { ttl: jittered(value === undefined ? absentTime : time()) })
   }
 
   return {

@@ -77,7 +77,7 @@ export function createRedisShelf<Value extends object>(
   function toArguments({ version, value }: Loaded<Value>): (string | number)[] {
     return value === undefined
       ? [version, jittered(absentTime), kinds.absent]
-      : [version, jittered(time), `${kinds.value} ${JSON.stringify(value)}`]
+      : [version, jittered(time()), `${kinds.value} ${JSON.stringify(value)}`]
   }
 
   function toRemembered(entry: string | null | undefined, generation: string): Remembered<Value> | undefined {

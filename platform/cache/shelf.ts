@@ -27,7 +27,7 @@ export type Lead<Value> = {
 export type ShelfOptions<Value> = {
   name: string
   /** Milliseconds that a value is remembered at the most, and that nothing is there. Up to a tenth less, by chance. */
-  time: number
+  time: () => number
   absentTime: number
   /** Reads a value that was written as JSON. Throws for what it cannot read. */
   parse: (value: unknown) => Value

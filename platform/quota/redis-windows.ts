@@ -23,13 +23,14 @@ export function createRedisWindows({ client }: Redis, { name, limit, seconds }: 
   const limiter = new RateLimiterRedis({
     storeClient: client,
     keyPrefix: `quota:${name}`,
-    points: limit,
+    points: limit(),
     duration: seconds,
     customIncrTtlLuaScript: takeScript,
   })
 
   return {
     async take(key: string, points: number): Promise<Taken> {
+      limiter.points = limit()
       try {
         const { consumedPoints, msBeforeNext } = await limiter.consume(key, points)
         return { allowed: true, taken: consumedPoints, left: msBeforeNext }

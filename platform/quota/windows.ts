@@ -10,7 +10,7 @@ export type Taken = {
   readonly left: number
 }
 
-export type WindowOptions = { name: string; limit: number; seconds: number }
+export type WindowOptions = { name: string; limit: () => number; seconds: number }
 
 /** Keys that a quota counts at the most in one process: some 10 MB. */
 const mostKeys = 50_000
@@ -32,7 +32,7 @@ export function createWindows({ limit, seconds, now = Date.now }: WindowOptions 
     /** Takes points if there are so many. Gives back where they are negative. */
     take(key: string, points: number): Taken {
       const window = open(key)
-      const allowed = window.taken + points <= limit
+      const allowed = window.taken + points <= limit()
       if (allowed) window.taken = Math.max(0, window.taken + points)
       if (window.taken > 0) windows.set(key, window)
       return { allowed, taken: window.taken, left: window.ends - now() }

@@ -241,6 +241,17 @@ test('its rules may change at any time, also from one form to the other', () => 
   assert.equal(breaker.state, 'open')
 })
 
+test('it closes when as many probes have succeeded as are asked for by now, though none is under way', () => {
+  const { breaker, clock, call, set } = start(ratio)
+  call('failed', 'failed', 'failed')
+  clock.now = 60_000
+  call('succeeded', 'succeeded')
+  assert.equal(breaker.state, 'half-open')
+  set({ ...ratio, probes: 2 })
+  assert.equal(breaker.refuses, false)
+  assert.equal(breaker.state, 'closed')
+})
+
 test('its state is a gauge', async () => {
   const metrics = createMetrics({ service: 'test' })
   const { breaker, clock, call } = start(ratio)

@@ -17,9 +17,10 @@ function startProcess(start: string, before = '') {
     entry,
     `${before}
      import { run } from ${JSON.stringify(join(import.meta.dirname, '../lifecycle.ts'))}
+     import { processSettings as settings } from ${JSON.stringify(join(import.meta.dirname, '../env.ts'))}
      const keepAlive = setInterval(() => {}, 1_000)
      const end = () => clearInterval(keepAlive)
-     await run('thing', () => ({ LOG_LEVEL: 'info' }), async ({ lifecycle }) => { ${start} })`,
+     await run('thing', { settings, rules: [] }, async ({ lifecycle }) => { ${start} })`,
   )
   const child = fork(entry, { silent: true })
   let output = ''

@@ -37,11 +37,11 @@ quotaContract({
   open: (metrics) => openShared(url ?? '', { metrics }),
 })
 
-const minute = { name: 'minute', points: 10, seconds: 60 }
+const minute = { name: 'minute', points: () => 10, seconds: 60 }
 
 describe('in the process', () => {
   test('the keys that are counted are bounded: the one asked for the longest ago begins anew', () => {
-    const windows = createWindows({ name: 'x', limit: 1, seconds: 60 })
+    const windows = createWindows({ name: 'x', limit: () => 1, seconds: 60 })
     for (const key of ['first', 'second']) windows.take(key, 1)
     for (let n = 0; n < 49_998; n++) windows.take(`address ${n}`, 1)
     assert.ok(!windows.take('first', 1).allowed)

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { busRules, busSettings } from '#platform/bus/open.ts'
 import { databaseSettings, databaseUrl } from '#platform/database/open.ts'
 import { discoverySettings } from '#platform/discovery.ts'
-import { type Parsed, port, processSettings, readEnv } from '#platform/env.ts'
+import { type Parsed, port, processSettings } from '#platform/env.ts'
 import { identityRule, identitySettings } from '#platform/principal.ts'
 
 export const channelSettings = {
@@ -94,4 +94,4 @@ function isWebhook(text: string): boolean {
   return /^https?:$/.test(protocol) && !username && !password
 }
 
-export const readConfig = () => readEnv(settings, [busRules, identityRule('notifications'), channelRule])
+export const rules = [busRules, identityRule('notifications'), channelRule]

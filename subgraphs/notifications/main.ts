@@ -5,12 +5,13 @@ import { openDiscovery } from '#platform/discovery.ts'
 import { openEvents } from '#platform/events.ts'
 import { loadService } from '#platform/grpc/service.ts'
 import { run } from '#platform/lifecycle.ts'
+import { followLive } from '#platform/live/follow.ts'
 import { createLoop } from '#platform/loop.ts'
 import { createMask } from '#platform/mask.ts'
 import { createMetrics } from '#platform/metrics.ts'
 import { serve } from '#platform/serve.ts'
 import { createChannels, createMail } from './channels/channels.ts'
-import { readConfig } from './config.ts'
+import { rules, settings } from './config.ts'
 import { channelNames } from './domain/channel.ts'
 import { pushTargetFault } from './domain/push-endpoint.ts'
 import { createEventHandlers } from './events.ts'
@@ -25,12 +26,13 @@ const name = 'notifications'
 /** Milliseconds between looks for deliveries whose pause is over. */
 const deliveryInterval = 1_000
 
-await run(name, readConfig, async ({ config, log, lifecycle }) => {
+await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) => {
   const now = () => new Date()
   const url = config.NOTIFICATIONS_DATABASE_URL
   const mask = createMask({ service: name, log })
   const discovery = openDiscovery({ name, config, log, lifecycle })
   const metrics = createMetrics({ service: name })
+  await followLive({ name, live, consul: discovery.consul, prefix: config.CONSUL_PREFIX, log, metrics })
 
   const database = await openServiceDatabase({
     name,

@@ -3,7 +3,7 @@ import { breakerSettings } from '#platform/breaker.ts'
 import { busRules, busSettings } from '#platform/bus/open.ts'
 import { databaseSettings, databaseUrl } from '#platform/database/open.ts'
 import { discoverySettings } from '#platform/discovery.ts'
-import { addresses, integer, port, processSettings, readEnv } from '#platform/env.ts'
+import { addresses, integer, live, port, processSettings } from '#platform/env.ts'
 import { identityRule, identitySettings } from '#platform/principal.ts'
 
 export const settings = {
@@ -25,8 +25,8 @@ export const settings = {
   /** `host:port` of each instance of products. Default `127.0.0.1:50053`. */
   PRODUCTS_GRPC_URLS: addresses.default(['127.0.0.1:50053']),
   /** Failed calls in a row, after more than which the breaker of products opens. Default 5. */
-  PRODUCTS_BREAKER_FAILURES: integer(0, 1_000).default(5),
+  PRODUCTS_BREAKER_FAILURES: live(integer(0, 1_000).default(5)),
   ...breakerSettings,
 }
 
-export const readConfig = () => readEnv(settings, [busRules, identityRule('orders')])
+export const rules = [busRules, identityRule('orders')]

@@ -12,11 +12,12 @@ import { createPeer } from '#platform/grpc/client.ts'
 import { loadService } from '#platform/grpc/service.ts'
 import { createBreakers } from '#platform/guard.ts'
 import { run } from '#platform/lifecycle.ts'
+import { followLive } from '#platform/live/follow.ts'
 import { createMask } from '#platform/mask.ts'
 import { createMetrics } from '#platform/metrics.ts'
 import { createServiceTokens } from '#platform/principal.ts'
 import { serve } from '#platform/serve.ts'
-import { readConfig } from './config.ts'
+import { rules, settings } from './config.ts'
 import { orderNumber } from './domain/order.ts'
 import { createEventHandlers } from './events.ts'
 import { createProductsClient, createRpcHandlers, createUsersClient } from './grpc.ts'
@@ -29,11 +30,12 @@ const name = 'orders'
 /** Milliseconds that a request may take when its caller names no deadline. */
 const requestLimit = 5_000
 
-await run(name, readConfig, async ({ config, log, lifecycle }) => {
+await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) => {
   const url = config.ORDERS_DATABASE_URL
   const mask = createMask({ service: name, log })
   const discovery = openDiscovery({ name, config, log, lifecycle })
   const metrics = createMetrics({ service: name })
+  await followLive({ name, live, consul: discovery.consul, prefix: config.CONSUL_PREFIX, log, metrics })
 
   const database = await openServiceDatabase({
     name,
@@ -55,18 +57,18 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     name: 'users',
     service: loadService<UserServiceDefinition>('users.v1.UserService'),
     addresses: discovery.grpc('users', config.USERS_GRPC_URLS),
-    policy: () => config.BALANCING,
+    policy: () => live.current.BALANCING,
     serviceToken,
-    breaker: breakerFor('users', () => breakerRules(config)),
+    breaker: breakerFor('users', () => breakerRules(live.current)),
   })
   lifecycle.onStop('users', users.close)
   const products = createPeer({
     name: 'products',
     service: loadService<ProductServiceDefinition>('products.v1.ProductService'),
     addresses: discovery.grpc('products', config.PRODUCTS_GRPC_URLS),
-    policy: () => config.BALANCING,
+    policy: () => live.current.BALANCING,
     serviceToken,
-    breaker: breakerFor('products', () => breakerRules(config, config.PRODUCTS_BREAKER_FAILURES)),
+    breaker: breakerFor('products', () => breakerRules(live.current, live.current.PRODUCTS_BREAKER_FAILURES)),
   })
   lifecycle.onStop('products', products.close)
 

@@ -4,7 +4,7 @@ import { breakerSettings } from '#platform/breaker.ts'
 import { busRules, busSettings } from '#platform/bus/open.ts'
 import { databaseSettings, databaseUrl } from '#platform/database/open.ts'
 import { discoverySettings } from '#platform/discovery.ts'
-import { addresses, integer, type Parsed, port, processSettings, readEnv } from '#platform/env.ts'
+import { addresses, integer, type Parsed, port, processSettings } from '#platform/env.ts'
 import { identityRule, identitySettings } from '#platform/principal.ts'
 
 const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' })
@@ -68,4 +68,4 @@ function providerRule(config: Partial<ProviderConfig & Parsed<typeof processSett
   return needs[provider].filter((name) => !config[name]).map((name) => `${name}: is not set, and ${provider} needs it`)
 }
 
-export const readConfig = () => readEnv(settings, [busRules, identityRule('payments'), providerRule])
+export const rules = [busRules, identityRule('payments'), providerRule]

@@ -12,12 +12,13 @@ import { createPeer } from '#platform/grpc/client.ts'
 import { loadService } from '#platform/grpc/service.ts'
 import { createBreakers } from '#platform/guard.ts'
 import { run } from '#platform/lifecycle.ts'
+import { followLive } from '#platform/live/follow.ts'
 import { createLoop } from '#platform/loop.ts'
 import { createMask } from '#platform/mask.ts'
 import { createMetrics } from '#platform/metrics.ts'
 import { createServiceTokens } from '#platform/principal.ts'
 import { serve } from '#platform/serve.ts'
-import { providerOf, readConfig } from './config.ts'
+import { providerOf, rules, settings } from './config.ts'
 import { createEventHandlers } from './events.ts'
 import { createOrdersClient, createRpcHandlers } from './grpc.ts'
 import { createContext } from './loaders.ts'
@@ -37,11 +38,12 @@ const sandboxInterval = 500
 /** Milliseconds between looks for callbacks that need not be remembered any more. */
 const retentionInterval = 3_600_000
 
-await run(name, readConfig, async ({ config, log, lifecycle }) => {
+await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) => {
   const url = config.PAYMENTS_DATABASE_URL
   const mask = createMask({ service: name, log })
   const discovery = openDiscovery({ name, config, log, lifecycle })
   const metrics = createMetrics({ service: name })
+  await followLive({ name, live, consul: discovery.consul, prefix: config.CONSUL_PREFIX, log, metrics })
   const now = () => new Date()
 
   const database = await openServiceDatabase({
@@ -63,9 +65,9 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     name: 'orders',
     service: loadService<OrderServiceDefinition>('orders.v1.OrderService'),
     addresses: discovery.grpc('orders', config.ORDERS_GRPC_URLS),
-    policy: () => config.BALANCING,
+    policy: () => live.current.BALANCING,
     serviceToken: createServiceTokens({ key: config.SERVICE_PRIVATE_KEY }),
-    breaker: breakerFor('orders', () => breakerRules(config)),
+    breaker: breakerFor('orders', () => breakerRules(live.current)),
   })
   lifecycle.onStop('orders', orders.close)
 

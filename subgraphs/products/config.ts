@@ -1,7 +1,7 @@
 import { busRules, busSettings } from '#platform/bus/open.ts'
 import { databaseSettings, databaseUrl } from '#platform/database/open.ts'
 import { discoverySettings } from '#platform/discovery.ts'
-import { integer, port, processSettings, readEnv } from '#platform/env.ts'
+import { integer, live, port, processSettings } from '#platform/env.ts'
 import { identityRule, identitySettings } from '#platform/principal.ts'
 import { redisRule, redisSettings } from '#platform/redis.ts'
 
@@ -20,11 +20,11 @@ export const settings = {
   /** Seconds that items are held for an order that is not paid. Default 900. */
   RESERVATION_HOLD: integer(1, 86_400).default(900),
   /** Seconds that what the catalogue says of a product is remembered, if nothing tells that it changed. Default 600. */
-  PRODUCT_CACHE: integer(1, 86_400).default(600),
+  PRODUCT_CACHE: live(integer(1, 86_400).default(600)),
   /** The stock at which `stock.low` tells of a product that is running out. Default 5. */
   LOW_STOCK: integer(0, 1_000_000).default(5),
   /** Seconds between looks for holds that are overdue. Default 5. */
   RESERVATION_SWEEP_INTERVAL: integer(1, 3_600).default(5),
 }
 
-export const readConfig = () => readEnv(settings, [busRules, identityRule('products'), redisRule])
+export const rules = [busRules, identityRule('products'), redisRule]

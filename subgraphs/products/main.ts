@@ -6,13 +6,14 @@ import { openDiscovery } from '#platform/discovery.ts'
 import { openEvents } from '#platform/events.ts'
 import { loadService } from '#platform/grpc/service.ts'
 import { run } from '#platform/lifecycle.ts'
+import { followLive } from '#platform/live/follow.ts'
 import { createLocks } from '#platform/lock.ts'
 import { createLoop } from '#platform/loop.ts'
 import { createMask } from '#platform/mask.ts'
 import { createMetrics } from '#platform/metrics.ts'
 import { openServiceRedis } from '#platform/redis.ts'
 import { serve } from '#platform/serve.ts'
-import { readConfig } from './config.ts'
+import { rules, settings } from './config.ts'
 import { createEventHandlers } from './events.ts'
 import { createRpcHandlers } from './grpc.ts'
 import { createContext } from './loaders.ts'
@@ -23,11 +24,12 @@ import { createProductsStore } from './store.ts'
 
 const name = 'products'
 
-await run(name, readConfig, async ({ config, log, lifecycle }) => {
+await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) => {
   const url = config.PRODUCTS_DATABASE_URL
   const mask = createMask({ service: name, log })
   const discovery = openDiscovery({ name, config, log, lifecycle })
   const metrics = createMetrics({ service: name })
+  await followLive({ name, live, consul: discovery.consul, prefix: config.CONSUL_PREFIX, log, metrics })
 
   const database = await openServiceDatabase({
     name,
@@ -45,7 +47,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
 
   const redis = await openServiceRedis({ name, config, log, lifecycle })
   const caches = await createCaches({ redis, log, metrics })
-  const reading = createReading({ store, caches, seconds: config.PRODUCT_CACHE })
+  const reading = createReading({ store, caches, seconds: () => live.current.PRODUCT_CACHE })
   const locks = await createLocks({ redis, nextToken: store.nextStockFence, log })
 
   const service = createProductsService({

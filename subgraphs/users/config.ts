@@ -5,16 +5,16 @@ import { breakerSettings } from '#platform/breaker.ts'
 import { busRules, busSettings } from '#platform/bus/open.ts'
 import { databaseSettings, databaseUrl } from '#platform/database/open.ts'
 import { discoverySettings } from '#platform/discovery.ts'
-import { addresses, integer, port, processSettings, readEnv } from '#platform/env.ts'
+import { addresses, integer, live, port, processSettings } from '#platform/env.ts'
 import { identityRule, identitySettings } from '#platform/principal.ts'
 import { redisRule, redisSettings } from '#platform/redis.ts'
 
 /** How often passwords may be wrong. Failures are counted from the first, for as long as a window lasts. */
 export const attemptSettings = {
   /** Wrong passwords for one account from one network address. Default 10. */
-  WRONG_PASSWORDS: integer(1, 1_000_000_000).default(10),
+  WRONG_PASSWORDS: live(integer(1, 1_000_000_000).default(10)),
   /** Wrong passwords for all accounts together from one network address. Default 100. */
-  WRONG_PASSWORDS_PER_ADDRESS: integer(1, 1_000_000_000).default(100),
+  WRONG_PASSWORDS_PER_ADDRESS: live(integer(1, 1_000_000_000).default(100)),
   /** Seconds that a window lasts. Default 900. */
   WRONG_PASSWORD_WINDOW: integer(1, 86_400).default(900),
 }
@@ -69,4 +69,4 @@ export function signingKeyRule({ NODE_ENV, SIGNING_KEYS_SECRET }: Secrecy): stri
   return NODE_ENV === 'production' && !SIGNING_KEYS_SECRET ? ['SIGNING_KEYS_SECRET: is not set'] : []
 }
 
-export const readConfig = () => readEnv(settings, [busRules, redisRule, identityRule('users'), signingKeyRule])
+export const rules = [busRules, redisRule, identityRule('users'), signingKeyRule]

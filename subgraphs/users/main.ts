@@ -11,6 +11,7 @@ import { createPeer } from '#platform/grpc/client.ts'
 import { loadService } from '#platform/grpc/service.ts'
 import { createBreakers } from '#platform/guard.ts'
 import { run } from '#platform/lifecycle.ts'
+import { followLive } from '#platform/live/follow.ts'
 import { createLoop } from '#platform/loop.ts'
 import { createMask } from '#platform/mask.ts'
 import { createMetrics } from '#platform/metrics.ts'
@@ -18,7 +19,7 @@ import { createServiceTokens } from '#platform/principal.ts'
 import { createQuotas } from '#platform/quota.ts'
 import { openServiceRedis } from '#platform/redis.ts'
 import { serve } from '#platform/serve.ts'
-import { readConfig } from './config.ts'
+import { rules, settings } from './config.ts'
 import { isCommonPassword } from './credentials/common-passwords.ts'
 import { createPasswords } from './credentials/passwords.ts'
 import { createFirstKey, createKeyRing, createKeySeal } from './credentials/signing-keys.ts'
@@ -37,13 +38,14 @@ const retentionInterval = 3_600_000
 /** Seconds that a key set may be kept: long gone when a new key begins to sign. */
 const longestKeySetAge = 300
 
-await run(name, readConfig, async ({ config, log, lifecycle }) => {
+await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) => {
   const now = () => new Date()
   const newId = randomUUID
   const url = config.USERS_DATABASE_URL
   const mask = createMask({ service: name, log })
   const discovery = openDiscovery({ name, config, log, lifecycle })
   const metrics = createMetrics({ service: name })
+  await followLive({ name, live, consul: discovery.consul, prefix: config.CONSUL_PREFIX, log, metrics })
 
   const database = await openServiceDatabase({
     name,
@@ -74,9 +76,9 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     name: 'notifications',
     service: loadService<NotificationServiceDefinition>('notifications.v1.NotificationService'),
     addresses: discovery.grpc('notifications', config.NOTIFICATIONS_GRPC_URLS),
-    policy: () => config.BALANCING,
+    policy: () => live.current.BALANCING,
     serviceToken: createServiceTokens({ key: config.SERVICE_PRIVATE_KEY }),
-    breaker: breakerFor('notifications', () => breakerRules(config)),
+    breaker: breakerFor('notifications', () => breakerRules(live.current)),
   })
   lifecycle.onStop('notifications', notifications.close)
   const redis = await openServiceRedis({ name, config, log, lifecycle })
@@ -96,10 +98,10 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     newCode: () => writeCode(randomBytes(codeBytes)),
     codeLifetime: config.CODE_LIFETIME,
     attemptQuotas: {
-      ofAccount: quotas.quota({ name: 'wrong-passwords', points: config.WRONG_PASSWORDS, seconds }),
+      ofAccount: quotas.quota({ name: 'wrong-passwords', points: () => live.current.WRONG_PASSWORDS, seconds }),
       ofAddress: quotas.quota({
         name: 'wrong-passwords-of-address',
-        points: config.WRONG_PASSWORDS_PER_ADDRESS,
+        points: () => live.current.WRONG_PASSWORDS_PER_ADDRESS,
         seconds,
       }),
     },

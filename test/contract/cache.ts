@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
-import type { Cache, Caches } from '#platform/cache.ts'
+import type { Cache, CacheOptions, Caches } from '#platform/cache.ts'
 import { createMetrics } from '#platform/metrics.ts'
 import { seededRandom } from '../infra/random.ts'
 import { waitFor } from '../infra/wait.ts'
@@ -66,7 +66,10 @@ export function cacheContract({ name, skip = false, open }: CachesUnderTest): vo
     after(() => opened.close())
 
     /** The same cache in both. */
-    function caches({ load }: Pick<Things, 'load'>, options: { seconds?: number; absentSeconds?: number } = {}) {
+    function caches(
+      { load }: Pick<Things, 'load'>,
+      options: Pick<CacheOptions<Thing>, 'seconds' | 'absentSeconds'> = {},
+    ) {
       const common = { ...options, name: randomUUID(), load }
       const create = ({ cache }: Caches) =>
         cache<Thing>({ ...common, idOf: ({ id }) => id, versionOf: ({ version }) => version })
@@ -170,7 +173,7 @@ export function cacheContract({ name, skip = false, open }: CachesUnderTest): vo
 
     test('what is remembered is forgotten in its time, and what is not there earlier', async () => {
       const things = createThings()
-      const { one } = caches(things, { seconds: 1, absentSeconds: 0.2 })
+      const { one } = caches(things, { seconds: () => 1, absentSeconds: 0.2 })
       things.write('a')
       const started = performance.now()
       await one.getMany(['a', 'none'])
@@ -181,6 +184,21 @@ export function cacheContract({ name, skip = false, open }: CachesUnderTest): vo
       await waitFor('another load', async () => (await one.getMany(['a'])) && loadsOf('a') === 2)
       const elapsed = performance.now() - started
       assert.ok(elapsed > 850 && elapsed < 2_500, `${elapsed} ms`)
+    })
+
+    test('a time that changes is that of what is remembered from then on', async () => {
+      const things = createThings()
+      let seconds = 600
+      const { one } = caches(things, { seconds: () => seconds })
+      const loadsOf = (id: string) => things.loads.filter((ids) => ids.includes(id)).length
+      things.write('kept')
+      things.write('short')
+      await one.getMany(['kept'])
+      seconds = 0.2
+      await one.getMany(['short'])
+      await waitFor('another load', async () => (await one.getMany(['short'])) && loadsOf('short') === 2)
+      await one.getMany(['kept'])
+      assert.equal(loadsOf('kept'), 1)
     })
 
     test('an id can be any text', async () => {

@@ -21,13 +21,25 @@ export function quotaContract({ name, skip = false, open }: QuotasUnderTest): vo
       opened = await open(metrics)
     })
     after(() => opened.close())
-    const quota = (points: number, seconds = 60) => opened.quotas.quota({ name: randomUUID(), points, seconds })
+    const quota = (points: number, seconds = 60) =>
+      opened.quotas.quota({ name: randomUUID(), points: () => points, seconds })
 
     test('so many points as a window has are given, and no more', async () => {
       const { charge } = quota(3)
       for (const remaining of [2, 1, 0])
         assert.deepEqual(await charge('k'), { allowed: true, remaining, limit: 3, resetSeconds: 60 })
       assert.deepEqual(await charge('k'), { allowed: false, remaining: 0, limit: 3, resetSeconds: 60 })
+    })
+
+    test('a limit that changes holds from the next charge on, and what was taken stays taken', async () => {
+      let points = 1
+      const { charge, spent } = opened.quotas.quota({ name: randomUUID(), points: () => points, seconds: 60 })
+      for (const allowed of [true, false]) assert.equal((await charge('k')).allowed, allowed)
+      points = 3
+      assert.equal(spent('k'), undefined)
+      assert.deepEqual(await charge('k'), { allowed: true, remaining: 1, limit: 3, resetSeconds: 60 })
+      points = 2
+      assert.deepEqual(await charge('k'), { allowed: false, remaining: 0, limit: 2, resetSeconds: 60 })
     })
 
     test('every key has points of its own, and so has every quota', async () => {
@@ -106,7 +118,7 @@ export function quotaContract({ name, skip = false, open }: QuotasUnderTest): vo
     })
 
     test('refusals are counted by quota', async () => {
-      const { charge } = opened.quotas.quota({ name: 'counted', points: 1, seconds: 60 })
+      const { charge } = opened.quotas.quota({ name: 'counted', points: () => 1, seconds: 60 })
       const key = randomUUID()
       for (let n = 0; n < 3; n++) await charge(key)
       assert.match(await metrics.text(), /^rate_limited_total\{quota="counted",service="test"\} 2$/m)

@@ -13,6 +13,7 @@ import { instances } from './instances.ts'
 import { inventory } from './inventory.ts'
 import { isolation } from './isolation.ts'
 import { latency } from './latency.ts'
+import { liveSettings } from './live-settings.ts'
 import { orderCrash } from './order-crash.ts'
 import { outages } from './outages.ts'
 import { poison } from './poison.ts'
@@ -50,6 +51,7 @@ export const drills: Record<string, Drill> = {
   instances,
   isolation,
   'rolling-restart': rollingRestart,
+  'live-settings': liveSettings,
   'front-door': frontDoor,
   fuzz,
 }

@@ -2,11 +2,18 @@ import type { Cache, Caches } from '#platform/cache.ts'
 import { type Product, reviveProduct } from '../domain/catalogue.ts'
 import type { ProductsStore } from '../store.ts'
 
+export type ReadingOptions = {
+  store: ProductsStore
+  caches: Caches
+  /** How long it is remembered. Read whenever something is. */
+  seconds: () => number
+}
+
 /**
  * What the catalogue says of products, remembered for a while: read from the database once for all who ask, and forgotten
  * when it changes. How many there are of them is not part of it.
  */
-export function createReading({ store, caches, seconds }: { store: ProductsStore; caches: Caches; seconds: number }) {
+export function createReading({ store, caches, seconds }: ReadingOptions) {
   const common = { seconds, versionOf: ({ version }: Product) => version, parse: reviveProduct }
   const byId: Cache<Product> = caches.cache({
     ...common,

@@ -38,7 +38,7 @@ export async function createInstance({
 }) {
   const caches = await createCaches({ redis, log })
   const locks = await createLocks({ redis, nextToken: store.nextStockFence, lease, wait: 10_000, log })
-  const reading = createReading({ store, caches, seconds: 600 })
+  const reading = createReading({ store, caches, seconds: () => 600 })
   const service = createProductsService({ store, reading, locks, lowStock: 5, holdTime: hold, now, newId: randomUUID })
   return { service, reading }
 }

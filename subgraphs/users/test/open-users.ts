@@ -49,8 +49,8 @@ export async function openUsers(replaced: Partial<UsersDependencies> = {}) {
     newCode: () => writeCode(randomBytes(codeBytes)),
     codeLifetime: 900,
     attemptQuotas: {
-      ofAccount: quota({ name: 'account', points: 10, seconds: 900 }),
-      ofAddress: quota({ name: 'address', points: 100, seconds: 900 }),
+      ofAccount: quota({ name: 'account', points: () => 10, seconds: 900 }),
+      ofAddress: quota({ name: 'address', points: () => 100, seconds: 900 }),
     },
     audit: (entry) => void entries.push(entry),
     now,
