@@ -23,6 +23,8 @@ import { createRateLimiter } from './rate-limit.ts'
 import { createGuards } from './resilience.ts'
 import { createGateway } from './server.ts'
 import { createShedder } from './shedding.ts'
+import { tellingStale } from './stale/extension.ts'
+import { createStaleAnswers } from './stale.ts'
 import { loadSupergraph } from './supergraph.ts'
 
 const name = 'gateway'
@@ -51,12 +53,15 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     metrics,
     log,
   })
+  const supergraph = parse(supergraphSdl, { noLocation: true })
+  const { STALE_CACHE_BYTES: bytes, STALE_MAX_AGE: staleAge } = config
   const graph = await openGraph({
     supergraphSdl,
     urlsOf: (subgraph, url) => discovery.graphql(subgraph, urls[subgraph] ?? [url]),
     policy,
     subgraphTimeout: config.SUBGRAPH_TIMEOUT,
     guards,
+    stale: bytes > 0 ? createStaleAnswers({ supergraph, bytes, maxAge: () => staleAge, metrics }) : undefined,
     metrics,
     log,
   })
@@ -82,11 +87,11 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
       limits: limited ? config : undefined,
       introspection: inDevelopment(config.INTROSPECTION),
       mostErrors: config.MAX_VALIDATION_ERRORS,
-      costOf: compileCosts(parse(supergraphSdl, { noLocation: true }), graph.schema, {
+      costOf: compileCosts(supergraph, graph.schema, {
         defaultListSize: config.DEFAULT_LIST_SIZE,
       }),
     }),
-    execute: authorize(supergraphSdl, graph.schema, graph.execute),
+    execute: tellingStale(authorize(supergraphSdl, graph.schema, graph.execute)),
     degraded: guards.degraded,
     chargesCost: config.RATE_LIMITS === 'on',
     maxCost: limited ? config.MAX_COST : undefined,
