@@ -84,7 +84,7 @@ export function createStaleAnswers({ supergraph, bytes, maxAge, metrics }: Stale
         const { representations } = variables
         const { _entities: entities } = data ?? {}
         if (!Array.isArray(representations) || !Array.isArray(entities)) return
-        const failed = errors && failuresIn(errors)
+        const failed = Array.isArray(errors) ? failuresIn(errors) : undefined
         if (failed === 'any' || entities.length !== representations.length) return
         const askedOf = askedBy(query)
         const keysOf = createKeys(variables)
@@ -96,10 +96,10 @@ export function createStaleAnswers({ supergraph, bytes, maxAge, metrics }: Stale
           const key = keyOf(subgraph, variant, representation, asked)
           const code = failed?.get(index)
           if (key === undefined) continue
-          if (code === 'NOT_FOUND' || (entity === null && code === undefined)) store.forget(key)
+          if (entity === null && (code === undefined || code === 'NOT_FOUND')) store.forget(key)
           if (code !== undefined || typeof entity !== 'object' || entity === null) continue
           const renewed = store.get(key)?.renewed
-          if (renewed?.by === asked && began - renewed.at < renewal) continue
+          if (asked.fixed && renewed?.by === asked && began - renewed.at < renewal) continue
           store.put(key, asked.type, began, asked, valuesOf(entity as Entity, keysOf(asked)))
         }
       },

@@ -17,6 +17,8 @@ type Variables = Readonly<Record<string, unknown>>
 export type AskedField = {
   /** The name that it is answered under. */
   readonly name: string
+  /** Whether variables have a say in what is asked for. */
+  readonly varies: boolean
   /** Says what is asked for: field, arguments, and all that is selected below. The same key, the same value. */
   readonly key: (variables: Variables) => string
   /** A copy of what is selected, and of nothing that others may have added to the object since. */
@@ -27,6 +29,8 @@ export type AskedField = {
 export type AskedEntity = {
   readonly type: string
   readonly fields: readonly AskedField[]
+  /** Whether it asks for the same whatever the variables are. */
+  readonly fixed: boolean
   /** The names of those that a representation may have. */
   readonly known: ReadonlySet<string>
 }
@@ -53,6 +57,7 @@ export function compileAsked(query: string, fields: PublicFields): (type: string
     const asked = {
       type,
       fields: compiled.some(({ name }) => name !== typename) ? compiled : [],
+      fixed: !compiled.some(({ varies }) => varies),
       known: new Set(fields.of(type).keys()),
     }
     known.set(type, asked)
@@ -92,6 +97,7 @@ function compileField(
   for (const node of bare) visit(node, { Variable: ({ name }) => void variables.add(name.value) })
   return {
     name,
+    varies: variables.size > 0,
     key: (given) => (variables.size === 0 ? text : `${text} ${JSON.stringify([...variables].map((v) => given[v]))}`),
     copy: (value) => copyOf(value, below),
   }
