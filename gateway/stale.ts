@@ -181,10 +181,11 @@ function createKeys(variables: EntityFetch['variables']) {
   }
 }
 
-function* valuesOf(entity: Entity, fields: ReturnType<ReturnType<typeof createKeys>>) {
-  for (const [{ name, copy }, key] of fields) {
-    if (Object.hasOwn(entity, name)) yield [key, copy(entity[name])] as const
-  }
+/** Copies of what was answered of an entity. */
+function valuesOf(entity: Entity, fields: ReturnType<ReturnType<typeof createKeys>>): ReadonlyMap<string, unknown> {
+  const values = new Map<string, unknown>()
+  for (const [{ name, copy }, key] of fields) if (Object.hasOwn(entity, name)) values.set(key, copy(entity[name]))
+  return values
 }
 
 function typeOf({ __typename }: Representation): string {

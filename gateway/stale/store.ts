@@ -17,7 +17,9 @@ export type KeptEntity = {
   renewed: { readonly at: number; readonly by: unknown }
 }
 
-/** Values of one entity, the latest. Where fields have arguments there may be any number of them. */
+type Held = { entities: number; bytes: number }
+
+/** Values of one entity, of which the first go for further ones. Where fields have arguments there may be any number of them. */
 const mostFields = 64
 /** Bytes that an entity and a value take besides what they hold, by measurement, rounded up. */
 const entityBytes = 500
@@ -26,21 +28,23 @@ const valueBytes = 120
 /** Entities by their keys, those that were used last, in so many bytes. */
 export function createStaleStore({ bytes }: { bytes: number }) {
   /** By type, which the supergraph schema bounds. */
-  const held = new Map<string, { entities: number; bytes: number }>()
+  const held = new Map<string, Held>()
   const entities = new LRUCache<string, KeptEntity>({
     maxSize: bytes,
     dispose: (entity, _key, reason) => reason !== 'set' && count(entity.type, -1, -entity.bytes),
   })
 
   function count(type: string, change: number, bytes: number): void {
-    const { entities: before, bytes: taken } = held.get(type) ?? { entities: 0, bytes: 0 }
-    held.set(type, { entities: before + change, bytes: taken + bytes })
+    const total = held.get(type) ?? { entities: 0, bytes: 0 }
+    total.entities += change
+    total.bytes += bytes
+    held.set(type, total)
   }
 
   return {
     get: (key: string) => entities.get(key),
     /** Puts values in the place of older ones. What was asked for later stays. */
-    put(key: string, type: string, at: number, by: unknown, values: Iterable<readonly [string, unknown]>): void {
+    put(key: string, type: string, at: number, by: unknown, values: ReadonlyMap<string, unknown>): void {
       const known = entities.get(key)
       const entity = known ?? { type, fields: new Map(), bytes: entityBytes + weigh(key), renewed: { at, by } }
       const before = known ? known.bytes : 0
@@ -48,7 +52,6 @@ export function createStaleStore({ bytes }: { bytes: number }) {
         const old = entity.fields.get(name)
         if (old && old.at > at) continue
         const kept = { value, at, bytes: valueBytes + weigh(value) }
-        entity.fields.delete(name)
         entity.fields.set(name, kept)
         entity.bytes += kept.bytes - (old?.bytes ?? 0)
       }
@@ -63,7 +66,7 @@ export function createStaleStore({ bytes }: { bytes: number }) {
     },
     forget: (key: string) => entities.delete(key),
     /** How many entities there are of each type, and how many bytes they take. */
-    held: (): ReadonlyMap<string, { readonly entities: number; readonly bytes: number }> => held,
+    held: (): ReadonlyMap<string, Readonly<Held>> => held,
     /** Of all of them together. */
     get bytes(): number {
       return entities.calculatedSize
@@ -75,5 +78,7 @@ export function createStaleStore({ bytes }: { bytes: number }) {
 function weigh(value: unknown): number {
   if (typeof value === 'string') return 32 + 2 * value.length
   if (typeof value !== 'object' || value === null) return 16
-  return Object.entries(value).reduce((sum, [, inner]) => sum + 24 + weigh(inner), 64)
+  let sum = 64
+  for (const inner of Object.values(value)) sum += 24 + weigh(inner)
+  return sum
 }
