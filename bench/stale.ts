@@ -11,7 +11,7 @@ import { cpuOf } from './cpu.ts'
 const rounds = 16
 const requestsPerRound = 400
 const warmUp = 2_000
-const concurrency = 8
+const concurrency = 4
 /** Entities in one answer, out of so many. */
 const listed = 50
 const entities = 5_000
@@ -55,8 +55,14 @@ const graph = await startForeignGraph({
   },
 })
 const query = 'query Things($from: Int!) { things(from: $from) { id name description price { amount currency } } }'
+let sent = 0
 const agent = new Agent({ connections: concurrency })
-const common = { SUPERGRAPH_FILE: await graph.supergraph(), LIMITS: 'off', RATE_LIMITS: 'off' }
+const common = {
+  SUPERGRAPH_FILE: await graph.supergraph(),
+  LIMITS: 'off',
+  RATE_LIMITS: 'off',
+  MAX_EVENT_LOOP_DELAY: '0',
+}
 const off = await runGateway({ ...common, STALE_CACHE_BYTES: '0' })
 const on = await runGateway(common)
 for (const gateway of [off, on]) assert.equal(gateway.code, 'ready', gateway.output())
@@ -71,7 +77,9 @@ async function run(): Promise<void> {
   /** Where lists begin: always the same entities, which are renewed once a second, or ever others, each of which is new. */
   const loads = { 'the same 50': () => 0, 'ever others': (n: number) => n * listed }
   let worst = 0
-  console.log(`CPU of the gateway's process, ms per request, mean of ${rounds} interleaved rounds of ${requestsPerRound}\n`)
+  console.log(
+    `CPU of the gateway's process, ms per request, mean of ${rounds} interleaved rounds of ${requestsPerRound}\n`,
+  )
   console.log(`${'entities'.padEnd(12)} ${'off'.padStart(7)} ${'on'.padStart(7)} ${'ratio'.padStart(7)}`)
   for (const [name, from] of Object.entries(loads)) {
     for (const gateway of [off, on]) await load(gateway, from, warmUp)
@@ -97,7 +105,6 @@ async function costOf(gateway: TestGateway, from: (n: number) => number): Promis
   return (cpuOf(gateway.pid ?? 0) - before) / requestsPerRound
 }
 
-let sent = 0
 async function load(gateway: TestGateway, from: (n: number) => number, count: number): Promise<void> {
   const end = sent + count
   await Promise.all(
@@ -109,8 +116,8 @@ async function load(gateway: TestGateway, from: (n: number) => number, count: nu
           headers: { 'content-type': 'application/json' },
           body: JSON.stringify({ query, variables: { from: from(sent++) % entities } }),
         })
-        assert.equal(statusCode, 200)
-        await body.dump()
+        const answer = await body.text()
+        assert.ok(statusCode === 200 && !answer.includes('"errors"'), answer.slice(0, 500))
       }
     }),
   )

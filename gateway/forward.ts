@@ -16,7 +16,7 @@ import { createHttpPool, httpFailure, isLate, refusePassing } from '#platform/ht
 import type { Log } from '#platform/log.ts'
 import { timedOut, unavailable } from '#platform/mask.ts'
 import { type Guard, isRefusal, NoGraphQLResponse } from './resilience.ts'
-import { markStale, type StaleMarks } from './stale/extension.ts'
+import { markStale, type StaleMarks } from './stale/marks.ts'
 import type { Recalled, StaleAnswers } from './stale.ts'
 
 /** What a fetch needs to know of the request it is made for. */

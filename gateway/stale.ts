@@ -43,8 +43,9 @@ export type StaleOptions = {
   metrics?: Metrics
 }
 
-/** Documents of fetches that are kept compiled. */
+/** Documents of fetches that are kept compiled, and their characters together. */
 const mostDocuments = 1_000
+const documentCharacters = 1_000_000
 /** Milliseconds in which an entity that is asked for in the same way again and again is remembered once. */
 const renewal = 1_000
 
@@ -55,7 +56,11 @@ const renewal = 1_000
 export function createStaleAnswers({ supergraph, bytes, maxAge, metrics }: StaleOptions) {
   const fields = publicFieldsOf(supergraph)
   const store = createStaleStore({ bytes })
-  const documents = new LRUCache<string, (type: string) => AskedEntity>({ max: mostDocuments })
+  const documents = new LRUCache<string, (type: string) => AskedEntity>({
+    max: mostDocuments,
+    maxSize: documentCharacters,
+    sizeCalculation: (_asked, query) => query.length + 1,
+  })
   const answers = metrics?.counter('stale_answers_total', 'Entities answered from what was remembered.', ['subgraph'])
   const helps = {
     stale_cache_entities: 'Entities that are remembered for when their subgraph is away.',
