@@ -4,8 +4,8 @@ import { LRUCache } from 'lru-cache'
 import { integer } from '#platform/env.ts'
 import type { Metrics } from '#platform/metrics.ts'
 import { publicFieldsOf } from './stale/public.ts'
-import { type AskedEntity, type AskedField, compileAsked } from './stale/selection.ts'
-import { createStaleStore } from './stale/store.ts'
+import { type AskedEntity, compileAsked } from './stale/selection.ts'
+import { answerTo, createStaleStore, latest } from './stale/store.ts'
 
 export const staleSettings = {
   /** Bytes of public fields that are remembered for when their subgraph is away. 0 remembers nothing. Default 32 MiB. */
@@ -103,9 +103,11 @@ export function createStaleAnswers({ supergraph, bytes, maxAge, metrics }: Stale
           if (key === undefined) continue
           if (entity === null && (code === undefined || code === 'NOT_FOUND')) store.forget(key)
           if (code !== undefined || typeof entity !== 'object' || entity === null) continue
-          const renewed = store.get(key)?.renewed
-          if (asked.fixed && renewed?.by === asked && began - renewed.at < renewal) continue
-          store.put(key, asked.type, began, asked, valuesOf(entity as Entity, keysOf(asked)))
+          const keys = keysOf(asked)
+          const kept = store.get(key)
+          const before = kept && answerTo(kept, keys)
+          if (before && began - before.at < renewal) continue
+          store.put(key, asked.type, keys, valuesOf(entity as Entity, asked), began)
         }
       },
 
@@ -122,11 +124,12 @@ export function createStaleAnswers({ supergraph, bytes, maxAge, metrics }: Stale
           const asked = askedOf(typeOf(representation))
           const key = keyOf(subgraph, variant, representation, asked)
           const kept = key === undefined ? undefined : store.get(key)
-          const entity: Entity = Object.assign(Object.create(null), { __typename: asked.type })
+          const entity: Entity = { __typename: asked.type }
           let since = Number.POSITIVE_INFINITY
-          for (const [field, key] of kept ? keysOf(asked) : []) {
-            const found = kept?.fields.get(key)
-            if (!found || found.at < oldest) continue
+          for (const [index, key] of kept ? keysOf(asked).entries() : []) {
+            const field = asked.fields[index]
+            const found = kept && latest(kept, key)
+            if (!field || !found || found.at < oldest) continue
             // A copy, since others add to what is answered.
             entity[field.name] = field.copy(found.value)
             if (field.name !== '__typename') since = Math.min(since, found.at)
@@ -176,21 +179,19 @@ function variantOf(headers: EntityFetch['headers']): string {
   return texts.length === 0 ? '' : `${createHash('sha256').update(JSON.stringify(texts)).digest('base64url')} `
 }
 
-/** The fields that are asked of an entity, each with its key. Those of one fetch are much the same for all its entities. */
+/** What is asked of each type, once for all entities of a fetch. */
 function createKeys(variables: EntityFetch['variables']) {
-  const keys = new Map<AskedEntity, readonly (readonly [AskedField, string])[]>()
-  return (asked: AskedEntity) => {
-    const known = keys.get(asked) ?? asked.fields.map((field) => [field, field.key(variables)] as const)
-    keys.set(asked, known)
-    return known
+  const known = new Map<AskedEntity, readonly string[]>()
+  return (asked: AskedEntity): readonly string[] => {
+    const keys = known.get(asked) ?? asked.keys(variables)
+    known.set(asked, keys)
+    return keys
   }
 }
 
 /** Copies of what was answered of an entity. */
-function valuesOf(entity: Entity, fields: ReturnType<ReturnType<typeof createKeys>>): ReadonlyMap<string, unknown> {
-  const values = new Map<string, unknown>()
-  for (const [{ name, copy }, key] of fields) if (Object.hasOwn(entity, name)) values.set(key, copy(entity[name]))
-  return values
+function valuesOf(entity: Entity, { fields }: AskedEntity): unknown[] {
+  return fields.map(({ name, copy }) => (Object.hasOwn(entity, name) ? copy(entity[name]) : undefined))
 }
 
 function typeOf({ __typename }: Representation): string {

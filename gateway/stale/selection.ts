@@ -29,8 +29,8 @@ export type AskedField = {
 export type AskedEntity = {
   readonly type: string
   readonly fields: readonly AskedField[]
-  /** Whether it asks for the same whatever the variables are. */
-  readonly fixed: boolean
+  /** What is asked for, of each field. Where variables have no say in it, always the same list. */
+  readonly keys: (variables: Variables) => readonly string[]
   /** The names of those that a representation may have. */
   readonly known: ReadonlySet<string>
 }
@@ -54,10 +54,11 @@ export function compileAsked(query: string, fields: PublicFields): (type: string
     const compiled = [...selected(entities?.selectionSet, type, fields)].flatMap(
       ([name, nodes]) => compileField(name, nodes, type, fields) ?? [],
     )
+    const fixed = compiled.some(({ varies }) => varies) ? undefined : compiled.map(({ key }) => key({}))
     const asked = {
       type,
       fields: compiled.some(({ name }) => name !== typename) ? compiled : [],
-      fixed: !compiled.some(({ varies }) => varies),
+      keys: (variables: Variables) => fixed ?? compiled.map(({ key }) => key(variables)),
       known: new Set(fields.of(type).keys()),
     }
     known.set(type, asked)
@@ -112,7 +113,8 @@ function addShape(shape: Shape, { selections }: SelectionSetNode, type: string, 
     }
     const name = (node.alias ?? node.name).value
     const of = node.name.value === typename ? 'String' : fields.of(type).get(node.name.value)
-    if (of === undefined) return false
+    // The one name under which an object takes nothing of its own.
+    if (of === undefined || name === '__proto__') return false
     if (!node.selectionSet) {
       shape.set(name, undefined)
       return true
@@ -127,7 +129,7 @@ function copyOf(value: unknown, shape: Shape | undefined): unknown {
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return value.map((element) => copyOf(element, shape))
   if (!shape) return structuredClone(value)
-  const copy: Record<string, unknown> = Object.create(null)
+  const copy: Record<string, unknown> = {}
   for (const [name, below] of shape) {
     if (Object.hasOwn(value, name)) copy[name] = copyOf((value as Record<string, unknown>)[name], below)
   }

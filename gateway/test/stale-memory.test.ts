@@ -105,8 +105,14 @@ test('however much is remembered, it stays within its bytes, and what was used l
   const { entities = 0, bytes: held } = answers.store.held().get('Thing') ?? {}
   assert.ok(entities > 50 && entities < 500)
   assert.equal(held, answers.store.bytes)
-  remember(6 * s, 'name', { id: 'huge', name: 'x'.repeat(bytes) })
-  assert.deepEqual(recall(6 * s, 'name', 'huge').entities, [])
+  for (let index = 0; index < 5_000; index++) {
+    remember(index * s, `title name(x: ${index % 7})`, { id: `${index % 90}`, title: 'x'.repeat(index), name: 'n' })
+    assert.ok(answers.store.bytes <= bytes)
+  }
+  const sum = [...answers.store.held().values()].reduce((total, { bytes }) => total + bytes, 0)
+  assert.equal(sum, answers.store.bytes)
+  remember(6_000 * s, 'name', { id: 'huge', name: 'x'.repeat(bytes) })
+  assert.deepEqual(recall(6_000 * s, 'name', 'huge').entities, [])
 })
 
 test('of one entity so many values are remembered, however many arguments there are to ask with', () => {
@@ -169,8 +175,12 @@ test('of what is nested only what is public all the way down is remembered, and 
 
 test('names that every object has are names like any other', () => {
   const { remember, recall } = open()
-  remember(0, 'constructor: name toString: title', JSON.parse('{"id":"a","constructor":"C"}'))
-  const [entity] = recall(0, 'constructor: name toString: title', 'a').entities
+  remember(
+    0,
+    'constructor: name toString: title __proto__: price',
+    JSON.parse('{"id":"a","constructor":"C","__proto__":{}}'),
+  )
+  const [entity] = recall(0, 'constructor: name toString: title __proto__: price', 'a').entities
   assert.deepEqual(Object.entries(entity), [
     ['__typename', 'Thing'],
     ['constructor', 'C'],
