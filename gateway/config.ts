@@ -13,6 +13,7 @@ import { persistedSettings } from './persisted.ts'
 import { rateLimitRule, rateLimitSettings } from './rate-limit.ts'
 import { resilienceSettings } from './resilience.ts'
 import { sheddingSettings } from './shedding.ts'
+import { staleSettings } from './stale.ts'
 
 const onOff = z.enum(['on', 'off'], 'must be on or off')
 
@@ -79,6 +80,7 @@ export const settings = {
   /** Milliseconds that one fetch from one subgraph may take. Default 5000. */
   SUBGRAPH_TIMEOUT: integer(100, 120_000).default(5_000),
   ...resilienceSettings,
+  ...staleSettings,
   ...sheddingSettings,
 }
 

@@ -8,7 +8,9 @@ import { createHttpPool, httpFailure, isLate, takesLeave } from '#platform/http-
 import type { Log } from '#platform/log.ts'
 import { timedOut, unavailable } from '#platform/mask.ts'
 import { type Response, readResponse } from './forward/response.ts'
-import type { Guard } from './resilience.ts'
+import { type Guard, isRefusal } from './resilience.ts'
+import { markStale, type StaleMarks } from './stale/marks.ts'
+import type { Recalled, StaleAnswers } from './stale.ts'
 
 /** What a fetch needs to know of the request it is made for. */
 export type FetchContext = {
@@ -23,6 +25,8 @@ export type FetchContext = {
   readonly principalToken?: string
   /** What of the client's headers goes along. */
   readonly headers?: Readonly<Record<string, string>>
+  /** Takes down what is answered from memory. Absent: nothing may be. */
+  readonly stale?: StaleMarks
 }
 
 export type ForwarderOptions = {
@@ -38,6 +42,8 @@ export type ForwarderOptions = {
   onFetch?: (subgraph: string, seconds: number) => void
   /** What fetches go through. Absent: all are made. */
   guard?: Guard | undefined
+  /** What answers when a fetch of entities fails. Absent: nothing. */
+  stale?: ReturnType<StaleAnswers['of']> | undefined
   log: Log
 }
 
@@ -53,7 +59,7 @@ type Fetch = { query: string; variables: Record<string, unknown>; operationName?
  * only when nothing was sent. A fetch that fails is an answer without data and with an error at each field it was for, so
  * that the rest of the client's operation is answered and the client sees what is missing.
  */
-export function createForwarder({ name, urls, policy, timeout, onFetch, guard, log }: ForwarderOptions) {
+export function createForwarder({ name, urls, policy, timeout, onFetch, guard, stale, log }: ForwarderOptions) {
   const failover = createFailover({
     addresses: urls,
     ...(policy && { policy }),
@@ -107,12 +113,20 @@ export function createForwarder({ name, urls, policy, timeout, onFetch, guard, l
     async process({ request, context }) {
       const { query = '', variables = {}, operationName } = request
       const fetch = { query, variables, ...(operationName && { operationName }) }
+      const { headers, signal, stale: marks } = context as FetchContext
+      const began = performance.now()
       const asked = () => measured(fetch, context as FetchContext)
+      let response: Response
       try {
-        return await (guard ? guard.fetch(context as FetchContext, asked) : asked())
+        response = await (guard ? guard.fetch(context as FetchContext, asked) : asked())
       } catch (error) {
-        return missing(fetch, error as ServiceError)
+        const usable = marks && !signal?.aborted && !isRefusal(error)
+        const recalled = usable ? stale?.recall({ query, variables, headers }, performance.now()) : undefined
+        const { data, errors } = missing(fetch, error as ServiceError, recalled)
+        return recalled && marks ? { data, errors: [...errors, ...markStale(marks, name, recalled)] } : { data, errors }
       }
+      stale?.remember({ query, variables, headers }, response, began)
+      return response
     },
   }
   return {
@@ -157,8 +171,8 @@ function headersOf(context: FetchContext, time: number): Record<string, string> 
   }
 }
 
-/** The answer of a fetch that failed: every field it was for is null, with the error at its path. */
-function missing(fetch: Fetch, error: ServiceError): Response {
+/** The answer of a fetch that failed: every field it was for is null, with the error at its path, but for what is recalled. */
+function missing(fetch: Fetch, error: ServiceError, recalled?: Recalled) {
   const { query } = fetch
   const { definitions } = parse(query, { noLocation: true })
   const fragments = new Map(
@@ -171,15 +185,14 @@ function missing(fetch: Fetch, error: ServiceError): Response {
   const paths =
     representations && entities?.selectionSet
       ? representations.flatMap(({ __typename }, index) =>
-          fieldsOf(entities.selectionSet, __typename, fragments).map((field) => [
-            '_entities',
-            index,
-            responseName(field),
-          ]),
+          fieldsOf(entities.selectionSet, __typename, fragments)
+            .map(responseName)
+            .filter((field) => !Object.hasOwn(recalled?.entities[index] ?? {}, field))
+            .map((field) => ['_entities', index, field]),
         )
       : fields.map((field) => [responseName(field)])
   return {
-    data: representations ? { _entities: representations.map(() => null) } : null,
+    data: representations ? { _entities: recalled?.entities ?? representations.map(() => null) } : null,
     errors: paths.slice(0, mostErrors).map((path) => ({ ...graphqlError(error), path })),
   }
 }

@@ -7,6 +7,7 @@ import type { Metrics } from '#platform/metrics.ts'
 import { type Executor, executorOf } from './executor.ts'
 import { createForwarder, type Forwarder } from './forward.ts'
 import type { Guards } from './resilience.ts'
+import type { StaleAnswers } from './stale.ts'
 
 export type GraphOptions = {
   supergraphSdl: string
@@ -18,6 +19,8 @@ export type GraphOptions = {
   subgraphTimeout: number
   /** What keeps one subgraph from taking the others down. Absent: nothing does. */
   guards?: Guards
+  /** What answers for a subgraph that does not. Absent: nothing. */
+  stale?: StaleAnswers | undefined
   metrics?: Metrics
   log: Log
 }
@@ -27,7 +30,7 @@ const mostPlans = 1_000
 
 /** What a supergraph schema gives to execute with: the schema that clients see, and an executor over its subgraphs. */
 export async function openGraph(options: GraphOptions) {
-  const { supergraphSdl, urlsOf, policy, subgraphTimeout, guards, metrics, log } = options
+  const { supergraphSdl, urlsOf, policy, subgraphTimeout, guards, stale, metrics, log } = options
   refuseVendorTelemetry()
   const fetches = metrics?.histogram('subgraph_fetch_duration_seconds', 'Fetches from subgraphs.', ['subgraph'])
   const onFetch = (subgraph: string, seconds: number) => fetches?.observe({ subgraph }, seconds)
@@ -44,6 +47,7 @@ export async function openGraph(options: GraphOptions) {
         timeout: subgraphTimeout,
         onFetch,
         guard: guards?.of(name),
+        stale: stale?.of(name),
         log,
       })
       forwarders.push(forwarder)

@@ -26,6 +26,8 @@ import { createRateLimiter } from './rate-limit.ts'
 import { createGuards } from './resilience.ts'
 import { createGateway } from './server.ts'
 import { createShedder } from './shedding.ts'
+import { tellingStale } from './stale/extension.ts'
+import { createStaleAnswers } from './stale.ts'
 import { loadSupergraph } from './supergraph.ts'
 
 const name = 'gateway'
@@ -55,12 +57,15 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
     metrics,
     log,
   })
+  const supergraph = parse(supergraphSdl, { noLocation: true })
+  const { STALE_CACHE_BYTES: bytes, STALE_MAX_AGE: staleAge } = config
   const graph = await openGraph({
     supergraphSdl,
     urlsOf: (subgraph, url) => discovery.graphql(subgraph, urls[subgraph] ?? [url]),
     policy,
     subgraphTimeout: config.SUBGRAPH_TIMEOUT,
     guards,
+    stale: bytes > 0 ? createStaleAnswers({ supergraph, bytes, maxAge: () => staleAge, metrics }) : undefined,
     metrics,
     log,
   })
@@ -87,11 +92,11 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
       limits,
       introspection: inDevelopment(config.INTROSPECTION),
       mostErrors,
-      costOf: compileCosts(parse(supergraphSdl, { noLocation: true }), graph.schema, {
+      costOf: compileCosts(supergraph, graph.schema, {
         defaultListSize: config.DEFAULT_LIST_SIZE,
       }),
     }),
-    execute: authorize(supergraphSdl, graph.schema, graph.execute),
+    execute: tellingStale(authorize(supergraphSdl, graph.schema, graph.execute)),
     degraded: guards.degraded,
     chargesCost: () => live.current.RATE_LIMITS === 'on',
     maxCost: () => limits()?.MAX_COST,

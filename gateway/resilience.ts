@@ -105,7 +105,7 @@ export type Guards = ReturnType<typeof createGuards>
 export type Guard = ReturnType<Guards['of']>
 
 /** A status of 4xx: the subgraph, or what stands before it, works and says no. */
-function isRefusal(error: unknown): boolean {
+export function isRefusal(error: unknown): boolean {
   const cause = error instanceof ServiceError ? error.cause : error
   return cause instanceof NoGraphQLResponse && cause.status >= 400 && cause.status < 500
 }

@@ -8,6 +8,8 @@ import { waitFor } from '../infra/wait.ts'
 /** The products service killed, and back. */
 
 const history = '{ me { name orders { edges { node { number items { name product { name } } } } } } }'
+/** The same with a field that nobody asked for before. */
+const unseen = history.replace('product { name }', 'product { name description }')
 
 let stack: TestStack
 let customer: Account
@@ -17,7 +19,7 @@ before(async () => {
 })
 after(() => stack.stop())
 
-test('with products killed the order history is answered, createOrder is refused typed, and both are back seconds after products', async (context) => {
+test('with products killed the order history is answered as it last was, createOrder is refused typed, and both are back seconds after products', async (context) => {
   const [product = ''] = await stack.addProducts(10)
   await stack.placeOrder(customer.token, product)
   const read = () => stack.graphql(history, {}, customer.token)
@@ -39,12 +41,20 @@ test('with products killed the order history is answered, createOrder is refused
   })
 
   const down = await read()
-  assert.deepEqual(itemOf(down), { name: 'Thing 0', product: null })
+  assert.deepEqual(itemOf(down), { name: 'Thing 0', product: { name: 'Thing 0' } })
+  assert.deepEqual(down.errors, [])
+  const { stale, ...others } = down.extensions ?? {}
   assert.deepEqual(
-    down.errors.map(({ path, extensions }) => ({ path: path?.at(-1), extensions })),
-    [{ path: 'name', extensions: { code: 'SUBGRAPH_UNAVAILABLE', subgraph: 'products', retryAfter: 5 } }],
+    (stale as { ageSeconds: number }[]).map(({ ageSeconds, ...rest }) => ({ ...rest, aged: ageSeconds >= 0 })),
+    [{ path: ['me', 'orders', 'edges', 0, 'node', 'items', 0, 'product'], subgraph: 'products', aged: true }],
   )
-  assert.deepEqual(down.extensions, { subgraphs: [{ name: 'products', state: 'open' }] })
+  assert.deepEqual(others, { subgraphs: [{ name: 'products', state: 'open' }] })
+  const left = await stack.graphql(unseen, {}, customer.token)
+  assert.deepEqual(itemOf(left), { name: 'Thing 0', product: null })
+  assert.deepEqual(
+    left.errors.map(({ path, extensions }) => ({ path: path?.at(-1), extensions })),
+    [{ path: 'description', extensions: { code: 'SUBGRAPH_UNAVAILABLE', subgraph: 'products', retryAfter: 5 } }],
+  )
   const refused = await buy(key)
   assert.deepEqual(refused.errors[0]?.extensions, { code: 'SUBGRAPH_UNAVAILABLE', subgraph: 'products', retryAfter: 5 })
   assert.equal((await stack.sql('orders', 'SELECT FROM claims WHERE completed_at IS NULL')).length, 0)
@@ -55,9 +65,10 @@ test('with products killed the order history is answered, createOrder is refused
   const back = performance.now()
   const since = () => `${(performance.now() - back).toFixed(0)} ms after products was ready`
   await Promise.all([
-    waitFor('products in the history', async () => itemOf(await read()).product !== null).then(() =>
-      context.diagnostic(`order history whole again ${since()}`),
-    ),
+    waitFor('products in the history', async () => {
+      const answer = await read()
+      return itemOf(answer).product !== null && answer.extensions?.stale === undefined
+    }).then(() => context.diagnostic(`order history whole again ${since()}`)),
     waitFor('createOrder', async () => (await buy(key)).errors.length === 0).then(() =>
       context.diagnostic(`createOrder works again ${since()}`),
     ),
