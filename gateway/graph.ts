@@ -7,6 +7,7 @@ import type { Metrics } from '#platform/metrics.ts'
 import { type Executor, executorOf } from './executor.ts'
 import { createForwarder, type Forwarder } from './forward.ts'
 import type { Guards } from './resilience.ts'
+import { mostPlans } from './supergraph.ts'
 
 export type GraphOptions = {
   supergraphSdl: string
@@ -21,9 +22,6 @@ export type GraphOptions = {
   metrics?: Metrics
   log: Log
 }
-
-/** Query plans that the planner weighs for one operation, so that none keeps it busy for long. Apollo's default is 10000. */
-const mostPlans = 1_000
 
 /** What a supergraph schema gives to execute with: the schema that clients see, and an executor over its subgraphs. */
 export async function openGraph(options: GraphOptions) {

@@ -16,6 +16,9 @@ export type LinkedFeature = {
 /** Where the specifications of Apollo's own directives stand. */
 export const specifications = 'https://specs.apollo.dev'
 
+/** Query plans that the planner weighs for one operation, so that none keeps it busy for long. Apollo's default is 10000. */
+export const mostPlans = 1_000
+
 /** What this gateway enforces of what supergraphs ask for security (gateway/authorization.ts). */
 const enforced = new Set(['authenticated', 'requiresScopes', 'policy'].map((name) => `${specifications}/${name} v0.1`))
 
