@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { globSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { Supergraph } from '@apollo/federation-internals'
@@ -16,7 +16,6 @@ import {
   isObjectType,
   isSpecifiedScalarType,
   parse,
-  validate,
 } from 'graphql'
 import { compileWeights } from '../gateway/cost/weights.ts'
 import { createResolvers as notifications } from '../subgraphs/notifications/resolvers.ts'
@@ -126,22 +125,6 @@ test('every list says how long it is, and every connection is as long as its pag
     unsized.map(({ type, field }) => `${type.name}.${field.name}`),
     [],
   )
-})
-
-test('every recorded operation is valid, has a name, and is named as its file', () => {
-  const files = globSync('schema/operations/*/*.graphql', { cwd: root })
-  assert.ok(files.length > 0)
-  for (const file of files) {
-    const document = parse(read(file))
-    assert.deepEqual(
-      validate(api, document).map(({ message }) => message),
-      [],
-      file,
-    )
-    const [operation] = document.definitions
-    const name = operation?.kind === 'OperationDefinition' ? operation.name?.value : undefined
-    assert.ok(file.endsWith(`/${name}.graphql`), file)
-  }
 })
 
 function subgraphSchema(service: ServiceName) {

@@ -40,9 +40,11 @@ export async function readBudgets(tree: Tree): Promise<Budgets> {
   throw new Error(error.issues.map(({ path, message }) => `${budgetsFile}: ${path.join('.')}: ${message}`).join('\n'))
 }
 
+export const plansFolder = 'schema/plans'
+
 /** The committed plan of an operation. */
 export function planFile(id: string): string {
-  return `schema/plans/${id}.txt`
+  return `${plansFolder}/${id}.txt`
 }
 
 export type PlannedOperation = { readonly id: string; readonly fetches: number; readonly tree: string }
@@ -94,14 +96,11 @@ export function readDocument(
   try {
     const document = parse(new Source(text, file))
     const errors = validate(api, document)
-    const [name, ...more] = operationNames(document)
     if (errors.length > 0) return { faults: errors.map((error) => remarkOf(error, file)) }
-    if (name === id.split('/')[1] && more.length === 0) return { document }
-    return {
-      faults: [
-        { message: `The file must hold one operation of its own name, and holds ${[name, ...more].join(', ')}.`, file },
-      ],
-    }
+    const [, name = ''] = id.split('/')
+    const found = operationNames(document).join(', ')
+    if (found === name) return { document }
+    return { faults: [{ message: `The file must hold one operation, called ${name}, and holds ${found}.`, file }] }
   } catch (error) {
     if (!(error instanceof GraphQLError)) throw error
     return { faults: [remarkOf(error, file)] }
