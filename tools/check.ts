@@ -11,6 +11,7 @@ const gates: Record<string, string[]> = {
   types: [bin('tsc')],
   'lint and format': [bin('biome'), 'check', '--error-on-warnings', '.'],
   composition: [process.execPath, 'tools/compose.ts', '--check'],
+  'schema lint': [process.execPath, 'tools/schema-lint.ts'],
   'schema check': [process.execPath, 'tools/schema-check.ts', ...process.argv.slice(2)],
   'operations and their plans': [process.execPath, 'tools/plan.ts', '--check'],
   events: [process.execPath, 'tools/events.ts', '--check'],

@@ -36,17 +36,26 @@ export const anything = '*'
 
 /** The differences between two schemas as clients see them, by graphql-inspector. */
 export async function compareSchemas(before: GraphQLSchema, after: GraphQLSchema): Promise<SchemaChange[]> {
-  const changes = await diff(before, after)
-  return changes
-    .filter(({ type }) => !String(type).startsWith('DIRECTIVE_USAGE'))
-    .map((change) => ({
+  const changes = (await diff(before, after)).filter(({ type }) => !String(type).startsWith('DIRECTIVE_USAGE'))
+  const added = new Set(changes.filter(({ type }) => isAddition(String(type))).map(({ path }) => path))
+  return changes.flatMap((change) => {
+    const kind = String(change.type)
+    const subject = (change.path ?? '').replace(/\.@.*$/, '')
+    // What is new is told once, with all that belongs to it.
+    if (added.has(subject) && !isAddition(kind)) return []
+    return {
       level: isRequiredNow(change, before, after) ? 'breaking' : levels[change.criticality.level],
-      kind: String(change.type),
-      subject: change.path ?? '',
+      kind,
+      subject,
       message: sentence(change.message),
       felt: feltBy(change, after),
-      deprecated: isDeprecated(before, change.path ?? ''),
-    }))
+      deprecated: isDeprecated(before, subject),
+    }
+  })
+}
+
+function isAddition(kind: string): boolean {
+  return kind.endsWith('_ADDED') && !/DESCRIPTION|DEPRECATION/.test(kind)
 }
 
 /** A default that is gone makes what it stood for required, which graphql-inspector does not count as breaking. */
