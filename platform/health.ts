@@ -22,12 +22,16 @@ const patience = 1_500
  * Checks the dependencies in the background, so that a probe costs nothing, and reports what was last seen.
  * Reasons name what failed by the error's code, never by its text, since texts hold addresses.
  */
-export function createHealth(dependencies: readonly Dependency[]) {
+export function createHealth(given: readonly Dependency[] | (() => readonly Dependency[])) {
+  /** They may change while the process runs: what is no longer depended on is no longer told. */
+  const dependenciesNow = typeof given === 'function' ? given : () => given
   const watchers: ((health: Health) => void)[] = []
   const seen = new Map<string, { up: boolean; since: Date; reason: string }>()
   let timer: NodeJS.Timeout | undefined
 
   async function round(): Promise<void> {
+    const dependencies = dependenciesNow()
+    for (const name of seen.keys()) if (!dependencies.some((each) => each.name === name)) seen.delete(name)
     await Promise.all(
       dependencies.map(async ({ name, check }) => {
         const reason = await outcome(check)
@@ -40,7 +44,7 @@ export function createHealth(dependencies: readonly Dependency[]) {
   }
 
   function report(): Health {
-    const down = dependencies.filter(({ name }) => seen.get(name)?.up === false)
+    const down = dependenciesNow().filter(({ name }) => seen.get(name)?.up === false)
     return {
       status: down.some(({ required }) => required) ? 'DOWN' : down.length > 0 ? 'DEGRADED' : 'UP',
       dependencies: Object.fromEntries(

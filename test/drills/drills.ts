@@ -18,6 +18,7 @@ import { productsDown } from './products-down.ts'
 import { rebalance } from './rebalance.ts'
 import { rotation } from './rotation.ts'
 import { stock } from './stock.ts'
+import { swap } from './swap.ts'
 import { throughput } from './throughput.ts'
 import { timing } from './timing.ts'
 
@@ -44,4 +45,5 @@ export const drills: Record<string, Drill> = {
   isolation,
   'front-door': frontDoor,
   fuzz,
+  swap,
 }
