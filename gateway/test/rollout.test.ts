@@ -119,6 +119,32 @@ test('a request keeps the schema it began with, which is closed with the last of
   assert.equal(opened[1]?.closed, true)
 })
 
+test('while requests hold three schemas, no other is taken over', async () => {
+  const { file, opened, rollout } = await open()
+  const { promise: held, resolve: release } = Promise.withResolvers<void>()
+  const version = (extra: number) => composed(`type Query { a: Int b: Int x${extra}: Int }`)
+  const under: Promise<void>[] = []
+  for (const round of [1, 2, 3]) {
+    under.push(rollout.use(() => held))
+    const before = rollout.report().version
+    await writeFile(file, version(round))
+    await waitFor('a swap', () => rollout.report().version !== before)
+  }
+  const { version: third } = rollout.report()
+  await writeFile(file, version(4))
+  // Another rollout, which looks as often, has seen a newer file by now.
+  const other = await open()
+  await writeFile(other.file, second)
+  await other.swapped()
+  await other.rollout.stop()
+  assert.deepEqual([rollout.report().version, opened.length], [third, 4])
+  release()
+  await Promise.all(under)
+  await waitFor('the swap that waited', () => rollout.report().version !== third)
+  await rollout.stop()
+  assert.ok(opened.every(({ closed }) => closed))
+})
+
 describe('the schema before is served on, and the new one refused,', () => {
   const bad: Record<string, string> = {
     'when it is empty': '',
