@@ -12,6 +12,7 @@ import { limitSettings } from './limits.ts'
 import { persistedSettings } from './persisted.ts'
 import { rateLimitRule, rateLimitSettings } from './rate-limit.ts'
 import { resilienceSettings } from './resilience.ts'
+import { rolloutSettings } from './rollout.ts'
 import { sheddingSettings } from './shedding.ts'
 import { staleSettings } from './stale.ts'
 
@@ -25,6 +26,7 @@ export const settings = {
   PORT: port.default(4000),
   /** The supergraph schema. Default `schema/supergraph.graphql`. */
   SUPERGRAPH_FILE: z.string().default(fileURLToPath(new URL('../schema/supergraph.graphql', import.meta.url))),
+  ...rolloutSettings,
   /** Where the keys of access tokens are published. Without it there is no authentication. */
   JWKS_URL: z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' }).optional(),
   /** Seconds that keys are used before they are fetched again. A new key signs nothing for longer. Default 600. */

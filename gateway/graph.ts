@@ -1,13 +1,14 @@
+import { operationFromDocument } from '@apollo/federation-internals'
 import { ApolloGateway } from '@apollo/gateway'
-import type { GraphQLSchema } from 'graphql'
+import type { DocumentNode, GraphQLSchema } from 'graphql'
 import type { Addresses, Policy } from '#platform/balancer.ts'
 import { refuseVendorTelemetry } from '#platform/env.ts'
 import type { Log } from '#platform/log.ts'
-import type { Metrics } from '#platform/metrics.ts'
 import { type Executor, executorOf } from './executor.ts'
 import { createForwarder, type Forwarder } from './forward.ts'
 import type { Guards } from './resilience.ts'
 import type { StaleAnswers } from './stale.ts'
+import { mostPlans } from './supergraph.ts'
 
 export type GraphOptions = {
   supergraphSdl: string
@@ -21,19 +22,15 @@ export type GraphOptions = {
   guards?: Guards
   /** What answers for a subgraph that does not. Absent: nothing. */
   stale?: StaleAnswers | undefined
-  metrics?: Metrics
+  /** Told of each fetch, and of the seconds it took, whatever came of it. */
+  onFetch?: (subgraph: string, seconds: number) => void
   log: Log
 }
 
-/** Query plans that the planner weighs for one operation, so that none keeps it busy for long. Apollo's default is 10000. */
-const mostPlans = 1_000
-
 /** What a supergraph schema gives to execute with: the schema that clients see, and an executor over its subgraphs. */
 export async function openGraph(options: GraphOptions) {
-  const { supergraphSdl, urlsOf, policy, subgraphTimeout, guards, stale, metrics, log } = options
+  const { supergraphSdl, urlsOf, policy, subgraphTimeout, guards, stale, onFetch, log } = options
   refuseVendorTelemetry()
-  const fetches = metrics?.histogram('subgraph_fetch_duration_seconds', 'Fetches from subgraphs.', ['subgraph'])
-  const onFetch = (subgraph: string, seconds: number) => fetches?.observe({ subgraph }, seconds)
   const forwarders: Forwarder[] = []
   const gateway = new ApolloGateway({
     supergraphSdl,
@@ -45,7 +42,7 @@ export async function openGraph(options: GraphOptions) {
         urls,
         ...(policy && { policy }),
         timeout: subgraphTimeout,
-        onFetch,
+        ...(onFetch && { onFetch }),
         guard: guards?.of(name),
         stale: stale?.of(name),
         log,
@@ -57,6 +54,8 @@ export async function openGraph(options: GraphOptions) {
   const { schema, executor } = await gateway.load({ apollo: {} })
   return {
     schema: schema as GraphQLSchema,
+    /** Plans an operation and fetches nothing. Throws for one that cannot be planned. */
+    plan: planOf(gateway),
     execute: executorOf(executor) satisfies Executor,
     forwarders: forwarders as readonly Forwarder[],
     async close(): Promise<void> {
@@ -64,4 +63,13 @@ export async function openGraph(options: GraphOptions) {
       await Promise.all(forwarders.map(({ close }) => close()))
     },
   }
+}
+
+export type Graph = Awaited<ReturnType<typeof openGraph>>
+
+/** The planner of a gateway that has loaded a supergraph schema. It has no public name for it. */
+function planOf(gateway: ApolloGateway): (document: DocumentNode) => void {
+  const [apiSchema, queryPlanner] = [gateway['apiSchema'], gateway['queryPlanner']]
+  if (!apiSchema || !queryPlanner) throw new Error('This @apollo/gateway keeps its planner elsewhere.')
+  return (document) => void queryPlanner.buildQueryPlan(operationFromDocument(apiSchema, document))
 }

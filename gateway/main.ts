@@ -1,5 +1,6 @@
 import { parse } from 'graphql'
 import { createAudit } from '#platform/audit.ts'
+import type { Addresses } from '#platform/balancer.ts'
 import { breakerRules } from '#platform/breaker.ts'
 import { openDiscovery } from '#platform/discovery.ts'
 import { run } from '#platform/lifecycle.ts'
@@ -15,22 +16,40 @@ import { createAuthorization } from './authorization.ts'
 import { rules, settings } from './config.ts'
 import { compileCosts } from './cost.ts'
 import { createErrorFormatter } from './errors.ts'
+import type { Forwarder } from './forward.ts'
 import { openGraph } from './graph.ts'
 import { createWebhookForwarder } from './http/webhooks.ts'
 import { createOperations } from './operations.ts'
 import { measureAnswers } from './outcomes.ts'
-import { createPersisted, createSharedTexts, createTextStore, readRecorded } from './persisted.ts'
+import {
+  createPersisted,
+  createSharedTexts,
+  createTextStore,
+  type RecordedOperations,
+  readRecorded,
+} from './persisted.ts'
 import { createPipeline } from './pipeline.ts'
 import { policies } from './policies.ts'
 import { createRateLimiter } from './rate-limit.ts'
+import { rehearse, type Stage } from './rehearsal.ts'
 import { createGuards } from './resilience.ts'
+import { createRollout } from './rollout.ts'
 import { createGateway } from './server.ts'
 import { createShedder } from './shedding.ts'
 import { tellingStale } from './stale/extension.ts'
 import { createStaleAnswers } from './stale.ts'
-import { loadSupergraph } from './supergraph.ts'
+import type { Supergraph } from './supergraph.ts'
 
 const name = 'gateway'
+/** What answers requests by one supergraph schema. */
+type Serving = {
+  answer: ReturnType<typeof createPipeline>
+  stage: Stage
+  recorded: RecordedOperations
+  forwarders: readonly Forwarder[]
+  close: () => Promise<void>
+}
+
 const sandboxOrigin = 'https://studio.apollographql.com'
 
 await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) => {
@@ -48,7 +67,6 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
   const policy = () => live.current.BALANCING
   const audit = createAudit({ service: name, file: config.AUDIT_LOG })
   const mask = createMask({ service: name, log })
-  const supergraphSdl = await loadSupergraph(config.SUPERGRAPH_FILE)
   const metrics = createMetrics({ service: name })
   await followLive({ name, live, consul: discovery.consul, prefix: config.CONSUL_PREFIX, log, metrics })
   const guards = createGuards({
@@ -57,58 +75,80 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
     metrics,
     log,
   })
-  const supergraph = parse(supergraphSdl, { noLocation: true })
+  const fetches = metrics.histogram('subgraph_fetch_duration_seconds', 'Fetches from subgraphs.', ['subgraph'])
   const { STALE_CACHE_BYTES: bytes, STALE_MAX_AGE: staleAge } = config
-  const graph = await openGraph({
-    supergraphSdl,
-    urlsOf: (subgraph, url) => discovery.graphql(subgraph, urls[subgraph] ?? [url]),
-    policy,
-    subgraphTimeout: config.SUBGRAPH_TIMEOUT,
-    guards,
-    stale: bytes > 0 ? createStaleAnswers({ supergraph, bytes, maxAge: () => staleAge, metrics }) : undefined,
-    metrics,
-    log,
-  })
-  lifecycle.onStop('graph', graph.close)
-  const payments = graph.forwarders.find(({ name }) => name === 'payments')
-  const webhooks = payments && createWebhookForwarder({ ...payments, policy, timeout: config.REQUEST_TIMEOUT, log })
-  lifecycle.onStop('webhooks', () => webhooks?.close())
+  const stale = bytes > 0 ? createStaleAnswers({ bytes, maxAge: () => staleAge, metrics }) : undefined
   const authorize = createAuthorization({ policies, unauthorized: config.UNAUTHORIZED_FIELDS, audit })
   const limits = () => (live.current.LIMITS === 'on' ? live.current : undefined)
   const mostErrors = () => live.current.MAX_VALIDATION_ERRORS
   const redis = await openServiceRedis({ name, config, log, lifecycle })
   const quotas = await createQuotas({ redis, log, metrics })
+  const texts =
+    config.PERSISTED_QUERIES === 'on' ? createTextStore(redis && createSharedTexts(redis, quotas)) : undefined
+  const formatError = createErrorFormatter({ log })
+  const addresses = new Map<string, Addresses>()
+  /** Followed once, however often a supergraph schema is loaded that names them. */
+  function urlsOf(subgraph: string, url: string): Addresses {
+    const known = addresses.get(`${subgraph} ${url}`) ?? discovery.graphql(subgraph, urls[subgraph] ?? [url])
+    addresses.set(`${subgraph} ${url}`, known)
+    return known
+  }
 
-  const answer = createPipeline({
-    schema: graph.schema,
-    persisted: createPersisted({
-      mode: config.OPERATIONS,
-      recorded: await readRecorded(config.OPERATIONS_FOLDER),
-      store: config.PERSISTED_QUERIES === 'on' ? createTextStore(redis && createSharedTexts(redis, quotas)) : undefined,
+  /** All that depends on one supergraph schema. */
+  async function serve({ sdl }: Supergraph): Promise<Serving> {
+    const recorded = await readRecorded(config.OPERATIONS_FOLDER)
+    const supergraph = parse(sdl, { noLocation: true })
+    const graph = await openGraph({
+      supergraphSdl: sdl,
+      urlsOf,
+      policy,
+      subgraphTimeout: config.SUBGRAPH_TIMEOUT,
+      guards,
+      stale: stale?.by(supergraph),
+      onFetch: (subgraph, seconds) => fetches.observe({ subgraph }, seconds),
       log,
-    }),
-    operations: createOperations({
-      schema: graph.schema,
+    })
+    const { schema, plan, forwarders, close } = graph
+    const operations = createOperations({
+      schema,
       limits,
       introspection: inDevelopment(config.INTROSPECTION),
       mostErrors,
-      costOf: compileCosts(supergraph, graph.schema, {
-        defaultListSize: config.DEFAULT_LIST_SIZE,
-      }),
-    }),
-    execute: tellingStale(authorize(supergraphSdl, graph.schema, graph.execute)),
-    degraded: guards.degraded,
-    chargesCost: () => live.current.RATE_LIMITS === 'on',
-    maxCost: () => limits()?.MAX_COST,
-    mostErrors,
-    formatError: createErrorFormatter({ log }),
-    mask,
+      costOf: compileCosts(supergraph, schema, { defaultListSize: config.DEFAULT_LIST_SIZE }),
+    })
+    const answer = createPipeline({
+      schema,
+      persisted: createPersisted({ mode: config.OPERATIONS, recorded, store: texts, log }),
+      operations,
+      execute: tellingStale(authorize(sdl, schema, graph.execute)),
+      degraded: guards.degraded,
+      chargesCost: () => live.current.RATE_LIMITS === 'on',
+      maxCost: () => limits()?.MAX_COST,
+      mostErrors,
+      formatError,
+      mask,
+    })
+    return { answer, stage: { operations, plan }, recorded, forwarders, close }
+  }
+
+  const rollout = await createRollout({
+    file: config.SUPERGRAPH_FILE,
+    interval: config.SUPERGRAPH_WATCH === 'on' ? config.SUPERGRAPH_INTERVAL : undefined,
+    open: serve,
+    rehearse: (next, previous) => rehearse(next.recorded, next.stage, previous.stage),
+    metrics,
+    log,
   })
+  lifecycle.onStop('graph', rollout.stop)
+  const payments = rollout.current.forwarders.find(({ name }) => name === 'payments')
+  const webhooks = payments && createWebhookForwarder({ ...payments, policy, timeout: config.REQUEST_TIMEOUT, log })
+  lifecycle.onStop('webhooks', () => webhooks?.close())
+
   const shed = metrics.counter('requests_shed_total', 'Requests that were refused because there was too much to do.')
   const shedder = createShedder({ limit: () => live.current.MAX_EVENT_LOOP_DELAY, onRefused: () => shed.inc() })
   lifecycle.onStop('shedder', shedder.start())
   const http = await createGateway({
-    answer: measureAnswers(answer, metrics),
+    answer: measureAnswers((request, call) => rollout.use(({ answer }) => answer(request, call)), metrics),
     authenticate: createAuthenticator({
       jwksUrl: config.JWKS_URL,
       issuer: config.TOKEN_ISSUER,
@@ -117,11 +157,12 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
       onRefused: (address, reason) => audit({ action: 'token.refused', actor: null, address, detail: { reason } }),
     }),
     signPrincipal: config.SERVICE_PRIVATE_KEY && createPrincipalSigner({ key: config.SERVICE_PRIVATE_KEY }),
-    forwarders: graph.forwarders,
+    forwarders: () => rollout.current.forwarders,
+    schema: rollout.report,
     webhooks,
     shed: shedder.admit,
     rateLimiter: createRateLimiter({ quotas, config: () => live.current }),
-    dependencies: quotas.dependencies,
+    dependencies: [...quotas.dependencies, { name: 'supergraph', check: rollout.check, required: false }],
     metrics,
     explorer: inDevelopment(config.EXPLORER),
     origins: config.CORS_ORIGINS ?? (development ? [sandboxOrigin] : []),

@@ -16,6 +16,7 @@ import { serveWebhooks, type WebhookForwarder } from './http/webhooks.ts'
 import type { createPipeline } from './pipeline.ts'
 import type { RateLimiter, Verdict } from './rate-limit.ts'
 import { clientGone } from './resilience.ts'
+import type { SchemaReport } from './rollout.ts'
 
 export type GatewayOptions = Omit<HttpOptions, 'health'> & {
   /** Answers the operations of a request. */
@@ -26,8 +27,10 @@ export type GatewayOptions = Omit<HttpOptions, 'health'> & {
   rateLimiter: RateLimiter
   /** Throws OVERLOADED for a request that comes while the process has too much to do. */
   shed: () => void
-  /** The subgraphs, whose health is the gateway's. */
-  forwarders: readonly Forwarder[]
+  /** The subgraphs of the schema that is served, whose health is the gateway's. */
+  forwarders: () => readonly Forwarder[]
+  /** Which schema is served, for `/health`. */
+  schema: () => SchemaReport
   /** Passes on what payment providers call back with. Absent: there is no such path. */
   webhooks: WebhookForwarder | undefined
   /** What else the gateway depends on. */
@@ -60,6 +63,7 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
     rateLimiter,
     shed,
     forwarders,
+    schema,
     dependencies,
     explorer,
     origins,
@@ -83,8 +87,8 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
       ...(principalToken && { principalToken }),
     }
   }
-  const health = createHealth([
-    ...forwarders.map(({ name, check }) => ({
+  const health = createHealth(() => [
+    ...forwarders().map(({ name, check }) => ({
       name,
       check: async () => check(await newContext(nobody, 'health')),
       required: false,
@@ -93,7 +97,8 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
   ])
   await health.start()
 
-  const app = createHttpServer({ ...http, health })
+  const report = () => ({ ...health.report(), schema: schema() })
+  const app = createHttpServer({ ...http, health: { ...health, report } })
   app.addHook('onClose', async () => health.stop())
   const security = securityHeaders(hstsMaxAge)
   app.addHook('onRequest', async (request, reply) => {

@@ -35,7 +35,6 @@ export type Recalled = {
 }
 
 export type StaleOptions = {
-  supergraph: DocumentNode
   /** Bytes that are remembered at the most. */
   bytes: number
   /** Seconds. Read at each use, so that it may change. */
@@ -53,14 +52,8 @@ const renewal = 1_000
  * Remembers what subgraphs last answered of entities, public fields alone, for when they do not answer. Times are those of
  * `performance.now()`.
  */
-export function createStaleAnswers({ supergraph, bytes, maxAge, metrics }: StaleOptions) {
-  const fields = publicFieldsOf(supergraph)
+export function createStaleAnswers({ bytes, maxAge, metrics }: StaleOptions) {
   const store = createStaleStore({ bytes })
-  const documents = new LRUCache<string, (type: string) => AskedEntity>({
-    max: mostDocuments,
-    maxSize: documentCharacters,
-    sizeCalculation: (_asked, query) => query.length + 1,
-  })
   const answers = metrics?.counter('stale_answers_total', 'Entities answered from what was remembered.', ['subgraph'])
   const helps = {
     stale_cache_entities: 'Entities that are remembered for when their subgraph is away.',
@@ -73,17 +66,26 @@ export function createStaleAnswers({ supergraph, bytes, maxAge, metrics }: Stale
     })),
   )
 
-  function askedBy(query: string): (type: string) => AskedEntity {
-    const known = documents.get(query)
-    if (known) return known
-    const asked = compileAsked(query, fields)
-    documents.set(query, asked)
-    return asked
+  /** Tells what a document asks of entities that is public. */
+  function createAskedBy(supergraph: DocumentNode) {
+    const fields = publicFieldsOf(supergraph)
+    const documents = new LRUCache<string, (type: string) => AskedEntity>({
+      max: mostDocuments,
+      maxSize: documentCharacters,
+      sizeCalculation: (_asked, query) => query.length + 1,
+    })
+    return (query: string): ((type: string) => AskedEntity) => {
+      const known = documents.get(query)
+      if (known) return known
+      const asked = compileAsked(query, fields)
+      documents.set(query, asked)
+      return asked
+    }
   }
 
-  return {
-    /** Of one subgraph: what others tell of the same entity is another thing. */
-    of: (subgraph: string) => ({
+  /** Of one subgraph: what others tell of the same entity is another thing. */
+  function answersOf(subgraph: string, askedBy: ReturnType<typeof createAskedBy>) {
+    return {
       /** Remembers what a fetch that began then was answered. An entity that is there no longer is forgotten. */
       remember({ query, variables, headers }: EntityFetch, { data, errors }: Answer, began: number): void {
         const { representations } = variables
@@ -141,12 +143,20 @@ export function createStaleAnswers({ supergraph, bytes, maxAge, metrics }: Stale
         answers?.inc({ subgraph }, count)
         return count > 0 ? { entities, ages } : undefined
       },
-    }),
+    }
+  }
+
+  return {
+    /** What a supergraph schema says is public. What is remembered stays when another one takes its place. */
+    by(supergraph: DocumentNode) {
+      const askedBy = createAskedBy(supergraph)
+      return { of: (subgraph: string) => answersOf(subgraph, askedBy) }
+    },
     store,
   }
 }
 
-export type StaleAnswers = ReturnType<typeof createStaleAnswers>
+export type StaleAnswers = ReturnType<ReturnType<typeof createStaleAnswers>['by']>
 
 /**
  * Names an entity as a subgraph is asked for it. Undefined for one that is known by something that is not public: neither is

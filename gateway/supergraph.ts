@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { readFile, stat } from 'node:fs/promises'
 import { type ConstDirectiveNode, type DocumentNode, Kind, parse, print, valueFromASTUntyped, visit } from 'graphql'
 
 /** A specification that a supergraph schema links to. https://specs.apollo.dev/link/v1.0 */
@@ -16,15 +17,38 @@ export type LinkedFeature = {
 /** Where the specifications of Apollo's own directives stand. */
 export const specifications = 'https://specs.apollo.dev'
 
+/** Query plans that the planner weighs for one operation, so that none keeps it busy for long. Apollo's default is 10000. */
+export const mostPlans = 1_000
+
 /** What this gateway enforces of what supergraphs ask for security (gateway/authorization.ts). */
 const enforced = new Set(['authenticated', 'requiresScopes', 'policy'].map((name) => `${specifications}/${name} v0.1`))
 
 /** What @apollo/gateway enforces itself. */
 const enforcedByApollo = new Set(['v0.1', 'v0.2'].map((version) => `${specifications}/inaccessible ${version}`))
 
-/** Reads a supergraph schema that @apollo/gateway loads. */
-export async function loadSupergraph(file: string): Promise<string> {
-  return withoutSecurity(await readFile(file, 'utf8'), file)
+/** Bytes that a supergraph schema may have. */
+const mostBytes = 32 * 1024 * 1024
+
+/** A supergraph schema that @apollo/gateway loads. */
+export type Supergraph = {
+  readonly sdl: string
+  /** Names the text it was read from: the beginning of its SHA-256, in hexadecimal. */
+  readonly version: string
+}
+
+/** Reads a supergraph schema. Throws for one that is no GraphQL, or asks for more security than there is here. */
+export async function readSupergraph(file: string): Promise<Supergraph> {
+  const { size } = await stat(file)
+  if (size > mostBytes) throw new Error(`The supergraph ${file} has ${size} bytes, more than ${mostBytes}.`)
+  const text = await readFile(file, 'utf8')
+  const version = createHash('sha256').update(text).digest('hex').slice(0, 12)
+  return { sdl: withoutSecurity(text, file), version }
+}
+
+/** Tells one state of a file from another, whether it is written in place or replaced. Undefined for one that cannot be seen. */
+export async function stampOf(file: string): Promise<string | undefined> {
+  const found = await stat(file, { bigint: true }).catch(() => undefined)
+  return found && [found.ino, found.size, found.mtimeNs, found.ctimeNs].join(' ')
 }
 
 /**

@@ -45,7 +45,9 @@ const patience = 1_500
  * Checks the dependencies in the background, so that a probe costs nothing, and reports what was last seen.
  * Reasons name what failed by the error's code, never by its text, since texts hold addresses.
  */
-export function createHealth(dependencies: readonly Dependency[]) {
+export function createHealth(given: readonly Dependency[] | (() => readonly Dependency[])) {
+  /** They may change while the process runs: what is no longer depended on is no longer told. */
+  const dependenciesNow = typeof given === 'function' ? given : () => given
   const watchers: ((health: Health) => void)[] = []
   const seen = new Map<string, Seen>()
   let timer: NodeJS.Timeout | undefined
@@ -61,12 +63,14 @@ export function createHealth(dependencies: readonly Dependency[]) {
   }
 
   async function round(): Promise<void> {
+    const dependencies = dependenciesNow()
+    for (const name of seen.keys()) if (!dependencies.some((each) => each.name === name)) seen.delete(name)
     await Promise.all(dependencies.map(look))
     for (const watcher of watchers) watcher(report())
   }
 
   function report(): Health {
-    const down = dependencies.some(({ name, required }) => required && seen.get(name)?.status === 'DOWN')
+    const down = dependenciesNow().some(({ name, required }) => required && seen.get(name)?.status === 'DOWN')
     const allUp = [...seen.values()].every(({ status }) => status === 'UP')
     return { status: down ? 'DOWN' : allUp ? 'UP' : 'DEGRADED', dependencies: Object.fromEntries(seen) }
   }

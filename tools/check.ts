@@ -1,4 +1,7 @@
-/** `npm run check`: the one gate. Everything that can be known without a server. */
+/**
+ * `npm run check`: the one gate. Everything that can be known without a server. The schema is compared with where this
+ * branch left `main`, or with another commit: `npm run check -- --against <git ref>`.
+ */
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { root } from './services.ts'
@@ -8,6 +11,9 @@ const gates: Record<string, string[]> = {
   types: [bin('tsc')],
   'lint and format': [bin('biome'), 'check', '--error-on-warnings', '.'],
   composition: [process.execPath, 'tools/compose.ts', '--check'],
+  'schema lint': [process.execPath, 'tools/schema-lint.ts'],
+  'schema check': [process.execPath, 'tools/schema-check.ts', ...process.argv.slice(2)],
+  'operations and their plans': [process.execPath, 'tools/plan.ts', '--check'],
   events: [process.execPath, 'tools/events.ts', '--check'],
   // Those whose name has no kind in it: what they need is in the process.
   'unit tests, architecture, schema, docs': [process.execPath, '--test', '**/!(*.*).test.ts'],

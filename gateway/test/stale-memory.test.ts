@@ -27,8 +27,8 @@ const namesIn = (recalled: Recalled | undefined) =>
   recalled?.entities.map((entity) => (entity ?? {}) as { name?: unknown }).map(({ name }) => name) ?? []
 
 function open({ bytes = 1_000_000, maxAge = 60 } = {}) {
-  const answers = createStaleAnswers({ supergraph, bytes, maxAge: () => maxAge })
-  const things = answers.of('things')
+  const answers = createStaleAnswers({ bytes, maxAge: () => maxAge })
+  const things = answers.by(supergraph).of('things')
   const fetchOf = (fields: string, ids: readonly unknown[], more: object = {}) => ({
     query: `query($representations:[_Any!]!){_entities(representations:$representations){...on Thing{${fields}}}}`,
     variables: { representations: ids.map((id) => ({ __typename: 'Thing', id, ...more })) },

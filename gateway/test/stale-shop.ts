@@ -85,7 +85,6 @@ export async function startStaleShop({ breakers = false } = {}) {
     ...{ openTime: 60_000, probes: 3, slowCall: 0 },
   } as const
   const stale = createStaleAnswers({
-    supergraph: parse(supergraphSdl),
     bytes: 1_000_000,
     maxAge: () => 3_600,
     metrics,
@@ -95,7 +94,7 @@ export async function startStaleShop({ breakers = false } = {}) {
     supergraphSdl,
     subgraphTimeout: 300,
     ...(breakers && { guards }),
-    stale,
+    stale: stale.by(parse(supergraphSdl)),
     log,
   })
   const execute = tellingStale(graph.execute)

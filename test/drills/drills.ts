@@ -23,6 +23,7 @@ import { rebalance } from './rebalance.ts'
 import { rollingRestart } from './rolling-restart.ts'
 import { rotation } from './rotation.ts'
 import { stock } from './stock.ts'
+import { swap } from './swap.ts'
 import { throughput } from './throughput.ts'
 import { timing } from './timing.ts'
 
@@ -54,4 +55,5 @@ export const drills: Record<string, Drill> = {
   'live-settings': liveSettings,
   'front-door': frontDoor,
   fuzz,
+  swap,
 }
