@@ -1,4 +1,3 @@
-import type { GraphQLDataSource } from '@apollo/gateway'
 import {
   type FieldNode,
   type FragmentDefinitionNode,
@@ -55,12 +54,51 @@ const responseLimit = 16 * 1024 * 1024
 /** Errors reported for one failed fetch, however many fields it leaves empty. */
 const mostErrors = 100
 
-type Response = {
+/** What a subgraph answers. */
+export type SubgraphResponse = {
   data?: Record<string, unknown> | null
   errors?: GraphQLFormattedError[]
   extensions?: Record<string, unknown>
 }
-type Fetch = { query: string; variables: Record<string, unknown>; operationName?: string }
+
+/** A fetch of a plan, ready to be sent again and again. */
+export type PlannedFetch = {
+  /** A GraphQL document of one operation. */
+  readonly operation: string
+  /** It changes nothing, and may be sent again. */
+  readonly isQuery: boolean
+  /** The request's JSON up to the variables. */
+  readonly head: string
+  /** The names under which it answers an entity of a type, or the query itself. */
+  readonly fieldsOf: (typename: string | undefined) => readonly string[]
+}
+
+/** What a fetch is sent with. */
+export type FetchVariables = {
+  /** A JSON object. */
+  readonly text: string
+  /** The entities that are asked for. Absent when it is for none. */
+  readonly representations?: readonly Readonly<Record<string, unknown>>[]
+}
+
+export function planFetch({ operation, operationName, operationKind }: FetchPlan): PlannedFetch {
+  const name = operationName ? `"operationName":${JSON.stringify(operationName)},` : ''
+  let fields: PlannedFetch['fieldsOf'] | undefined
+  return {
+    operation,
+    isQuery: operationKind === 'query',
+    head: `{"query":${JSON.stringify(operation)},${name}"variables":`,
+    fieldsOf(typename) {
+      fields ??= fieldsIn(operation)
+      return fields(typename)
+    },
+  }
+}
+
+type FetchPlan = { operation: string; operationName?: string | undefined; operationKind: string }
+
+/** The simplest query. */
+const simplest = planFetch({ operation: '{__typename}', operationKind: 'query' })
 
 /**
  * Fetches from one subgraph, from one of its instances and, when that fails on the way, once more: a query always, a mutation
@@ -80,10 +118,14 @@ export function createForwarder({ name, urls, policy, timeout, onFetch, guard, l
     noInstance: () => unavailable(name),
   })
 
-  async function send(fetch: Fetch, context: FetchContext): Promise<Response> {
+  async function send(
+    fetch: PlannedFetch,
+    variables: FetchVariables,
+    context: FetchContext,
+  ): Promise<SubgraphResponse> {
     const end = Math.min(Date.now() + timeout, context.deadline)
     const timeLeft = () => end - Date.now()
-    const body = JSON.stringify(fetch)
+    const body = `${fetch.head}${variables.text}}`
     try {
       return await failover.call(
         async ({ pool, path }) => {
@@ -93,7 +135,7 @@ export function createForwarder({ name, urls, policy, timeout, onFetch, guard, l
           const signal = signalOf(fetch, context, time)
           return readResponse(await pool.request({ method: 'POST', path, headers, body, signal }))
         },
-        { repeatable: isQuery(fetch), timeLeft: () => (context.signal?.aborted ? 0 : timeLeft()) },
+        { repeatable: fetch.isQuery, timeLeft: () => (context.signal?.aborted ? 0 : timeLeft()) },
       )
     } catch (error) {
       if (error instanceof ServiceError) throw error
@@ -101,10 +143,10 @@ export function createForwarder({ name, urls, policy, timeout, onFetch, guard, l
     }
   }
 
-  async function measured(fetch: Fetch, context: FetchContext): Promise<Response> {
+  async function measured(...[fetch, variables, context]: Parameters<typeof send>): Promise<SubgraphResponse> {
     const start = performance.now()
     try {
-      return await send(fetch, context)
+      return await send(fetch, variables, context)
     } catch (error) {
       if (!context.signal?.aborted) log.warn('fetch failed', { subgraph: name, error })
       throw error
@@ -113,23 +155,19 @@ export function createForwarder({ name, urls, policy, timeout, onFetch, guard, l
     }
   }
 
-  const check = (context: FetchContext) => send({ query: '{__typename}', variables: {} }, context)
-  const dataSource: GraphQLDataSource = {
-    async process({ request, context }) {
-      const { query = '', variables = {}, operationName } = request
-      const fetch = { query, variables, ...(operationName && { operationName }) }
-      const asked = () => measured(fetch, context as FetchContext)
-      try {
-        return await (guard ? guard.fetch(context as FetchContext, asked) : asked())
-      } catch (error) {
-        return missing(fetch, error as ServiceError)
-      }
-    },
-  }
+  const check = (context: FetchContext) => send(simplest, { text: '{}' }, context)
   return {
     name,
     urls,
-    dataSource,
+    /** Rejects never. */
+    async fetch(fetch: PlannedFetch, variables: FetchVariables, context: FetchContext): Promise<SubgraphResponse> {
+      const asked = () => measured(fetch, variables, context)
+      try {
+        return await (guard ? guard.fetch(context, asked) : asked())
+      } catch (error) {
+        return missing(fetch, variables, error as ServiceError)
+      }
+    },
     /** Rejects when the subgraph does not answer the simplest query. */
     check: guard ? guard.confirming(check) : check,
     close: failover.close,
@@ -139,24 +177,19 @@ export function createForwarder({ name, urls, policy, timeout, onFetch, guard, l
 export type Forwarder = ReturnType<typeof createForwarder>
 
 /** What ends a fetch: its time, and for a query also that the client is gone. A mutation that was sent is left to finish. */
-function signalOf(fetch: Fetch, { signal }: FetchContext, time: number): AbortSignal {
+function signalOf({ isQuery }: PlannedFetch, { signal }: FetchContext, time: number): AbortSignal {
   const late = AbortSignal.timeout(time)
-  return signal && isQuery(fetch) ? AbortSignal.any([signal, late]) : late
+  return signal && isQuery ? AbortSignal.any([signal, late]) : late
 }
 
-/** Whether a fetch changes nothing. Planned fetches hold one operation, which comes first. */
-function isQuery({ query }: Fetch): boolean {
-  return /^\s*(query\b|\{)/.test(query)
-}
-
-async function readResponse({ statusCode, headers, body }: Dispatcher.ResponseData): Promise<Response> {
+async function readResponse({ statusCode, headers, body }: Dispatcher.ResponseData): Promise<SubgraphResponse> {
   if (statusCode >= 500 || !String(headers['content-type']).includes('json')) {
     await body.dump()
     refusePassing(statusCode)
     if (statusCode >= 500) throw new Error(`status ${statusCode}`)
     throw new NoGraphQLResponse(statusCode)
   }
-  const response = (await body.json()) as Response
+  const response = (await body.json()) as SubgraphResponse
   if (typeof response !== 'object' || response === null || !('data' in response || 'errors' in response)) {
     throw new NoGraphQLResponse(statusCode)
   }
@@ -178,33 +211,39 @@ function headersOf(context: FetchContext, time: number): Record<string, string> 
 }
 
 /** The answer of a fetch that failed: every field it was for is null, with the error at its path. */
-function missing({ query, variables }: Fetch, error: ServiceError): Response {
-  const { definitions } = parse(query, { noLocation: true })
-  const fragments = new Map(
-    definitions.flatMap((node) => (node.kind === Kind.FRAGMENT_DEFINITION ? [[node.name.value, node]] : [])),
-  )
-  const operation = definitions.find((node) => node.kind === Kind.OPERATION_DEFINITION)
-  const fields = operation ? fieldsOf(operation.selectionSet, undefined, fragments) : []
-  const { representations } = variables as { representations?: { __typename: string }[] }
-  const [entities] = fields
-  const paths =
-    representations && entities?.selectionSet
-      ? representations.flatMap(({ __typename }, index) =>
-          fieldsOf(entities.selectionSet, __typename, fragments).map((field) => [
-            '_entities',
-            index,
-            responseName(field),
-          ]),
-        )
-      : fields.map((field) => [responseName(field)])
+function missing(
+  { fieldsOf }: PlannedFetch,
+  { representations }: FetchVariables,
+  error: ServiceError,
+): SubgraphResponse {
+  const paths: (string | number)[][] = []
+  const entities = representations?.entries() ?? [[undefined, undefined] as const]
+  for (const [index, entity] of entities) {
+    const above = index === undefined ? [] : ['_entities', index]
+    for (const field of fieldsOf(entity?.__typename as string | undefined)) paths.push([...above, field])
+    if (paths.length >= mostErrors) break
+  }
   return {
     data: representations ? { _entities: representations.map(() => null) } : null,
     errors: paths.slice(0, mostErrors).map((path) => ({ ...graphqlError(error), path })),
   }
 }
 
+/** The names under which a planned operation answers. One for entities selects `_entities` and nothing else. */
+function fieldsIn(operation: string): PlannedFetch['fieldsOf'] {
+  const { definitions } = parse(operation, { noLocation: true })
+  const fragments = new Map(
+    definitions.flatMap((node) => (node.kind === Kind.FRAGMENT_DEFINITION ? [[node.name.value, node]] : [])),
+  )
+  const asked = definitions.find((node) => node.kind === Kind.OPERATION_DEFINITION)
+  return (typename) => {
+    const fields = selected(asked?.selectionSet, undefined, fragments)
+    return (typename === undefined ? fields : selected(fields[0]?.selectionSet, typename, fragments)).map(responseName)
+  }
+}
+
 /** The fields that a selection has for a type. */
-function fieldsOf(
+function selected(
   selectionSet: SelectionSetNode | undefined,
   typename: string | undefined,
   fragments: ReadonlyMap<string, FragmentDefinitionNode>,
@@ -214,7 +253,7 @@ function fieldsOf(
     const fragment = selection.kind === Kind.INLINE_FRAGMENT ? selection : fragments.get(selection.name.value)
     const condition = fragment?.typeCondition?.name.value
     if (typename !== undefined && condition !== undefined && condition !== typename) return []
-    return fieldsOf(fragment?.selectionSet, typename, fragments)
+    return selected(fragment?.selectionSet, typename, fragments)
   })
 }
 

@@ -1,10 +1,11 @@
-import { ApolloGateway } from '@apollo/gateway'
+import { ApolloGateway, type GraphQLDataSource } from '@apollo/gateway'
 import type { GraphQLSchema } from 'graphql'
 import type { Addresses, Policy } from '#platform/balancer.ts'
 import { refuseVendorTelemetry } from '#platform/env.ts'
 import type { Log } from '#platform/log.ts'
 import type { Metrics } from '#platform/metrics.ts'
-import { type Executor, executorOf } from './executor.ts'
+import { createExecutor } from './execution/executor.ts'
+import { planningOf } from './execution/planner.ts'
 import { createForwarder, type Forwarder } from './forward.ts'
 import type { Guards } from './resilience.ts'
 
@@ -24,6 +25,13 @@ export type GraphOptions = {
 
 /** Query plans that the planner weighs for one operation, so that none keeps it busy for long. Apollo's default is 10000. */
 const mostPlans = 1_000
+
+/** Apollo's gateway plans here, and fetches nothing. */
+const unused: GraphQLDataSource = {
+  async process() {
+    throw new Error('Fetches are made by gateway/execution/.')
+  },
+}
 
 /** What a supergraph schema gives to execute with: the schema that clients see, and an executor over its subgraphs. */
 export async function openGraph(options: GraphOptions) {
@@ -47,13 +55,22 @@ export async function openGraph(options: GraphOptions) {
         log,
       })
       forwarders.push(forwarder)
-      return forwarder.dataSource
+      return unused
     },
   })
-  const { schema, executor } = await gateway.load({ apollo: {} })
+  const { schema } = await gateway.load({ apollo: {} })
+  const byName = new Map(forwarders.map((forwarder) => [forwarder.name, forwarder]))
   return {
     schema: schema as GraphQLSchema,
-    execute: executorOf(executor) satisfies Executor,
+    execute: createExecutor({
+      schema,
+      planning: planningOf(gateway),
+      async send(subgraph, ...fetch) {
+        const forwarder = byName.get(subgraph)
+        if (!forwarder) throw new Error(`There is no subgraph ${subgraph}.`)
+        return forwarder.fetch(...fetch)
+      },
+    }),
     forwarders: forwarders as readonly Forwarder[],
     async close(): Promise<void> {
       await gateway.stop()

@@ -1,0 +1,142 @@
+import type { FetchNode, ResponsePath } from '@apollo/query-planner'
+import { GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql'
+import { type FetchVariables, type PlannedFetch, planFetch, type SubgraphResponse } from '../forward.ts'
+import { isObject, merge } from './merge.ts'
+import { collect, type Data, type Path, placesOf } from './places.ts'
+import { compileRepresentation } from './representations.ts'
+import { compileRewrites } from './rewrites.ts'
+import type { Run, Step } from './steps.ts'
+
+export type FetchOptions = {
+  /** Of the supergraph, with what clients do not see. */
+  schema: GraphQLSchema
+  /** Asks a subgraph. What fails is an answer with errors. */
+  send: (
+    subgraph: string,
+    fetch: PlannedFetch,
+    variables: FetchVariables,
+    context: Run['context'],
+  ) => Promise<SubgraphResponse>
+}
+
+/** Errors of entities that one answer may add: an entity may stand in any number of places. */
+const mostErrors = 100
+
+/** A fetch, of what is at the top of a subgraph's graph or of entities that are known by now. */
+export function compileFetch(node: FetchNode, path: ResponsePath, { schema, send }: FetchOptions): Step {
+  const { serviceName, requires, variableUsages = [] } = node
+  const planned = planFetch(node)
+  const rewrite = compileRewrites(schema, node.outputRewrites)
+  /** Where no element of a list is meant. */
+  const above = path.slice(0, path.includes('@') ? path.indexOf('@') : path.length)
+  const ask = async (run: Run, variables: FetchVariables, placeOf: PlaceOf) => {
+    const { data, errors } = await send(serviceName, planned, variables, run.context)
+    if (errors) run.errors.push(...errors.flatMap((error) => placed(error, serviceName, placeOf)))
+    return data
+  }
+  const step = requires ? entitiesStep(requires) : rootStep()
+  return async (run) => {
+    try {
+      await step(run)
+    } catch (error) {
+      run.errors.push(
+        error instanceof GraphQLError ? error : new GraphQLError('A fetch failed.', { originalError: error as Error }),
+      )
+    }
+  }
+
+  function rootStep(): Step {
+    return async (run) => {
+      const targets = collect(run.data, path)
+      if (targets.length === 0) return
+      const variables = { text: `{${variablesText(run, variableUsages)}}` }
+      const data = await ask(run, variables, (at) => [at && [...above, ...at]])
+      rewrite?.(data)
+      if (isObject(data)) for (const target of targets) merge(target, data)
+    }
+  }
+
+  function entitiesStep(requires: NonNullable<FetchNode['requires']>): Step {
+    const represent = compileRepresentation(schema, requires, node.inputRewrites)
+    return async (run) => {
+      const entities = collect(run.data, path)
+      const { representations, texts, indexes } = distinct(entities, represent)
+      if (texts.length === 0) return
+      const others = variablesText(run, variableUsages)
+      const variables = {
+        text: `{${others}${others && ','}"representations":[${texts.join(',')}]}`,
+        representations,
+      }
+      const data = await ask(run, variables, placesOfEntities(run, indexes))
+      if (!data) return
+      const answered = data._entities
+      if (!Array.isArray(answered) || answered.length !== texts.length) {
+        throw new Error(`${serviceName} was asked for ${texts.length} entities and answered another number.`)
+      }
+      for (const [index, received] of answered.entries()) {
+        if (isObject(received)) received.__typename ||= representations[index]?.__typename
+      }
+      rewrite?.(answered)
+      for (const [index, entity] of entities.entries()) {
+        const received = answered[indexes[index] ?? -1]
+        if (isObject(received)) merge(entity, received)
+      }
+    }
+  }
+
+  /** From `_entities.<index>.<field>` to every place where that entity stands. */
+  function placesOfEntities(run: Run, indexes: readonly number[]): PlaceOf {
+    let places: readonly Path[] | undefined
+    return (at) => {
+      if (!at) return [undefined]
+      const [, asked, ...below] = at
+      if (typeof asked !== 'number') return [above]
+      places ??= placesOf(run.data, path)
+      return indexes.flatMap((index, entity) => (index === asked ? [[...(places?.[entity] ?? above), ...below]] : []))
+    }
+  }
+}
+
+/** Where in the client's answer stands what stands there in a subgraph's. Undefined: nobody knows. */
+type PlaceOf = (at: Path | undefined) => (Path | undefined)[]
+
+/** The entities that a fetch can find, each once, and for each object the index of its entity among them, or -1. */
+function distinct(entities: readonly Data[], represent: (entity: Data) => Data | undefined) {
+  const representations: Data[] = []
+  const texts: string[] = []
+  const known = new Map<string, number>()
+  const indexes = entities.map((entity) => {
+    const representation = represent(entity)
+    if (!representation) return -1
+    const text = JSON.stringify(representation)
+    const index = known.get(text)
+    if (index !== undefined) return index
+    known.set(text, texts.length)
+    representations.push(representation)
+    return texts.push(text) - 1
+  })
+  return { representations, texts, indexes }
+}
+
+/** The members of a JSON object: what the client sent of the variables that a fetch uses. */
+function variablesText({ variables }: Run, used: readonly string[]): string {
+  let text = ''
+  for (const name of used) {
+    const value = Object.hasOwn(variables, name) ? variables[name] : undefined
+    if (value !== undefined) text += `${text && ','}${JSON.stringify(name)}:${JSON.stringify(value)}`
+  }
+  return text
+}
+
+function placed(error: GraphQLFormattedError, serviceName: string, placeOf: PlaceOf): GraphQLError[] {
+  const { message, path, extensions } = error
+  return placeOf(path)
+    .slice(0, mostErrors)
+    .map(
+      (place) =>
+        new GraphQLError(message || `${serviceName} answered with an error.`, {
+          path: place,
+          extensions: { code: 'DOWNSTREAM_SERVICE_ERROR', ...extensions, serviceName },
+        }),
+    )
+}
