@@ -60,7 +60,7 @@ export function compileFetch(node: FetchNode, path: ResponsePath, { schema, send
     const represent = compileRepresentation(schema, requires, node.inputRewrites)
     return async (run) => {
       const entities = collect(run.data, path)
-      const { representations, texts, indexes } = distinct(entities, represent)
+      const { representations, texts, types, indexes } = distinct(entities, represent)
       if (texts.length === 0) return
       const others = variablesText(run, variableUsages)
       const variables = {
@@ -74,7 +74,7 @@ export function compileFetch(node: FetchNode, path: ResponsePath, { schema, send
         throw new Error(`${serviceName} was asked for ${texts.length} entities and answered another number.`)
       }
       for (const [index, received] of answered.entries()) {
-        if (isObject(received)) received.__typename ||= representations[index]?.__typename
+        if (isObject(received)) received.__typename ||= types[index]
       }
       rewrite?.(answered)
       for (const [index, entity] of entities.entries()) {
@@ -100,22 +100,28 @@ export function compileFetch(node: FetchNode, path: ResponsePath, { schema, send
 /** Where in the client's answer stands what stands there in a subgraph's. Undefined: nobody knows. */
 type PlaceOf = (at: Path | undefined) => (Path | undefined)[]
 
-/** The entities that a fetch can find, each once, and for each object the index of its entity among them, or -1. */
+/**
+ * The entities that a fetch can find, each once, and for each object the index of its entity among them, or -1. What a
+ * subgraph takes for the same may be of two types, where it knows but their interface.
+ */
 function distinct(entities: readonly Data[], represent: (entity: Data) => Data | undefined) {
   const representations: Data[] = []
   const texts: string[] = []
+  const types: unknown[] = []
   const known = new Map<string, number>()
   const indexes = entities.map((entity) => {
     const representation = represent(entity)
     if (!representation) return -1
     const text = JSON.stringify(representation)
-    const index = known.get(text)
+    const key = `${entity.__typename} ${text}`
+    const index = known.get(key)
     if (index !== undefined) return index
-    known.set(text, texts.length)
+    known.set(key, texts.length)
     representations.push(representation)
+    types.push(entity.__typename)
     return texts.push(text) - 1
   })
-  return { representations, texts, indexes }
+  return { representations, texts, types, indexes }
 }
 
 /** The members of a JSON object: what the client sent of the variables that a fetch uses. */

@@ -5,6 +5,7 @@ import { catalogue } from './catalogue.ts'
 import { consumer } from './consumer.ts'
 import { crash } from './crash.ts'
 import type { Drill } from './drill.ts'
+import { execution } from './execution.ts'
 import { frontDoor } from './front-door.ts'
 import { fuzz } from './fuzz.ts'
 import { identity } from './identity.ts'
@@ -44,4 +45,5 @@ export const drills: Record<string, Drill> = {
   isolation,
   'front-door': frontDoor,
   fuzz,
+  execution,
 }
