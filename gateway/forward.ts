@@ -1,16 +1,15 @@
-import type { GraphQLDataSource } from '@apollo/gateway'
-import { type FieldNode, type FragmentDefinitionNode, Kind, parse, type SelectionSetNode } from 'graphql'
 import type { Addresses, Policy } from '#platform/balancer.ts'
 import { ServiceError } from '#platform/errors.ts'
 import { createFailover } from '#platform/failover.ts'
-import { graphqlError } from '#platform/http.ts'
 import { createHttpPool, httpFailure, isLate, takesLeave } from '#platform/http-pool.ts'
 import type { Log } from '#platform/log.ts'
 import { timedOut, unavailable } from '#platform/mask.ts'
+import { missing } from './forward/missing.ts'
+import { type FetchVariables, type PlannedFetch, planFetch, representationsOf } from './forward/planned.ts'
 import { type Response, readResponse } from './forward/response.ts'
 import { type Guard, isRefusal } from './resilience.ts'
 import { markStale, type StaleMarks } from './stale/marks.ts'
-import type { Recalled, StaleAnswers } from './stale.ts'
+import type { StaleAnswers } from './stale.ts'
 
 /** What a fetch needs to know of the request it is made for. */
 export type FetchContext = {
@@ -49,10 +48,9 @@ export type ForwarderOptions = {
 
 /** Bytes of a response, at the most. */
 const responseLimit = 16 * 1024 * 1024
-/** Errors reported for one failed fetch, however many fields it leaves empty. */
-const mostErrors = 100
-
-type Fetch = { query: string; variables: Record<string, unknown>; operationName?: string }
+/** The simplest query. */
+const simplest = planFetch({ operation: '{__typename}', operationKind: 'query' })
+const none: FetchVariables = { text: '{}', values: {} }
 
 /**
  * Fetches from one subgraph, from one of its instances and, when that fails on the way, once more: a query always, a mutation
@@ -72,11 +70,11 @@ export function createForwarder({ name, urls, policy, timeout, onFetch, guard, s
     noInstance: () => unavailable(name),
   })
 
-  async function send(fetch: Fetch, context: FetchContext): Promise<Response> {
+  async function send(fetch: PlannedFetch, variables: FetchVariables, context: FetchContext): Promise<Response> {
     const end = Math.min(Date.now() + timeout, context.deadline)
     const timeLeft = () => end - Date.now()
-    const body = JSON.stringify(fetch)
-    const entities = representationsOf(fetch)?.length
+    const body = `${fetch.head}${variables.text}}`
+    const entities = representationsOf(variables)?.length
     try {
       return await failover.call(
         async ({ pool, path }, onLeave) => {
@@ -88,7 +86,7 @@ export function createForwarder({ name, urls, policy, timeout, onFetch, guard, s
           if (takesLeave(response.headers)) onLeave()
           return readResponse(response, entities)
         },
-        { repeatable: isQuery(fetch), timeLeft: () => (context.signal?.aborted ? 0 : timeLeft()) },
+        { repeatable: fetch.isQuery, timeLeft: () => (context.signal?.aborted ? 0 : timeLeft()) },
       )
     } catch (error) {
       if (error instanceof ServiceError) throw error
@@ -96,10 +94,10 @@ export function createForwarder({ name, urls, policy, timeout, onFetch, guard, s
     }
   }
 
-  async function measured(fetch: Fetch, context: FetchContext): Promise<Response> {
+  async function measured(...[fetch, variables, context]: Parameters<typeof send>): Promise<Response> {
     const start = performance.now()
     try {
-      return await send(fetch, context)
+      return await send(fetch, variables, context)
     } catch (error) {
       if (!context.signal?.aborted) log.warn('fetch failed', { subgraph: name, error })
       throw error
@@ -108,31 +106,30 @@ export function createForwarder({ name, urls, policy, timeout, onFetch, guard, s
     }
   }
 
-  const check = (context: FetchContext) => send({ query: '{__typename}', variables: {} }, context)
-  const dataSource: GraphQLDataSource = {
-    async process({ request, context }) {
-      const { query = '', variables = {}, operationName } = request
-      const fetch = { query, variables, ...(operationName && { operationName }) }
-      const { headers, signal, stale: marks } = context as FetchContext
-      const began = performance.now()
-      const asked = () => measured(fetch, context as FetchContext)
-      let response: Response
-      try {
-        response = await (guard ? guard.fetch(context as FetchContext, asked) : asked())
-      } catch (error) {
-        const usable = marks && !signal?.aborted && !isRefusal(error)
-        const recalled = usable ? stale?.recall({ query, variables, headers }, performance.now()) : undefined
-        const { data, errors } = missing(fetch, error as ServiceError, recalled)
-        return recalled && marks ? { data, errors: [...errors, ...markStale(marks, name, recalled)] } : { data, errors }
-      }
-      stale?.remember({ query, variables, headers }, response, began)
-      return response
-    },
+  async function fetch(...asked: Parameters<typeof send>): Promise<Response> {
+    const [planned, variables, context] = asked
+    const { headers, signal, stale: marks } = context
+    const entityFetch = { query: planned.operation, variables: variables.values, headers }
+    const began = performance.now()
+    let response: Response
+    try {
+      response = await (guard ? guard.fetch(context, () => measured(...asked)) : measured(...asked))
+    } catch (error) {
+      const usable = marks && !signal?.aborted && !isRefusal(error)
+      const recalled = usable ? stale?.recall(entityFetch, performance.now()) : undefined
+      const { data, errors } = missing(planned, variables, error as ServiceError, recalled)
+      return { data, errors: recalled && marks ? [...errors, ...markStale(marks, name, recalled)] : errors }
+    }
+    stale?.remember(entityFetch, response, began)
+    return response
   }
+
+  const check = (context: FetchContext) => send(simplest, none, context)
   return {
     name,
     urls,
-    dataSource,
+    /** Asks the subgraph. Rejects never: what fails is an answer with errors. */
+    fetch,
     /** Rejects when the subgraph does not answer the simplest query. */
     check: guard ? guard.confirming(check) : check,
     close: failover.close,
@@ -141,20 +138,10 @@ export function createForwarder({ name, urls, policy, timeout, onFetch, guard, s
 
 export type Forwarder = ReturnType<typeof createForwarder>
 
-/** The entities that a fetch is for. Undefined for one of root fields. */
-function representationsOf({ variables }: Fetch): { __typename: string }[] | undefined {
-  return (variables as { representations?: { __typename: string }[] }).representations
-}
-
 /** What ends a fetch: its time, and for a query also that the client is gone. A mutation that was sent is left to finish. */
-function signalOf(fetch: Fetch, { signal }: FetchContext, time: number): AbortSignal {
+function signalOf({ isQuery }: PlannedFetch, { signal }: FetchContext, time: number): AbortSignal {
   const late = AbortSignal.timeout(time)
-  return signal && isQuery(fetch) ? AbortSignal.any([signal, late]) : late
-}
-
-/** Whether a fetch changes nothing. Planned fetches hold one operation, which comes first. */
-function isQuery({ query }: Fetch): boolean {
-  return /^\s*(query\b|\{)/.test(query)
+  return signal && isQuery ? AbortSignal.any([signal, late]) : late
 }
 
 function headersOf(context: FetchContext, time: number): Record<string, string> {
@@ -169,49 +156,4 @@ function headersOf(context: FetchContext, time: number): Record<string, string> 
     ...(tracestate && { tracestate }),
     ...(principalToken && { 'x-principal': principalToken }),
   }
-}
-
-/** The answer of a fetch that failed: every field it was for is null, with the error at its path, but for what is recalled. */
-function missing(fetch: Fetch, error: ServiceError, recalled?: Recalled) {
-  const { query } = fetch
-  const { definitions } = parse(query, { noLocation: true })
-  const fragments = new Map(
-    definitions.flatMap((node) => (node.kind === Kind.FRAGMENT_DEFINITION ? [[node.name.value, node]] : [])),
-  )
-  const operation = definitions.find((node) => node.kind === Kind.OPERATION_DEFINITION)
-  const fields = operation ? fieldsOf(operation.selectionSet, undefined, fragments) : []
-  const representations = representationsOf(fetch)
-  const [entities] = fields
-  const paths =
-    representations && entities?.selectionSet
-      ? representations.flatMap(({ __typename }, index) =>
-          fieldsOf(entities.selectionSet, __typename, fragments)
-            .map(responseName)
-            .filter((field) => !Object.hasOwn(recalled?.entities[index] ?? {}, field))
-            .map((field) => ['_entities', index, field]),
-        )
-      : fields.map((field) => [responseName(field)])
-  return {
-    data: representations ? { _entities: recalled?.entities ?? representations.map(() => null) } : null,
-    errors: paths.slice(0, mostErrors).map((path) => ({ ...graphqlError(error), path })),
-  }
-}
-
-/** The fields that a selection has for a type. */
-function fieldsOf(
-  selectionSet: SelectionSetNode | undefined,
-  typename: string | undefined,
-  fragments: ReadonlyMap<string, FragmentDefinitionNode>,
-): FieldNode[] {
-  return (selectionSet?.selections ?? []).flatMap((selection) => {
-    if (selection.kind === Kind.FIELD) return selection.name.value === '__typename' ? [] : [selection]
-    const fragment = selection.kind === Kind.INLINE_FRAGMENT ? selection : fragments.get(selection.name.value)
-    const condition = fragment?.typeCondition?.name.value
-    if (typename !== undefined && condition !== undefined && condition !== typename) return []
-    return fieldsOf(fragment?.selectionSet, typename, fragments)
-  })
-}
-
-function responseName({ alias, name }: FieldNode): string {
-  return (alias ?? name).value
 }

@@ -1,10 +1,10 @@
-import { operationFromDocument } from '@apollo/federation-internals'
-import { ApolloGateway } from '@apollo/gateway'
-import type { DocumentNode, GraphQLSchema } from 'graphql'
+import { ApolloGateway, type GraphQLDataSource } from '@apollo/gateway'
+import type { GraphQLSchema } from 'graphql'
 import type { Addresses, Policy } from '#platform/balancer.ts'
 import { refuseVendorTelemetry } from '#platform/env.ts'
 import type { Log } from '#platform/log.ts'
-import { type Executor, executorOf } from './executor.ts'
+import { createExecutor } from './execution/executor.ts'
+import { planningOf } from './execution/planner.ts'
 import { createForwarder, type Forwarder } from './forward.ts'
 import type { Guards } from './resilience.ts'
 import type { StaleAnswers } from './stale.ts'
@@ -25,6 +25,13 @@ export type GraphOptions = {
   /** Told of each fetch, and of the seconds it took, whatever came of it. */
   onFetch?: (subgraph: string, seconds: number) => void
   log: Log
+}
+
+/** Apollo's gateway plans here, and fetches nothing. */
+const unused: GraphQLDataSource = {
+  async process() {
+    throw new Error('Fetches are made by gateway/execution/.')
+  },
 }
 
 /** What a supergraph schema gives to execute with: the schema that clients see, and an executor over its subgraphs. */
@@ -48,15 +55,25 @@ export async function openGraph(options: GraphOptions) {
         log,
       })
       forwarders.push(forwarder)
-      return forwarder.dataSource
+      return unused
     },
   })
-  const { schema, executor } = await gateway.load({ apollo: {} })
+  const { schema } = await gateway.load({ apollo: {} })
+  const planning = planningOf(gateway)
+  const byName = new Map(forwarders.map((forwarder) => [forwarder.name, forwarder]))
   return {
     schema: schema as GraphQLSchema,
     /** Plans an operation and fetches nothing. Throws for one that cannot be planned. */
-    plan: planOf(gateway),
-    execute: executorOf(executor) satisfies Executor,
+    plan: planning.plan,
+    execute: createExecutor({
+      schema: schema as GraphQLSchema,
+      planning,
+      async send(subgraph, ...fetch) {
+        const forwarder = byName.get(subgraph)
+        if (!forwarder) throw new Error(`There is no subgraph ${subgraph}.`)
+        return forwarder.fetch(...fetch)
+      },
+    }),
     forwarders: forwarders as readonly Forwarder[],
     async close(): Promise<void> {
       await gateway.stop()
@@ -66,10 +83,3 @@ export async function openGraph(options: GraphOptions) {
 }
 
 export type Graph = Awaited<ReturnType<typeof openGraph>>
-
-/** The planner of a gateway that has loaded a supergraph schema. It has no public name for it. */
-function planOf(gateway: ApolloGateway): (document: DocumentNode) => void {
-  const [apiSchema, queryPlanner] = [gateway['apiSchema'], gateway['queryPlanner']]
-  if (!apiSchema || !queryPlanner) throw new Error('This @apollo/gateway keeps its planner elsewhere.')
-  return (document) => void queryPlanner.buildQueryPlan(operationFromDocument(apiSchema, document))
-}

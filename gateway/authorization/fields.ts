@@ -83,7 +83,7 @@ export type Execution = {
  */
 export function collectFields(
   { schema, fragments, variables }: Execution,
-  type: GraphQLObjectType,
+  type: GraphQLCompositeType,
   selectionSets: readonly SelectionSetNode[],
   onSelection: () => void = () => {},
 ): Map<string, FieldNode[]> {
@@ -92,7 +92,7 @@ export function collectFields(
   const applies = (condition: string | undefined) => {
     if (condition === undefined || condition === type.name) return true
     const wider = schema.getType(condition)
-    return isAbstractType(wider) && schema.isSubType(wider, type)
+    return isAbstractType(wider) && !isUnionType(type) && schema.isSubType(wider, type)
   }
   const collect = ({ selections }: SelectionSetNode): void => {
     for (const selection of selections) {

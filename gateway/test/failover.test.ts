@@ -7,6 +7,7 @@ import { silentLog as log } from '#platform/log.ts'
 import { waitFor } from '../../test/infra/wait.ts'
 import { createForwarder, type Forwarder } from '../forward.ts'
 import { createWebhookForwarder } from '../http/webhooks.ts'
+import { ask } from './ask.ts'
 
 /** What an instance does with whoever comes. */
 type Way =
@@ -98,9 +99,7 @@ function patientForwarderTo(timeout: number, ...instances: Instance[]): Forwarde
 /** Fetches once. The code of the error, or that it was answered. */
 async function outcome(forwarder: Forwarder, query: string, deadline = Date.now() + 5_000): Promise<string> {
   const context = { requestId: 'r', ...continueTrace({}), deadline }
-  const { errors } = await forwarder.dataSource.process({ request: { query }, context } as unknown as Parameters<
-    typeof forwarder.dataSource.process
-  >[0])
+  const { errors } = await ask(forwarder, { query }, context)
   return String(errors?.[0]?.extensions?.code ?? 'answered')
 }
 

@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test'
 import { continueTrace } from '#platform/context.ts'
 import { silentLog as log } from '#platform/log.ts'
 import { createForwarder, type FetchContext } from '../forward.ts'
+import { ask } from './ask.ts'
 
 let answer: (response: ServerResponse) => void = () => {}
 let seen: { path: string | undefined; headers: IncomingHttpHeaders; body: string }[] = []
@@ -38,9 +39,7 @@ async function fetch(
   seen = []
   const forwarder = createForwarder({ name: 'things', urls, timeout, log })
   const whole = { requestId: 'r1', ...continueTrace({}), deadline: Date.now() + 5_000, ...context }
-  const { data, errors } = await forwarder.dataSource.process({ request, context: whole } as unknown as Parameters<
-    typeof forwarder.dataSource.process
-  >[0])
+  const { data, errors } = await ask(forwarder, request, whole)
   await forwarder.close()
   return { data, errors: errors?.map(({ path, extensions }) => ({ path, ...(extensions as { code?: string }) })) }
 }

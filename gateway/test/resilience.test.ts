@@ -8,6 +8,7 @@ import { waitFor } from '../../test/infra/wait.ts'
 import { freePorts } from '../../tools/infra/ports.ts'
 import { createForwarder, type FetchContext } from '../forward.ts'
 import { clientGone, createGuards } from '../resilience.ts'
+import { ask } from './ask.ts'
 
 const openTime = 500
 const rules: BreakerRules = { opens: { ratio: 0.6, calls: 3, window: 10_000 }, openTime, probes: 3, slowCall: 0 }
@@ -78,10 +79,7 @@ async function start(options: { rules?: Partial<BreakerRules>; concurrency?: num
     },
     check: () => forwarder.check(context()),
     async fetch(more: Partial<FetchContext> = {}, text = query) {
-      const { errors = [] } = await forwarder.dataSource.process({
-        request: { query: text },
-        context: context(more),
-      } as unknown as Parameters<typeof forwarder.dataSource.process>[0])
+      const { errors = [] } = await ask(forwarder, { query: text }, context(more))
       return errors.map(({ path, extensions }) => ({ path, ...(extensions as { code?: string; retryAfter?: number }) }))
     },
     async stop() {

@@ -11,6 +11,7 @@ import { stoppable } from '../../platform/test/stopping.ts'
 import { waitFor } from '../../test/infra/wait.ts'
 import { freePorts } from '../../tools/infra/ports.ts'
 import { createForwarder } from '../forward.ts'
+import { ask } from './ask.ts'
 
 /** An instance that counts the mutations it answered. */
 async function startInstance(port: number, shutdownDelay: number) {
@@ -33,9 +34,6 @@ test('no mutation fails while two instances, known by a list, are restarted one 
   const instances = await Promise.all(ports.map((port) => startInstance(port, 1_500)))
   const forwarder = createForwarder({ name: 'things', urls, timeout: 5_000, log })
   const context = { requestId: 'r', ...continueTrace({}), deadline: Date.now() + 120_000 }
-  const request = { request: { query: 'mutation M{a}' }, context } as unknown as Parameters<
-    typeof forwarder.dataSource.process
-  >[0]
   let sent = 0
   let done = false
   const failures: unknown[] = []
@@ -43,7 +41,7 @@ test('no mutation fails while two instances, known by a list, are restarted one 
   const workers = Array.from({ length: 20 }, async (_, worker) => {
     while (!done) {
       sent += 1
-      const { errors } = await forwarder.dataSource.process(request)
+      const { errors } = await ask(forwarder, { query: 'mutation M{a}' }, context)
       if (errors?.[0]) failures.push(errors[0].extensions?.code)
       await sleep(Math.random() * 10 * worker)
     }

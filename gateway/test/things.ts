@@ -17,7 +17,9 @@ import type { AuditEntry } from '#platform/audit.ts'
 import type { Principal } from '#platform/principal.ts'
 import type { Policies } from '../authorization/rules.ts'
 import { createAuthorization } from '../authorization.ts'
-import { type Executed, type Executor, executorOf } from '../executor.ts'
+import { createExecutor } from '../execution/executor.ts'
+import { planningOf } from '../execution/planner.ts'
+import type { Executed, Executor } from '../executor.ts'
 import { withoutSecurity } from '../supergraph.ts'
 
 /** One subgraph with access rules of every kind. */
@@ -97,16 +99,23 @@ export async function openThings(unauthorized: Unauthorized = 'null') {
   const gateway = new ApolloGateway({
     supergraphSdl: sdl,
     buildService: () => ({
-      async process({ request }) {
-        asked.push(request.query ?? '')
-        const result = await executeSchema({ schema, document: parse(request.query ?? ''), rootValue: data })
-        return result as { data: Record<string, unknown> }
+      async process() {
+        throw new Error('It only plans.')
       },
     }),
   })
-  const { schema: api, executor } = await gateway.load({ apollo: {} })
+  const { schema: api } = await gateway.load({ apollo: {} })
+  const executor = createExecutor({
+    schema: api,
+    planning: planningOf(gateway),
+    async send(_subgraph, { operation }) {
+      asked.push(operation)
+      const result = await executeSchema({ schema, document: parse(operation), rootValue: data })
+      return result as { data: Record<string, unknown> }
+    },
+  })
   const audit = (entry: AuditEntry) => void audited.push(entry)
-  const execute = createAuthorization({ policies, unauthorized, audit })(sdl, api, executorOf(executor))
+  const execute = createAuthorization({ policies, unauthorized, audit })(sdl, api, executor)
   const answer = (principal: Principal, query: string, variables: Record<string, unknown> = {}, name?: string) => {
     const document = parse(query, { noLocation: true })
     assert.deepEqual(validate(api, document), [])

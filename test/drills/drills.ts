@@ -6,6 +6,7 @@ import { catalogue } from './catalogue.ts'
 import { consumer } from './consumer.ts'
 import { crash } from './crash.ts'
 import type { Drill } from './drill.ts'
+import { execution } from './execution.ts'
 import { frontDoor } from './front-door.ts'
 import { fuzz } from './fuzz.ts'
 import { identity } from './identity.ts'
@@ -56,4 +57,5 @@ export const drills: Record<string, Drill> = {
   'front-door': frontDoor,
   fuzz,
   swap,
+  execution,
 }

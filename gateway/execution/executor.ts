@@ -1,0 +1,104 @@
+import { type DocumentNode, GraphQLError, type GraphQLSchema, Kind, type OperationDefinitionNode, visit } from 'graphql'
+import { LRUCache } from 'lru-cache'
+import { fragmentsOf } from '../authorization/fields.ts'
+import type { Executed, Execution, Executor } from '../executor.ts'
+import { type Complete, compileCompletion } from './completion.ts'
+import { compileFetch, type FetchOptions } from './fetch.ts'
+import { createIntrospection } from './introspection.ts'
+import type { Planning } from './planner.ts'
+import { compileSteps, type Run, type Step } from './steps.ts'
+
+export type ExecutorOptions = {
+  /** The schema that clients see. */
+  schema: GraphQLSchema
+  planning: Planning
+  send: FetchOptions['send']
+}
+
+/** Plans that are kept, and their characters together. */
+const cacheSize = 2_000
+const cacheCharacters = 30_000_000
+/** Projections that are kept of one operation: one for each combination of its conditions that was asked for. */
+const mostProjections = 32
+
+/** An operation as it is executed again and again. */
+type Compiled = {
+  readonly execute: Step
+  readonly completionFor: (coerced: Run['coerced']) => Complete
+}
+
+/**
+ * Executes operations by the plans of Apollo's planner: each plan is compiled once, into what fetches, joins and projects, and kept
+ * with its operation. Behaves as Apollo's own executor does, but for what docs/adr/ and the tests name.
+ */
+export function createExecutor({ schema, planning, send }: ExecutorOptions): Executor {
+  const cache = new LRUCache<string, Compiled>({ max: cacheSize, maxSize: cacheCharacters })
+
+  function compile({ document, operation }: Execution): { compiled: Compiled; size: number } {
+    const plan = planning.plan(document, operation.name?.value)
+    const execute = compileSteps(plan, (node, path) => compileFetch(node, path, { schema: planning.schema, send }))
+    const completionFor = compileProjections(schema, document, operation)
+    return { compiled: { execute, completionFor }, size: JSON.stringify(plan).length + 1 }
+  }
+
+  function compiledFor(execution: Execution): Compiled {
+    const key = `${execution.hash}:${execution.operation.name?.value ?? ''}`
+    const known = cache.get(key)
+    if (known) return known
+    const { compiled, size } = compile(execution)
+    cache.set(key, compiled, { size })
+    return compiled
+  }
+
+  return async (execution) => {
+    try {
+      const { execute, completionFor } = compiledFor(execution)
+      const { variables, coerced, context } = execution
+      const run: Run = { variables, coerced, context, data: Object.create(null), errors: [] }
+      await execute(run)
+      return answerOf(completionFor(coerced)(run.data, variables), run.errors)
+    } catch (error) {
+      return {
+        errors: [
+          error instanceof GraphQLError
+            ? error
+            : new GraphQLError('The operation could not be executed.', { originalError: error as Error }),
+        ],
+      }
+    }
+  }
+}
+
+/** What is not of the schema counts only where no error tells why something is missing. */
+function answerOf({ data, errors: invalid }: ReturnType<Complete>, errors: readonly GraphQLError[]): Executed {
+  if (errors.length > 0) return { data, errors }
+  return invalid.length > 0 ? { data, extensions: { valueCompletion: invalid } } : { data }
+}
+
+/** The projections of an operation, by its conditions. */
+function compileProjections(schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode) {
+  const fragments = fragmentsOf(document)
+  const conditions = conditionsOf(document)
+  const introspect = createIntrospection(schema, document, operation)
+  const projections = new LRUCache<string, Complete>({ max: mostProjections })
+  return (variables: Run['coerced']): Complete => {
+    const key = conditions.map((name) => (variables[name] === true ? '1' : '0')).join('')
+    const known = projections.get(key)
+    if (known) return known
+    const made = compileCompletion(operation, { schema, fragments, variables, introspect })
+    projections.set(key, made)
+    return made
+  }
+}
+
+/** The variables that decide which selections of a document count. */
+function conditionsOf(document: DocumentNode): string[] {
+  const names = new Set<string>()
+  visit(document, {
+    Directive({ name, arguments: given = [] }) {
+      if (name.value !== 'skip' && name.value !== 'include') return
+      for (const { value } of given) if (value.kind === Kind.VARIABLE) names.add(value.name.value)
+    },
+  })
+  return [...names]
+}
