@@ -13,8 +13,9 @@ import {
 } from 'graphql'
 import { collectFields, type Execution, fieldOf, rootTypeOf } from '../authorization/fields.ts'
 import { leafCheck } from './leaves.ts'
+import type { Data } from './merge.ts'
 import { isInherited, isObject, own } from './merge.ts'
-import type { Data, Path } from './places.ts'
+import type { Path } from './places.ts'
 
 /** Makes the answer to an operation from what subgraphs answered. */
 export type Complete = (

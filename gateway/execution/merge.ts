@@ -1,4 +1,5 @@
-import type { Data } from './places.ts'
+/** An object of an answer. Its names are those that clients chose. */
+export type Data = Record<string, unknown>
 
 /** A property of an object itself, whatever a client called it: `constructor` and `__proto__` are names like any other. */
 export function own(object: Data, name: string): unknown {

@@ -1,8 +1,6 @@
 import type { ResponsePath } from '@apollo/query-planner'
-import { own } from './merge.ts'
+import { type Data, own } from './merge.ts'
 
-/** An object of an answer. Its names are those that clients chose. */
-export type Data = Record<string, unknown>
 export type Path = readonly (string | number)[]
 
 /** Stands in the path of a plan for each element of a list. */

@@ -1,7 +1,7 @@
 import type { FetchNode, PlanNode, QueryPlan, ResponsePath } from '@apollo/query-planner'
 import type { GraphQLError } from 'graphql'
 import type { FetchContext } from '../forward.ts'
-import type { Data } from './places.ts'
+import type { Data } from './merge.ts'
 
 /** An operation that is being executed. */
 export type Run = {
