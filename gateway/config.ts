@@ -13,6 +13,7 @@ import { persistedSettings } from './persisted.ts'
 import { rateLimitRule, rateLimitSettings } from './rate-limit.ts'
 import { resilienceSettings } from './resilience.ts'
 import { sheddingSettings } from './shedding.ts'
+import { traceSettings } from './trace.ts'
 
 const onOff = z.enum(['on', 'off'], 'must be on or off')
 
@@ -80,6 +81,7 @@ export const settings = {
   SUBGRAPH_TIMEOUT: integer(100, 120_000).default(5_000),
   ...resilienceSettings,
   ...sheddingSettings,
+  ...traceSettings,
 }
 
 export type GatewayConfig = Parsed<typeof settings>

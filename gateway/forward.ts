@@ -15,6 +15,7 @@ import { graphqlError } from '#platform/http.ts'
 import { createHttpPool, httpFailure, isLate, refusePassing } from '#platform/http-pool.ts'
 import type { Log } from '#platform/log.ts'
 import { timedOut, unavailable } from '#platform/mask.ts'
+import { inSpanOf, type SpanOptions } from '#platform/telemetry/span.ts'
 import { type Guard, NoGraphQLResponse } from './resilience.ts'
 
 /** What a fetch needs to know of the request it is made for. */
@@ -73,7 +74,8 @@ export function createForwarder({ name, urls, policy, timeout, onFetch, guard, l
     ...(policy && { policy }),
     open(url) {
       const { origin, pathname, search } = new URL(url)
-      return { path: `${pathname}${search}`, pool: createHttpPool(origin, { connections, answerLimit: responseLimit }) }
+      const pool = createHttpPool(origin, { connections, answerLimit: responseLimit })
+      return { path: `${pathname}${search}`, pool, span: spanOf(name, url) }
     },
     close: ({ pool }) => pool.close(),
     failureOf: httpFailure,
@@ -84,14 +86,19 @@ export function createForwarder({ name, urls, policy, timeout, onFetch, guard, l
     const end = Math.min(Date.now() + timeout, context.deadline)
     const timeLeft = () => end - Date.now()
     const body = JSON.stringify(fetch)
+    let attempts = 0
     try {
       return await failover.call(
-        async ({ pool, path }) => {
+        ({ pool, path, span }) => {
           const time = timeLeft()
           if (time <= 0) throw timedOut(name)
-          const headers = headersOf(context, time)
-          const signal = signalOf(fetch, context, time)
-          return readResponse(await pool.request({ method: 'POST', path, headers, body, signal }))
+          return inSpanOf(context, 'POST', span(attempts++), async (context, recorded) => {
+            const headers = headersOf(context, time)
+            const signal = signalOf(fetch, context, time)
+            const answer = await pool.request({ method: 'POST', path, headers, body, signal })
+            recorded?.setAttribute('http.response.status_code', answer.statusCode)
+            return readResponse(answer)
+          })
         },
         { repeatable: isQuery(fetch), timeLeft: () => (context.signal?.aborted ? 0 : timeLeft()) },
       )
@@ -161,6 +168,20 @@ async function readResponse({ statusCode, headers, body }: Dispatcher.ResponseDa
     throw new NoGraphQLResponse(statusCode)
   }
   return response
+}
+
+/** A fetch in a trace. https://opentelemetry.io/docs/specs/semconv/http/http-spans */
+function spanOf(subgraph: string, url: string): (repeats: number) => SpanOptions {
+  const { hostname, port, protocol } = new URL(url)
+  const attributes = {
+    'http.request.method': 'POST',
+    'server.address': hostname,
+    'server.port': Number(port) || (protocol === 'https:' ? 443 : 80),
+    'service.peer.name': subgraph,
+  }
+  const first: SpanOptions = { kind: 'CLIENT', attributes }
+  return (repeats) =>
+    repeats === 0 ? first : { kind: 'CLIENT', attributes: { ...attributes, 'http.request.resend_count': repeats } }
 }
 
 function headersOf(context: FetchContext, time: number): Record<string, string> {

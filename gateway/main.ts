@@ -117,6 +117,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     origins: config.CORS_ORIGINS ?? (development ? [sandboxOrigin] : []),
     compression: config.COMPRESSION === 'on',
     forwardHeaders: config.FORWARD_HEADERS,
+    clientTraces: config.CLIENT_TRACES,
     batchLimit: config.BATCH_LIMIT,
     hstsMaxAge: config.HSTS_MAX_AGE ?? (development ? 0 : 31_536_000),
     requestTimeout: config.REQUEST_TIMEOUT,

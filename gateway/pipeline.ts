@@ -3,14 +3,16 @@ import type { ExecutionResult } from 'graphql'
 import { type GraphQLError, type GraphQLFormattedError, type GraphQLSchema, getVariableValues } from 'graphql'
 import { ServiceError } from '#platform/errors.ts'
 import type { Mask } from '#platform/mask.ts'
+import { failWith, inSpanOf } from '#platform/telemetry/span.ts'
 import type { Variables } from './cost/formula.ts'
 import { Refusal, refusalOf } from './errors.ts'
-import type { Executor, GatewayContext } from './executor.ts'
+import type { Executed, Executor, GatewayContext } from './executor.ts'
 import type { Params, ParsedRequest } from './http/params.ts'
 import { isSafe, type Operation, type Operations, type Prepared, selectOperation } from './operations.ts'
 import type { Persisted, Resolved } from './persisted.ts'
 import type { Work } from './rate-limit.ts'
 import type { Degraded } from './resilience.ts'
+import { withTraceId } from './trace.ts'
 
 /** How a request came. */
 export type Call = {
@@ -22,6 +24,9 @@ export type Call = {
   /** Charges the caller for the operations and gives the headers that tell what is left. Throws RATE_LIMITED. */
   readonly charge: (work: Work) => Promise<Readonly<Record<string, string>>>
 }
+
+/** Characters of an operation's name that a span keeps. */
+const longestName = 128
 
 /** One operation of a request, ready to be executed. */
 type Ready = {
@@ -103,27 +108,42 @@ export function createPipeline(options: PipelineOptions) {
     )
   }
 
-  async function run({ prepared, operation, params, variables, cost }: Ready, call: Call): Promise<Answer> {
-    const {
-      data,
-      errors = [],
-      extensions,
-      status = 200,
-    } = await execute({
-      document: prepared.document,
-      hash: prepared.hash,
-      operation: operation.node,
-      variables: params.variables,
-      coerced: variables,
-      context: call.context,
+  /** Executes an operation in a span of its own. https://opentelemetry.io/docs/specs/semconv/graphql/graphql-spans */
+  function executed({ prepared, operation, params, variables }: Ready, { context }: Call): Promise<Executed> {
+    const { node, name } = operation
+    const attributes = {
+      'graphql.operation.type': node.operation,
+      ...(name && { 'graphql.operation.name': name.slice(0, longestName) }),
+    }
+    return inSpanOf(context, node.operation, { attributes }, async (context, span) => {
+      const result = await execute({
+        document: prepared.document,
+        hash: prepared.hash,
+        operation: node,
+        variables: params.variables,
+        coerced: variables,
+        context,
+      })
+      if (result.errors?.length) failWith(span, result.errors[0]?.extensions)
+      return result
     })
+  }
+
+  async function run(ready: Ready, call: Call): Promise<Answer> {
+    const { operation, variables, cost } = ready
+    const { data, errors = [], extensions, status = 200 } = await executed(ready, call)
     const reported = call.reportCost && {
       cost: { estimated: cost, actual: operation.cost().actual(variables, data ?? null) },
     }
     const subgraphs = degraded()
     const body = {
       ...(data !== undefined && { data }),
-      ...(errors.length > 0 && { errors: errors.map((error) => formatError(error.toJSON(), error)) }),
+      ...(errors.length > 0 && {
+        errors: withTraceId(
+          errors.map((error) => formatError(error.toJSON(), error)),
+          call.context,
+        ),
+      }),
       ...((extensions || reported || subgraphs.length > 0) && {
         extensions: { ...extensions, ...reported, ...(subgraphs.length > 0 && { subgraphs }) },
       }),
@@ -131,9 +151,9 @@ export function createPipeline(options: PipelineOptions) {
     return { status, headers: {}, body }
   }
 
-  function refused(error: unknown): Answer {
+  function refused(error: unknown, { context }: Call): Answer {
     const { status, headers, errors } = error instanceof Refusal ? error : refusalOf(mask(error))
-    return { status, headers, body: { errors } }
+    return { status, headers, body: { errors: withTraceId(errors, context) } }
   }
 
   return async function answer({ operations: asked, batch }: ParsedRequest, call: Call): Promise<Answer> {
@@ -141,16 +161,16 @@ export function createPipeline(options: PipelineOptions) {
     for (const params of asked) {
       // Others are served between the operations of a batch.
       if (prepared.length > 0) await turn()
-      prepared.push(await ready(params, call).catch(refused))
+      prepared.push(await ready(params, call).catch((error) => refused(error, call)))
     }
     let headers: Readonly<Record<string, string>>
     try {
       headers = await call.charge(workOf(prepared))
     } catch (error) {
-      return refused(error)
+      return refused(error, call)
     }
     const answers = await Promise.all(
-      prepared.map((each) => ('status' in each ? each : run(each, call).catch(refused))),
+      prepared.map((each) => ('status' in each ? each : run(each, call).catch((error) => refused(error, call)))),
     )
     const [first] = answers
     if (!batch && first) return { ...first, headers: { ...first.headers, ...headers } }

@@ -11,6 +11,7 @@ import type { HealthMonitor } from './health.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { Mask } from './mask.ts'
 import type { Metrics } from './metrics.ts'
+import { traceIdOf } from './telemetry/http.ts'
 
 /** The HTTP status of an error that is answered without GraphQL. */
 export const httpStatus: Record<ErrorCode, number> = {
@@ -93,7 +94,11 @@ export function createHttpServer({
     if (refusal.code === 'UNAUTHENTICATED') reply.header('www-authenticate', challenge(refusal))
     const { retryAfter } = refusal.details
     if (retryAfter !== undefined) reply.header('retry-after', String(retryAfter))
-    return reply.code(status).send({ errors: [graphqlError(refusal)] })
+    const { message, extensions } = graphqlError(refusal)
+    const traceId = traceIdOf(reply.request)
+    return reply
+      .code(status)
+      .send({ errors: [{ message, extensions: { ...extensions, ...(traceId && { traceId }) } }] })
   }
   const app = Fastify({
     logger: false,

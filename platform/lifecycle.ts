@@ -1,5 +1,6 @@
 import { ConfigError } from './env.ts'
 import { createLog, type Log } from './log.ts'
+import { type ExportConfig, startExport } from './telemetry/export.ts'
 
 /** The phases of a process: starting, ready, stopping. */
 export type Lifecycle = {
@@ -21,7 +22,7 @@ const stopLimit = 30_000
  *
  * Guarantee: not ready before anything is undone, and everything is undone in the reverse order of its making.
  */
-export async function run<Config extends { LOG_LEVEL: string }>(
+export async function run<Config extends { LOG_LEVEL: string } & Partial<ExportConfig>>(
   service: string,
   readConfig: () => Config,
   start: (running: Running<Config>) => Promise<void>,
@@ -65,6 +66,8 @@ export async function run<Config extends { LOG_LEVEL: string }>(
   }
 
   try {
+    // Stopped last, so that it has what the stop of all else did.
+    undoes.push({ name: 'traces', undo: await startExport(service, config, log) })
     await start({
       config,
       log,

@@ -2,8 +2,10 @@ import { METHODS } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { runWithContext } from '#platform/context.ts'
 import { ServiceError } from '#platform/errors.ts'
+import { traceOfRequest } from '#platform/telemetry/http.ts'
 import { Refusal, refusalOf } from '../errors.ts'
 import type { Answer, Call } from '../pipeline.ts'
+import { withTraceId } from '../trace.ts'
 import { readJson } from './json.ts'
 import { preferredType } from './media-types.ts'
 import { sandboxPage, sandboxPolicy } from './pages.ts'
@@ -75,13 +77,13 @@ export async function serveGraphql(app: FastifyInstance, options: GraphqlRouteOp
       const others = reply.getHeader('vary')
       reply.header('vary', others ? `${others}, Accept` : 'Accept')
     })
-    scope.setErrorHandler((error, _request, reply) => {
+    scope.setErrorHandler((error, request, reply) => {
       if (!(error instanceof Refusal)) throw error
       return reply
         .code(error.status)
         .headers(error.headers)
         .type('application/json; charset=utf-8')
-        .send(JSON.stringify({ errors: error.errors }))
+        .send(JSON.stringify({ errors: withTraceId(error.errors, traceOfRequest(request)) }))
     })
 
     scope.get(path, {

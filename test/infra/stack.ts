@@ -21,6 +21,8 @@ export type GraphQLResult = {
   data: any
   extensions?: Record<string, unknown>
   errors: { message: string; path?: (string | number)[]; extensions: Record<string, unknown> & { code: string } }[]
+  /** The trace that all errors name, apart from them, so that the errors of two requests can be compared. */
+  traceId?: string
 }
 
 /** The password of every customer who signs up. */
@@ -80,8 +82,12 @@ export async function startTestStack(wanted: TestStackOptions = {}) {
       headers: { 'content-type': 'application/json', ...headers },
       body,
     })
-    const { data, errors = [], extensions } = (await response.body.json()) as Partial<GraphQLResult>
-    return { status: response.statusCode, data, errors, ...(extensions && { extensions }) }
+    const { data, errors: found = [], extensions } = (await response.body.json()) as Partial<GraphQLResult>
+    const [traceId, ...others] = new Set(found.map(({ extensions: { traceId } }) => traceId))
+    assert.deepEqual(others, [])
+    const errors = found.map(({ extensions: { traceId, ...rest }, ...error }) => ({ ...error, extensions: rest }))
+    const trace = typeof traceId === 'string' ? { traceId } : {}
+    return { status: response.statusCode, data, errors, ...(extensions && { extensions }), ...trace }
   }
 
   const graphql = (query: string, variables: object = {}, token?: string) =>
