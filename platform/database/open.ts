@@ -7,6 +7,7 @@ import type { Lifecycle } from '../lifecycle.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import { migrate } from './migrate.ts'
+import { traceStatements } from './span.ts'
 
 /** A PostgreSQL connection URL. */
 export const databaseUrl = z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres:// URL' })
@@ -63,6 +64,7 @@ function tellStatements(client: pg.PoolClient, onStatement: () => void): void {
 /** Opens a service's database. `adapter` goes to its Prisma client. */
 export function openDatabase({ name, url, poolSize, log, onStatement }: DatabaseOptions) {
   const pool = openPool({ url, name, size: poolSize, wait: poolWait, log, ...(onStatement && { onStatement }) })
+  traceStatements(pool, url)
   // Apart, so that a busy pool does not look like a dead database.
   const probe = openPool({ url, name: `${name}-health`, size: 1, wait: poolWait, log })
   return {

@@ -15,8 +15,10 @@ import { ServiceError } from '../errors.ts'
 import { createFailover } from '../failover.ts'
 import { callThrough, confirming } from '../guard.ts'
 import { timedOut, unavailable } from '../mask.ts'
+import { inSpan } from '../telemetry/span.ts'
 import { connected, NotConnected, rpcFailure } from './instance.ts'
 import type { Rpcs } from './service.ts'
+import { rpcSpan } from './span.ts'
 import { fromRpcError } from './status.ts'
 
 /** Milliseconds that a call may take where it says nothing else, unless the caller's own deadline is nearer. */
@@ -70,10 +72,15 @@ export function createPeer<Definition extends ServiceDefinition>(options: PeerOp
     noInstance: () => unavailable(name),
   })
 
-  async function call(
+  const call = (method: string, input: unknown, options: CallOptions = {}): Promise<unknown> => {
+    const { name: rpc, ...more } = rpcSpan(service, method, 'CLIENT', name)
+    return inSpan(rpc, more, () => attempts(method, input, options))
+  }
+
+  async function attempts(
     method: string,
     input: unknown,
-    { whateverTheDeadline = false, limit = callLimit }: CallOptions = {},
+    { whateverTheDeadline = false, limit = callLimit }: CallOptions,
   ): Promise<unknown> {
     const metadata = new Metadata()
     metadata.set('authorization', `Bearer ${await serviceToken(name)}`)

@@ -10,11 +10,13 @@ import {
 } from '@grpc/grpc-js'
 import { ReflectionService } from '@grpc/reflection'
 import { HealthImplementation } from 'grpc-health-check'
-import { continueTrace, runWithContext } from '../context.ts'
+import { childOf, readTrace, runWithContext } from '../context.ts'
 import { ServiceError } from '../errors.ts'
 import type { Mask } from '../mask.ts'
 import type { Principal } from '../principal.ts'
+import { endWith, enter } from '../telemetry/span.ts'
 import { loadContract, type Rpcs } from './service.ts'
+import { rpcSpan } from './span.ts'
 import { toRpcError } from './status.ts'
 
 /** One RPC: who may call it, and what it does. */
@@ -58,16 +60,17 @@ export function createGrpcServer({ verifyCaller, verifyPrincipal, mask, drainLim
   const health = new HealthImplementation({ '': 'NOT_SERVING' })
   health.addToServer(server)
 
-  function unary<Input, Output>({ callers, handle }: Rpc<Input, Output>) {
+  function unary<Input, Output>(service: ServiceDefinition, method: string, { callers, handle }: Rpc<Input, Output>) {
     return (call: ServerUnaryCall<Input, Output>, answer: sendUnaryData<Output>): void => {
       const principalToken = text(call.metadata, 'x-principal')
       const requestId = text(call.metadata, 'x-request-id')
       const deadline = Number(call.getDeadline())
+      const place = readTrace({
+        traceparent: texts(call.metadata, 'traceparent'),
+        tracestate: texts(call.metadata, 'tracestate'),
+      })
       const context = {
-        ...continueTrace({
-          traceparent: texts(call.metadata, 'traceparent'),
-          tracestate: texts(call.metadata, 'tracestate'),
-        }),
+        ...childOf(place, false),
         ...(requestId && { requestId }),
         ...(principalToken && { principalToken }),
         ...(Number.isFinite(deadline) && { deadline }),
@@ -78,7 +81,11 @@ export function createGrpcServer({ verifyCaller, verifyPrincipal, mask, drainLim
           if (!callers.includes(caller)) throw new ServiceError('FORBIDDEN', `${caller} may not call this.`)
           if (call.cancelled || Date.now() >= deadline)
             throw new ServiceError('SUBGRAPH_TIMEOUT', 'Nobody waits for this.')
-          answer(null, await handle(call.request, { caller, principal: () => verifyPrincipal(principalToken) }))
+          // Recorded only for a caller who proved to be one of us.
+          const { name, ...span } = rpcSpan(service, method, 'SERVER', caller)
+          const entered = enter(place, name, span)
+          const work = () => handle(call.request, { caller, principal: () => verifyPrincipal(principalToken) })
+          answer(null, await endWith(entered.span, runWithContext({ ...context, ...entered.trace }, work)))
         } catch (error) {
           answer(toRpcError(mask(error)))
         }
@@ -89,7 +96,8 @@ export function createGrpcServer({ verifyCaller, verifyPrincipal, mask, drainLim
   return {
     add<Definition extends ServiceDefinition>(service: Definition, handlers: RpcHandlers<Definition>): void {
       const implementation: UntypedServiceImplementation = {}
-      for (const [name, rpc] of Object.entries<Rpc<unknown, unknown>>(handlers)) implementation[name] = unary(rpc)
+      for (const [name, rpc] of Object.entries<Rpc<unknown, unknown>>(handlers))
+        implementation[name] = unary(service, name, rpc)
       server.addService(service, implementation)
     },
     /**

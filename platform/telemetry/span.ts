@@ -18,6 +18,7 @@ import {
   readTrace,
   runWithContext,
   type Trace,
+  type TraceHeaders,
   type TracePlace,
   traceOf,
 } from '../context.ts'
@@ -97,6 +98,24 @@ export function inSpanOf<T, Context extends RequestContext>(
   return endWith(
     span,
     runWithContext(within, () => work(within, span)),
+  )
+}
+
+/**
+ * Goes on with what was written down or sent some time ago: in the same trace, and with a link to the place that led here, since
+ * nobody there waits for it. What holds no place in a trace begins a new one.
+ */
+export function resume<T>(
+  left: TraceHeaders,
+  name: string,
+  options: SpanOptions,
+  work: (span: Span | undefined) => Promise<T>,
+): Promise<T> {
+  const place = readTrace(left)
+  const { trace, span } = enter(place, name, { ...options, ...(place && { links: [place] }) })
+  return endWith(
+    span,
+    runWithContext(trace, () => work(span)),
   )
 }
 
