@@ -41,7 +41,8 @@ export async function startExport(
     url: `${endpoint.replace(/\/$/, '')}/v1/traces`,
     headers,
     timeoutMillis: sendLimit,
-    concurrencyLimit: queueLimit / batchSize,
+    // All that can wait, sent at once by a stop, and one that is on its way.
+    concurrencyLimit: queueLimit / batchSize + 1,
   })
   let failing = false
   const processor = new BatchSpanProcessor({
