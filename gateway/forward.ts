@@ -9,14 +9,15 @@ import {
 } from 'graphql'
 import type { Dispatcher } from 'undici'
 import type { Addresses, Policy } from '#platform/balancer.ts'
-import { ServiceError } from '#platform/errors.ts'
+import { type ErrorCode, ServiceError } from '#platform/errors.ts'
 import { createFailover } from '#platform/failover.ts'
 import { graphqlError } from '#platform/http.ts'
 import { createHttpPool, httpFailure, isLate, refusePassing } from '#platform/http-pool.ts'
 import type { Log } from '#platform/log.ts'
 import { timedOut, unavailable } from '#platform/mask.ts'
-import { inSpanOf, type SpanOptions } from '#platform/telemetry/span.ts'
+import { inSpanOf } from '#platform/telemetry/span.ts'
 import { type Guard, NoGraphQLResponse } from './resilience.ts'
+import { fetchSpan } from './trace.ts'
 
 /** What a fetch needs to know of the request it is made for. */
 export type FetchContext = {
@@ -44,6 +45,8 @@ export type ForwarderOptions = {
   timeout: number
   /** Told of each fetch, and of the seconds it took, whatever came of it. */
   onFetch?: (subgraph: string, seconds: number) => void
+  /** Told of each fetch that came to nothing, also of one that was not made. */
+  onFailure?: (subgraph: string, code: ErrorCode) => void
   /** What fetches go through. Absent: all are made. */
   guard?: Guard | undefined
   log: Log
@@ -68,14 +71,14 @@ type Fetch = { query: string; variables: Record<string, unknown>; operationName?
  * only when nothing was sent. A fetch that fails is an answer without data and with an error at each field it was for, so
  * that the rest of the client's operation is answered and the client sees what is missing.
  */
-export function createForwarder({ name, urls, policy, timeout, onFetch, guard, log }: ForwarderOptions) {
+export function createForwarder({ name, urls, policy, timeout, onFetch, onFailure, guard, log }: ForwarderOptions) {
   const failover = createFailover({
     addresses: urls,
     ...(policy && { policy }),
     open(url) {
       const { origin, pathname, search } = new URL(url)
       const pool = createHttpPool(origin, { connections, answerLimit: responseLimit })
-      return { path: `${pathname}${search}`, pool, span: spanOf(name, url) }
+      return { path: `${pathname}${search}`, pool, span: fetchSpan(name, url) }
     },
     close: ({ pool }) => pool.close(),
     failureOf: httpFailure,
@@ -129,6 +132,7 @@ export function createForwarder({ name, urls, policy, timeout, onFetch, guard, l
       try {
         return await (guard ? guard.fetch(context as FetchContext, asked) : asked())
       } catch (error) {
+        if (error instanceof ServiceError && !(context as FetchContext).signal?.aborted) onFailure?.(name, error.code)
         return missing(fetch, error as ServiceError)
       }
     },
@@ -168,20 +172,6 @@ async function readResponse({ statusCode, headers, body }: Dispatcher.ResponseDa
     throw new NoGraphQLResponse(statusCode)
   }
   return response
-}
-
-/** A fetch in a trace. https://opentelemetry.io/docs/specs/semconv/http/http-spans */
-function spanOf(subgraph: string, url: string): (repeats: number) => SpanOptions {
-  const { hostname, port, protocol } = new URL(url)
-  const attributes = {
-    'http.request.method': 'POST',
-    'server.address': hostname,
-    'server.port': Number(port) || (protocol === 'https:' ? 443 : 80),
-    'service.peer.name': subgraph,
-  }
-  const first: SpanOptions = { kind: 'CLIENT', attributes }
-  return (repeats) =>
-    repeats === 0 ? first : { kind: 'CLIENT', attributes: { ...attributes, 'http.request.resend_count': repeats } }
 }
 
 function headersOf(context: FetchContext, time: number): Record<string, string> {

@@ -2,6 +2,7 @@ import { ApolloGateway } from '@apollo/gateway'
 import type { GraphQLSchema } from 'graphql'
 import type { Addresses, Policy } from '#platform/balancer.ts'
 import { refuseVendorTelemetry } from '#platform/env.ts'
+import type { ErrorCode } from '#platform/errors.ts'
 import type { Log } from '#platform/log.ts'
 import type { Metrics } from '#platform/metrics.ts'
 import { type Executor, executorOf } from './executor.ts'
@@ -30,6 +31,11 @@ export async function openGraph(options: GraphOptions) {
   const { supergraphSdl, urlsOf, policy, subgraphTimeout, guards, metrics, log } = options
   refuseVendorTelemetry()
   const fetches = metrics?.histogram('subgraph_fetch_duration_seconds', 'Fetches from subgraphs.', ['subgraph'])
+  const failures = metrics?.counter('subgraph_fetch_errors_total', 'Fetches without an answer, refused ones too.', [
+    'subgraph',
+    'code',
+  ])
+  const onFailure = (subgraph: string, code: ErrorCode) => failures?.inc({ subgraph, code })
   const onFetch = (subgraph: string, seconds: number) => fetches?.observe({ subgraph }, seconds)
   const forwarders: Forwarder[] = []
   const gateway = new ApolloGateway({
@@ -43,6 +49,7 @@ export async function openGraph(options: GraphOptions) {
         ...(policy && { policy }),
         timeout: subgraphTimeout,
         onFetch,
+        onFailure,
         guard: guards?.of(name),
         log,
       })

@@ -15,6 +15,7 @@ import { compileCosts } from './cost.ts'
 import { createErrorFormatter } from './errors.ts'
 import { openGraph } from './graph.ts'
 import { createWebhookForwarder } from './http/webhooks.ts'
+import { createOperationMeters } from './meters.ts'
 import { createOperations } from './operations.ts'
 import { createPersisted, createSharedTexts, createTextStore, readRecorded } from './persisted.ts'
 import { createPipeline } from './pipeline.ts'
@@ -69,11 +70,12 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const redis = await openServiceRedis({ name, config, log, lifecycle })
   const quotas = await createQuotas({ redis, log, metrics })
 
+  const recorded = await readRecorded(config.OPERATIONS_FOLDER)
   const answer = createPipeline({
     schema: graph.schema,
     persisted: createPersisted({
       mode: config.OPERATIONS,
-      recorded: await readRecorded(config.OPERATIONS_FOLDER),
+      recorded,
       store: config.PERSISTED_QUERIES === 'on' ? createTextStore(redis && createSharedTexts(redis, quotas)) : undefined,
       log,
     }),
@@ -93,6 +95,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     mostErrors: config.MAX_VALIDATION_ERRORS,
     formatError: createErrorFormatter({ log }),
     mask,
+    onOperation: createOperationMeters(recorded, metrics),
   })
   const shed = metrics.counter('requests_shed_total', 'Requests that were refused because there was too much to do.')
   const shedder = createShedder({ limit: () => config.MAX_EVENT_LOOP_DELAY, onRefused: () => shed.inc() })

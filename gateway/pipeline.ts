@@ -8,6 +8,7 @@ import type { Variables } from './cost/formula.ts'
 import { Refusal, refusalOf } from './errors.ts'
 import type { Executed, Executor, GatewayContext } from './executor.ts'
 import type { Params, ParsedRequest } from './http/params.ts'
+import type { OperationMeter } from './meters.ts'
 import { isSafe, type Operation, type Operations, type Prepared, selectOperation } from './operations.ts'
 import type { Persisted, Resolved } from './persisted.ts'
 import type { Work } from './rate-limit.ts'
@@ -19,6 +20,8 @@ export type Call = {
   readonly context: GatewayContext
   /** By GET nothing may change. */
   readonly safe: boolean
+  /** What the client calls itself. */
+  readonly client?: string | undefined
   /** The client asks what its operations cost. */
   readonly reportCost: boolean
   /** Charges the caller for the operations and gives the headers that tell what is left. Throws RATE_LIMITED. */
@@ -64,6 +67,8 @@ export type PipelineOptions = {
   mostErrors: number
   formatError: (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError
   mask: Mask
+  /** Told of each operation, whatever came of it. */
+  onOperation?: OperationMeter
 }
 
 /**
@@ -71,8 +76,19 @@ export type PipelineOptions = {
  * estimate the cost, charge the caller, execute. An operation that is refused costs the others of its batch nothing.
  */
 export function createPipeline(options: PipelineOptions) {
-  const { schema, persisted, operations, execute, degraded, maxCost, chargesCost, mostErrors, formatError, mask } =
-    options
+  const {
+    schema,
+    persisted,
+    operations,
+    execute,
+    degraded,
+    maxCost,
+    chargesCost,
+    mostErrors,
+    formatError,
+    mask,
+    onOperation,
+  } = options
 
   async function ready(params: Params, { safe, reportCost }: Call): Promise<Ready> {
     const resolved = await persisted.resolve(params)
@@ -156,7 +172,17 @@ export function createPipeline(options: PipelineOptions) {
     return { status, headers, body: { errors: withTraceId(errors, context) } }
   }
 
+  function measure(each: Ready | Answer, { body }: Answer, call: Call, started: number): void {
+    onOperation?.({
+      prepared: 'status' in each ? undefined : each.prepared,
+      client: call.client,
+      seconds: (performance.now() - started) / 1_000,
+      codes: [body].flat().flatMap(({ errors = [] }) => errors.map(({ extensions }) => extensions?.code)),
+    })
+  }
+
   return async function answer({ operations: asked, batch }: ParsedRequest, call: Call): Promise<Answer> {
+    const started = performance.now()
     const prepared: (Ready | Answer)[] = []
     for (const params of asked) {
       // Others are served between the operations of a batch.
@@ -167,10 +193,16 @@ export function createPipeline(options: PipelineOptions) {
     try {
       headers = await call.charge(workOf(prepared))
     } catch (error) {
-      return refused(error, call)
+      const answer = refused(error, call)
+      for (const each of prepared) measure(each, answer, call, started)
+      return answer
     }
     const answers = await Promise.all(
-      prepared.map((each) => ('status' in each ? each : run(each, call).catch((error) => refused(error, call)))),
+      prepared.map(async (each) => {
+        const answer = 'status' in each ? each : await run(each, call).catch((error) => refused(error, call))
+        measure(each, answer, call, started)
+        return answer
+      }),
     )
     const [first] = answers
     if (!batch && first) return { ...first, headers: { ...first.headers, ...headers } }

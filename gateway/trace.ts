@@ -3,7 +3,7 @@ import type { GraphQLFormattedError } from 'graphql'
 import { z } from 'zod'
 import { readTrace, type Trace, traceId } from '#platform/context.ts'
 import type { RequestPlace } from '#platform/telemetry/http.ts'
-import { sampled } from '#platform/telemetry/span.ts'
+import { type SpanOptions, sampled } from '#platform/telemetry/span.ts'
 
 export const traceSettings = {
   /**
@@ -31,6 +31,20 @@ export function withTraceId(
   if (!trace) return errors
   const id = traceId(trace.traceparent)
   return errors.map((error) => ({ ...error, extensions: { ...error.extensions, traceId: id } }))
+}
+
+/** The span of a fetch from an instance of a subgraph, by how often it was tried before. https://opentelemetry.io/docs/specs/semconv/http/http-spans */
+export function fetchSpan(subgraph: string, url: string): (repeats: number) => SpanOptions {
+  const { hostname, port, protocol } = new URL(url)
+  const attributes = {
+    'http.request.method': 'POST',
+    'server.address': hostname,
+    'server.port': Number(port) || (protocol === 'https:' ? 443 : 80),
+    'service.peer.name': subgraph,
+  }
+  const first: SpanOptions = { kind: 'CLIENT', attributes }
+  return (repeats) =>
+    repeats === 0 ? first : { kind: 'CLIENT', attributes: { ...attributes, 'http.request.resend_count': repeats } }
 }
 
 const asText = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)

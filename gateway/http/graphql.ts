@@ -54,6 +54,7 @@ export async function serveGraphql(app: FastifyInstance, options: GraphqlRouteOp
     const call = {
       ...callerOf(request),
       safe: request.method === 'GET',
+      client: clientOf(request),
       reportCost: request.headers['graphql-cost'] === 'report',
     }
     const { status, headers, body } = await answer(parse(), call)
@@ -128,6 +129,12 @@ export async function serveGraphql(app: FastifyInstance, options: GraphqlRouteOp
     const asks = request.url.length > path.length + 1
     return sandbox && !asks && preferredType(request.headers.accept, { pages: true }) === 'text/html'
   }
+}
+
+/** What a client calls itself, by either of the names that are in use. */
+function clientOf({ headers }: FastifyRequest): string | undefined {
+  const name = headers['graphql-client-name'] ?? headers['apollographql-client-name']
+  return typeof name === 'string' ? name : undefined
 }
 
 function requireAcceptable({ headers }: FastifyRequest): void {

@@ -62,12 +62,13 @@ export function createDelivery({ group, handlers, deadLetter, log, meters, syste
     const event = fromRecord(topic, record)
     const handler = byType.get(`${event.topic} ${event.type}`)
     if (!handler) return
+    const start = performance.now()
     const { name, ...span } = eventSpan('CONSUMER', event, system, {
       'messaging.consumer.group.name': group,
       'messaging.destination.partition.id': String(partition),
     })
     await resume(event, name, span, () => handler.handle(event))
-    meters?.handled(group, topic)
+    meters?.handled(group, topic, (performance.now() - start) / 1_000)
   }
 
   return async function deliver(record: LogRecord, position: Position): Promise<number> {

@@ -9,6 +9,7 @@ import { openServiceDatabase } from '#platform/database/open.ts'
 import { openDiscovery } from '#platform/discovery.ts'
 import { openEvents } from '#platform/events.ts'
 import { createPeer } from '#platform/grpc/client.ts'
+import { createRpcMeter } from '#platform/grpc/meters.ts'
 import { loadService } from '#platform/grpc/service.ts'
 import { createBreakers } from '#platform/guard.ts'
 import { run } from '#platform/lifecycle.ts'
@@ -51,12 +52,14 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
 
   const serviceToken = createServiceTokens({ key: config.SERVICE_PRIVATE_KEY })
   const breakerFor = createBreakers({ log, metrics })
+  const meter = createRpcMeter(metrics, 'client')
   const users = createPeer({
     name: 'users',
     service: loadService<UserServiceDefinition>('users.v1.UserService'),
     addresses: discovery.grpc('users', config.USERS_GRPC_URLS),
     policy: () => config.BALANCING,
     serviceToken,
+    meter,
     breaker: breakerFor('users', () => breakerRules(config)),
   })
   lifecycle.onStop('users', users.close)
@@ -66,6 +69,7 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
     addresses: discovery.grpc('products', config.PRODUCTS_GRPC_URLS),
     policy: () => config.BALANCING,
     serviceToken,
+    meter,
     breaker: breakerFor('products', () => breakerRules(config, config.PRODUCTS_BREAKER_FAILURES)),
   })
   lifecycle.onStop('products', products.close)

@@ -8,6 +8,7 @@ import { openPool, openServiceDatabase } from '#platform/database/open.ts'
 import { openDiscovery } from '#platform/discovery.ts'
 import { openEvents } from '#platform/events.ts'
 import { createPeer } from '#platform/grpc/client.ts'
+import { createRpcMeter } from '#platform/grpc/meters.ts'
 import { loadService } from '#platform/grpc/service.ts'
 import { createBreakers } from '#platform/guard.ts'
 import { run } from '#platform/lifecycle.ts'
@@ -58,12 +59,14 @@ await run(name, readConfig, async ({ config, log, lifecycle }) => {
   const events = await openEvents({ name, url, config, log, lifecycle, metrics })
 
   const breakerFor = createBreakers({ log, metrics })
+  const meter = createRpcMeter(metrics, 'client')
   const orders = createPeer({
     name: 'orders',
     service: loadService<OrderServiceDefinition>('orders.v1.OrderService'),
     addresses: discovery.grpc('orders', config.ORDERS_GRPC_URLS),
     policy: () => config.BALANCING,
     serviceToken: createServiceTokens({ key: config.SERVICE_PRIVATE_KEY }),
+    meter,
     breaker: breakerFor('orders', () => breakerRules(config)),
   })
   lifecycle.onStop('orders', orders.close)
