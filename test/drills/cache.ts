@@ -40,11 +40,14 @@ export const cache: Drill = {
     try {
       const ids = await addProducts(patient[0])
       const [cold = '', ...others] = ids
+      const started = performance.now()
       const statements = await during(() =>
         Promise.all(Array.from({ length: coldReads }, (_, n) => versionIn(patient[n % 2], cold))),
       )
+      const time = performance.now() - started
       print(`${coldReads} cold reads of one product at once over two instances: ${statements.length} database read`)
-      assert.equal(statements.length, 1)
+      // Who has waited a second for another's load loads too, and beside other tests a load may take that long.
+      if (!short || time < longestRead) assert.equal(statements.length, 1)
 
       await interleave(patient, others, { rounds: short ? 300 : 10_000, random, print })
       const slowest = await loseRedis(hasty, ids, { server, reads: short ? 1_000 : 20_000, random, print })
