@@ -15,6 +15,7 @@ import { resilienceSettings } from './resilience.ts'
 import { rolloutSettings } from './rollout.ts'
 import { sheddingSettings } from './shedding.ts'
 import { staleSettings } from './stale.ts'
+import { traceSettings } from './trace.ts'
 
 const onOff = z.enum(['on', 'off'], 'must be on or off')
 
@@ -84,6 +85,7 @@ export const settings = {
   ...resilienceSettings,
   ...staleSettings,
   ...sheddingSettings,
+  ...traceSettings,
 }
 
 export type GatewayConfig = Parsed<typeof settings>

@@ -1,15 +1,17 @@
 import type { Addresses, Policy } from '#platform/balancer.ts'
-import { ServiceError } from '#platform/errors.ts'
+import { type ErrorCode, ServiceError } from '#platform/errors.ts'
 import { createFailover } from '#platform/failover.ts'
 import { createHttpPool, httpFailure, isLate, takesLeave } from '#platform/http-pool.ts'
 import type { Log } from '#platform/log.ts'
 import { timedOut, unavailable } from '#platform/mask.ts'
+import { inSpanOf } from '#platform/telemetry/span.ts'
 import { missing } from './forward/missing.ts'
 import { type FetchVariables, type PlannedFetch, planFetch, representationsOf } from './forward/planned.ts'
 import { type Response, readResponse } from './forward/response.ts'
 import { type Guard, isRefusal } from './resilience.ts'
 import { markStale, type StaleMarks } from './stale/marks.ts'
 import type { StaleAnswers } from './stale.ts'
+import { fetchSpan } from './trace.ts'
 
 /** What a fetch needs to know of the request it is made for. */
 export type FetchContext = {
@@ -39,6 +41,8 @@ export type ForwarderOptions = {
   timeout: number
   /** Told of each fetch, and of the seconds it took, whatever came of it. */
   onFetch?: (subgraph: string, seconds: number) => void
+  /** Told of each fetch that came to nothing, also of one that was not made. */
+  onFailure?: (subgraph: string, code: ErrorCode) => void
   /** What fetches go through. Absent: all are made. */
   guard?: Guard | undefined
   /** What answers when a fetch of entities fails. Absent: nothing. */
@@ -57,13 +61,15 @@ const none: FetchVariables = { text: '{}', values: {} }
  * only when nothing was sent. A fetch that fails is an answer without data and with an error at each field it was for, so
  * that the rest of the client's operation is answered and the client sees what is missing.
  */
-export function createForwarder({ name, urls, policy, timeout, onFetch, guard, stale, log }: ForwarderOptions) {
+export function createForwarder(options: ForwarderOptions) {
+  const { name, urls, policy, timeout, onFetch, onFailure, guard, stale, log } = options
   const failover = createFailover({
     addresses: urls,
     ...(policy && { policy }),
     open(url) {
       const { origin, pathname, search } = new URL(url)
-      return { path: `${pathname}${search}`, pool: createHttpPool(origin, { answerLimit: responseLimit }) }
+      const pool = createHttpPool(origin, { answerLimit: responseLimit })
+      return { path: `${pathname}${search}`, pool, span: fetchSpan(name, url) }
     },
     close: ({ pool }) => pool.close(),
     failureOf: httpFailure,
@@ -75,16 +81,20 @@ export function createForwarder({ name, urls, policy, timeout, onFetch, guard, s
     const timeLeft = () => end - Date.now()
     const body = `${fetch.head}${variables.text}}`
     const entities = representationsOf(variables)?.length
+    let attempts = 0
     try {
       return await failover.call(
-        async ({ pool, path }, onLeave) => {
+        async ({ pool, path, span }, onLeave) => {
           const time = timeLeft()
           if (time <= 0) throw timedOut(name)
-          const headers = headersOf(context, time)
-          const signal = signalOf(fetch, context, time)
-          const response = await pool.request({ method: 'POST', path, headers, body, signal })
-          if (takesLeave(response.headers)) onLeave()
-          return readResponse(response, entities)
+          return inSpanOf(context, 'POST', span(attempts++), async (context, recorded) => {
+            const headers = headersOf(context, time)
+            const signal = signalOf(fetch, context, time)
+            const answer = await pool.request({ method: 'POST', path, headers, body, signal })
+            recorded?.setAttribute('http.response.status_code', answer.statusCode)
+            if (takesLeave(answer.headers)) onLeave()
+            return readResponse(answer, entities)
+          })
         },
         { repeatable: fetch.isQuery, timeLeft: () => (context.signal?.aborted ? 0 : timeLeft()) },
       )
@@ -115,6 +125,7 @@ export function createForwarder({ name, urls, policy, timeout, onFetch, guard, s
     try {
       response = await (guard ? guard.fetch(context, () => measured(...asked)) : measured(...asked))
     } catch (error) {
+      if (error instanceof ServiceError && !signal?.aborted) onFailure?.(name, error.code)
       const usable = marks && !signal?.aborted && !isRefusal(error)
       const recalled = usable ? stale?.recall(entityFetch, performance.now()) : undefined
       const { data, errors } = missing(planned, variables, error as ServiceError, recalled)

@@ -2,6 +2,7 @@ import { ApolloGateway, type GraphQLDataSource } from '@apollo/gateway'
 import type { GraphQLSchema } from 'graphql'
 import type { Addresses, Policy } from '#platform/balancer.ts'
 import { refuseVendorTelemetry } from '#platform/env.ts'
+import type { ErrorCode } from '#platform/errors.ts'
 import type { Log } from '#platform/log.ts'
 import { createExecutor } from './execution/executor.ts'
 import { planningOf } from './execution/planner.ts'
@@ -24,6 +25,8 @@ export type GraphOptions = {
   stale?: StaleAnswers | undefined
   /** Told of each fetch, and of the seconds it took, whatever came of it. */
   onFetch?: (subgraph: string, seconds: number) => void
+  /** Told of each fetch that came to nothing, also of one that was not made. */
+  onFailure?: (subgraph: string, code: ErrorCode) => void
   log: Log
 }
 
@@ -36,7 +39,7 @@ const unused: GraphQLDataSource = {
 
 /** What a supergraph schema gives to execute with: the schema that clients see, and an executor over its subgraphs. */
 export async function openGraph(options: GraphOptions) {
-  const { supergraphSdl, urlsOf, policy, subgraphTimeout, guards, stale, onFetch, log } = options
+  const { supergraphSdl, urlsOf, policy, subgraphTimeout, guards, stale, onFetch, onFailure, log } = options
   refuseVendorTelemetry()
   const forwarders: Forwarder[] = []
   const gateway = new ApolloGateway({
@@ -50,6 +53,7 @@ export async function openGraph(options: GraphOptions) {
         ...(policy && { policy }),
         timeout: subgraphTimeout,
         ...(onFetch && { onFetch }),
+        ...(onFailure && { onFailure }),
         guard: guards?.of(name),
         stale: stale?.of(name),
         log,

@@ -19,6 +19,7 @@ import { createErrorFormatter } from './errors.ts'
 import type { Forwarder } from './forward.ts'
 import { openGraph } from './graph.ts'
 import { createWebhookForwarder } from './http/webhooks.ts'
+import { createOperationMeters } from './meters.ts'
 import { createOperations } from './operations.ts'
 import { measureAnswers } from './outcomes.ts'
 import {
@@ -76,6 +77,11 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
     log,
   })
   const fetches = metrics.histogram('subgraph_fetch_duration_seconds', 'Fetches from subgraphs.', ['subgraph'])
+  const failures = metrics.counter('subgraph_fetch_errors_total', 'Fetches without an answer, refused ones too.', [
+    'subgraph',
+    'code',
+  ])
+  const operationMeter = createOperationMeters(metrics)
   const { STALE_CACHE_BYTES: bytes, STALE_MAX_AGE: staleAge } = config
   const stale = bytes > 0 ? createStaleAnswers({ bytes, maxAge: () => staleAge, metrics }) : undefined
   const authorize = createAuthorization({ policies, unauthorized: config.UNAUTHORIZED_FIELDS, audit })
@@ -106,6 +112,7 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
       guards,
       stale: stale?.by(supergraph),
       onFetch: (subgraph, seconds) => fetches.observe({ subgraph }, seconds),
+      onFailure: (subgraph, code) => failures.inc({ subgraph, code }),
       log,
     })
     const { schema, plan, forwarders, close } = graph
@@ -127,6 +134,7 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
       mostErrors,
       formatError,
       mask,
+      onOperation: operationMeter(recorded),
     })
     return { answer, stage: { operations, plan }, recorded, forwarders, close }
   }
@@ -168,6 +176,7 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
     origins: config.CORS_ORIGINS ?? (development ? [sandboxOrigin] : []),
     compression: config.COMPRESSION === 'on',
     forwardHeaders: config.FORWARD_HEADERS,
+    clientTraces: config.CLIENT_TRACES,
     batchLimit: () => live.current.BATCH_LIMIT,
     hstsMaxAge: config.HSTS_MAX_AGE ?? (development ? 0 : 31_536_000),
     requestTimeout: config.REQUEST_TIMEOUT,

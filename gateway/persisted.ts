@@ -173,7 +173,7 @@ function hashIn({ persistedQuery }: Record<string, unknown>): string | undefined
 }
 
 /** The hash of a text without what GraphQL ignores. A text that is not GraphQL has none. */
-function shapeOf(text: string): string {
+export function shapeOf(text: string): string {
   try {
     return sha256(stripIgnoredCharacters(text))
   } catch {

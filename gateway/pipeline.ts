@@ -3,25 +3,33 @@ import type { ExecutionResult } from 'graphql'
 import { type GraphQLError, type GraphQLFormattedError, type GraphQLSchema, getVariableValues } from 'graphql'
 import { ServiceError } from '#platform/errors.ts'
 import type { Mask } from '#platform/mask.ts'
+import { failWith, inSpanOf } from '#platform/telemetry/span.ts'
 import type { Variables } from './cost/formula.ts'
 import { Refusal, refusalOf } from './errors.ts'
-import type { Executor, GatewayContext } from './executor.ts'
+import type { Executed, Executor, GatewayContext } from './executor.ts'
 import type { Params, ParsedRequest } from './http/params.ts'
+import type { OperationMeter } from './meters.ts'
 import { isSafe, type Operation, type Operations, type Prepared, selectOperation } from './operations.ts'
 import type { Persisted, Resolved } from './persisted.ts'
 import type { Work } from './rate-limit.ts'
 import type { Degraded } from './resilience.ts'
+import { withTraceId } from './trace.ts'
 
 /** How a request came. */
 export type Call = {
   readonly context: GatewayContext
   /** By GET nothing may change. */
   readonly safe: boolean
+  /** What the client calls itself. */
+  readonly client?: string | undefined
   /** The client asks what its operations cost. */
   readonly reportCost: boolean
   /** Charges the caller for the operations and gives the headers that tell what is left. Throws RATE_LIMITED. */
   readonly charge: (work: Work) => Promise<Readonly<Record<string, string>>>
 }
+
+/** Characters of an operation's name that a span keeps. */
+const longestName = 128
 
 /** One operation of a request, ready to be executed. */
 type Ready = {
@@ -59,6 +67,8 @@ export type PipelineOptions = {
   mostErrors: () => number
   formatError: (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError
   mask: Mask
+  /** Told of each operation, whatever came of it. */
+  onOperation?: OperationMeter
 }
 
 /**
@@ -67,6 +77,7 @@ export type PipelineOptions = {
  */
 export function createPipeline(options: PipelineOptions) {
   const { schema, persisted, operations, execute, degraded, chargesCost, mostErrors, formatError, mask } = options
+  const { onOperation } = options
 
   async function ready(params: Params, { safe, reportCost }: Call): Promise<Ready> {
     const resolved = await persisted.resolve(params)
@@ -103,27 +114,42 @@ export function createPipeline(options: PipelineOptions) {
     )
   }
 
-  async function run({ prepared, operation, params, variables, cost }: Ready, call: Call): Promise<Answer> {
-    const {
-      data,
-      errors = [],
-      extensions,
-      status = 200,
-    } = await execute({
-      document: prepared.document,
-      hash: prepared.hash,
-      operation: operation.node,
-      variables: params.variables,
-      coerced: variables,
-      context: call.context,
+  /** Executes an operation in a span of its own. https://opentelemetry.io/docs/specs/semconv/graphql/graphql-spans */
+  function executed({ prepared, operation, params, variables }: Ready, { context }: Call): Promise<Executed> {
+    const { node, name } = operation
+    const attributes = {
+      'graphql.operation.type': node.operation,
+      ...(name && { 'graphql.operation.name': name.slice(0, longestName) }),
+    }
+    return inSpanOf(context, node.operation, { attributes }, async (context, span) => {
+      const result = await execute({
+        document: prepared.document,
+        hash: prepared.hash,
+        operation: node,
+        variables: params.variables,
+        coerced: variables,
+        context,
+      })
+      if (result.errors?.length) failWith(span, result.errors[0]?.extensions)
+      return result
     })
+  }
+
+  async function run(ready: Ready, call: Call): Promise<Answer> {
+    const { operation, variables, cost } = ready
+    const { data, errors = [], extensions, status = 200 } = await executed(ready, call)
     const reported = call.reportCost && {
       cost: { estimated: cost, actual: operation.cost().actual(variables, data ?? null) },
     }
     const subgraphs = degraded()
     const body = {
       ...(data !== undefined && { data }),
-      ...(errors.length > 0 && { errors: errors.map((error) => formatError(error.toJSON(), error)) }),
+      ...(errors.length > 0 && {
+        errors: withTraceId(
+          errors.map((error) => formatError(error.toJSON(), error)),
+          call.context,
+        ),
+      }),
       ...((extensions || reported || subgraphs.length > 0) && {
         extensions: { ...extensions, ...reported, ...(subgraphs.length > 0 && { subgraphs }) },
       }),
@@ -131,26 +157,42 @@ export function createPipeline(options: PipelineOptions) {
     return { status, headers: {}, body }
   }
 
-  function refused(error: unknown): Answer {
+  function refused(error: unknown, { context }: Call): Answer {
     const { status, headers, errors } = error instanceof Refusal ? error : refusalOf(mask(error))
-    return { status, headers, body: { errors } }
+    return { status, headers, body: { errors: withTraceId(errors, context) } }
+  }
+
+  function measure(each: Ready | Answer, { body }: Answer, call: Call, started: number): void {
+    onOperation?.({
+      prepared: 'status' in each ? undefined : each.prepared,
+      client: call.client,
+      seconds: (performance.now() - started) / 1_000,
+      codes: [body].flat().flatMap(({ errors = [] }) => errors.map(({ extensions }) => extensions?.code)),
+    })
   }
 
   return async function answer({ operations: asked, batch }: ParsedRequest, call: Call): Promise<Answer> {
+    const started = performance.now()
     const prepared: (Ready | Answer)[] = []
     for (const params of asked) {
       // Others are served between the operations of a batch.
       if (prepared.length > 0) await turn()
-      prepared.push(await ready(params, call).catch(refused))
+      prepared.push(await ready(params, call).catch((error) => refused(error, call)))
     }
     let headers: Readonly<Record<string, string>>
     try {
       headers = await call.charge(workOf(prepared))
     } catch (error) {
-      return refused(error)
+      const answer = refused(error, call)
+      for (const each of prepared) measure(each, answer, call, started)
+      return answer
     }
     const answers = await Promise.all(
-      prepared.map((each) => ('status' in each ? each : run(each, call).catch(refused))),
+      prepared.map(async (each) => {
+        const answer = 'status' in each ? each : await run(each, call).catch((error) => refused(error, call))
+        measure(each, answer, call, started)
+        return answer
+      }),
     )
     const [first] = answers
     if (!batch && first) return { ...first, headers: { ...first.headers, ...headers } }

@@ -5,6 +5,7 @@ import { continueTrace, runWithContext } from '#platform/context.ts'
 import { createHealth, type Dependency } from '#platform/health.ts'
 import { createHttpServer, type HttpOptions } from '#platform/http.ts'
 import type { Principal } from '#platform/principal.ts'
+import { traceRequest } from '#platform/telemetry/http.ts'
 import type { Authenticator } from './auth.ts'
 import { refusalOf } from './errors.ts'
 import type { GatewayContext } from './executor.ts'
@@ -17,6 +18,7 @@ import type { createPipeline } from './pipeline.ts'
 import type { RateLimiter, Verdict } from './rate-limit.ts'
 import { clientGone } from './resilience.ts'
 import type { SchemaReport } from './rollout.ts'
+import { type ClientTraces, placeOfClient } from './trace.ts'
 
 export type GatewayOptions = Omit<HttpOptions, 'health'> & {
   /** Answers the operations of a request. */
@@ -43,6 +45,8 @@ export type GatewayOptions = Omit<HttpOptions, 'health'> & {
   compression: boolean
   /** Headers of clients that subgraphs get. */
   forwardHeaders: readonly string[]
+  /** What is believed of the trace that a client sends. */
+  clientTraces: ClientTraces
   /** Operations in one request, at the most. Read at each request. */
   batchLimit: () => number
   /** Seconds for which browsers come by HTTPS alone. 0 for not at all. */
@@ -69,7 +73,10 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
     origins,
     compression,
   } = options
-  const { forwardHeaders, batchLimit, hstsMaxAge, requestTimeout, webhooks, ...http } = options
+  const { forwardHeaders, clientTraces, batchLimit, hstsMaxAge, requestTimeout, webhooks, ...http } = options
+
+  const traceOf = (request: FastifyRequest, reply: FastifyReply) =>
+    traceRequest(request, reply, placeOfClient(request.headers, clientTraces))
 
   async function newContext(
     principal: Principal,
@@ -123,8 +130,8 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
   await serveGraphql(app, {
     async admit(request, reply) {
       shed()
-      const { authorization, traceparent, tracestate } = request.headers
-      const trace = continueTrace({ traceparent, tracestate })
+      const trace = traceOf(request, reply)
+      const { authorization } = request.headers
       const requestId = String(reply.getHeader('x-request-id'))
       const { ip: address } = request
       const principal = await runWithContext({ ...trace, requestId }, () => authenticate(authorization, address)).catch(
@@ -154,7 +161,7 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
   })
   if (webhooks) {
     const admit = async ({ ip }: FastifyRequest, reply: FastifyReply) => pass(await rateLimiter.forWebhook(ip), reply)
-    await serveWebhooks(app, { forwarder: webhooks, admit })
+    await serveWebhooks(app, { forwarder: webhooks, admit, traceOf })
   }
   if (explorer) await serveExplorer(app)
   app.get('/', (_request, reply) => reply.redirect(explorer ? '/graphql' : '/health/live'))

@@ -39,21 +39,54 @@ export type TraceHeaders = {
 }
 
 /** A comma stands between the values of repeated headers, of which there may be none. */
-const traceparentShape = /^([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})(-[^,]*)?$/
+const traceparentShape = /^([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-[^,]*)?$/
+
+/** A place in a trace, as a caller tells of it. */
+export type TracePlace = {
+  readonly traceId: string
+  readonly spanId: string
+  /** Whether the spans of the trace are recorded. */
+  readonly sampled: boolean
+  readonly tracestate?: string
+}
+
+/** What a context says of the trace. */
+export type Trace = Pick<RequestContext, 'traceparent' | 'tracestate'>
 
 /**
- * A span of our own within the caller's trace, or of a new trace when the caller sent none that is valid; what else came
- * with an invalid one is not read. https://www.w3.org/TR/trace-context-1/
+ * Where the caller stands in its trace. Undefined when it sent no `traceparent` that is valid; what else came with an invalid
+ * one is not read. https://www.w3.org/TR/trace-context-1/
  */
-export function continueTrace(headers: TraceHeaders): Pick<RequestContext, 'traceparent' | 'tracestate'> {
-  const [, version, callersTrace, flags = '', rest] = traceparentShape.exec(joined(headers.traceparent)) ?? []
+export function readTrace(headers: TraceHeaders): TracePlace | undefined {
+  const [, version, traceId, spanId, flags = '', rest] = traceparentShape.exec(joined(headers.traceparent)) ?? []
   // Version 00 ends after the flags; later ones may go on; ff is forbidden.
   const valid = version === '00' ? rest === undefined : version !== 'ff'
-  if (!callersTrace || !valid) return { traceparent: `00-${randomId(16)}-${randomId(8)}-00` }
-  const sampled = Number.parseInt(flags, 16) & 1
-  const traceparent = `00-${callersTrace}-${randomId(8)}-0${sampled}`
+  if (!traceId || !spanId || !valid) return undefined
+  const sampled = (Number.parseInt(flags, 16) & 1) === 1
   const tracestate = headers.tracestate && passTracestate(joined(headers.tracestate))
+  return { traceId, spanId, sampled, ...(tracestate && { tracestate }) }
+}
+
+/** A span of our own within the caller's trace, or of a new trace, which is not sampled, when there is none. */
+export function continueTrace(headers: TraceHeaders): Trace {
+  return childOf(readTrace(headers), false)
+}
+
+/** A span of our own that nobody records, under a place in a trace or in a new one. */
+export function childOf(place: TracePlace | undefined, sampled: boolean): Trace {
+  const { traceId = randomId(16), sampled: recorded = sampled, tracestate } = place ?? {}
+  return traceOf({ traceId, spanId: randomId(8), sampled: recorded, ...(tracestate && { tracestate }) })
+}
+
+/** A place in a trace as it is passed on. */
+export function traceOf({ traceId, spanId, sampled, tracestate }: TracePlace): Trace {
+  const traceparent = `00-${traceId}-${spanId}-${sampled ? '01' : '00'}`
   return tracestate ? { traceparent, tracestate } : { traceparent }
+}
+
+/** Whether the spans of a trace of ours are recorded. */
+export function isSampled({ traceparent }: Trace): boolean {
+  return traceparent.charCodeAt(traceparent.length - 1) === 49
 }
 
 function joined(values: string | readonly string[] = ''): string {

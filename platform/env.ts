@@ -127,6 +127,22 @@ export function json<T extends z.ZodType>(shape: T) {
     .pipe(shape)
 }
 
+/** Headers as OpenTelemetry has them. https://opentelemetry.io/docs/specs/otel/protocol/exporter */
+const headers = z.string().transform((text, context): Record<string, string> => {
+  try {
+    const pairs = text.split(',').map((pair) => /^\s*([\w!#$%&'*+.^`|~-]+)\s*=(.*)$/.exec(pair) ?? [])
+    return Object.fromEntries(
+      pairs.map(([, name, value]) => {
+        if (name === undefined || value === undefined) throw new TypeError('no pair')
+        return [name, decodeURIComponent(value.trim())]
+      }),
+    )
+  } catch {
+    context.addIssue('must be name=value, separated by commas')
+    return z.NEVER
+  }
+})
+
 /** Settings that every process has. */
 export const processSettings = {
   /** `production` refuses embedded parts and demo data. Default development. */
@@ -137,6 +153,16 @@ export const processSettings = {
   HOST: z.string().default('127.0.0.1'),
   /** Milliseconds for which a process that stops still serves, so that callers learn of it before it refuses. Default 2000. */
   SHUTDOWN_DELAY: integer(0, 10_000).default(2_000),
+  /** A collector that takes traces by OTLP over HTTP (protobuf), without `/v1/traces`. Without it none are recorded. */
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' }).optional(),
+  /** `name=value`, separated by commas, values percent-encoded: sent to the collector. A secret. */
+  OTEL_EXPORTER_OTLP_HEADERS: headers.optional(),
+  /** Which traces that begin here are recorded. A caller's decision stands. Default parentbased_always_on. */
+  OTEL_TRACES_SAMPLER: z
+    .enum(['parentbased_always_on', 'parentbased_always_off', 'parentbased_traceidratio'])
+    .default('parentbased_always_on'),
+  /** The share of them, from 0 to 1, with parentbased_traceidratio. Default 1. */
+  OTEL_TRACES_SAMPLER_ARG: z.coerce.number('must be a number').min(0).max(1).default(1),
 }
 
 /** Keeps @apollo/gateway from asking cloud providers where it runs and sending Apollo figures every hour. */

@@ -1,6 +1,7 @@
 import type { EventHandler } from './bus/bus.ts'
 import { createBusMeters } from './bus/meters.ts'
 import { type BusConfig, openBus } from './bus/open.ts'
+import { traceSends } from './bus/span.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
@@ -25,7 +26,8 @@ export type EventsOptions = {
 export async function openEvents({ name, url, config, log, lifecycle, metrics }: EventsOptions) {
   const bus = await openBus({ config, clientId: name, log, meters: createBusMeters(metrics) })
   lifecycle.onStop('event log', bus.close)
-  const relay = createOutboxRelay({ url, source: name, publish: bus.publish, log })
+  const publish = traceSends(bus.publish, config.KAFKA_BROKERS ? 'kafka' : 'postgresql')
+  const relay = createOutboxRelay({ url, source: name, publish, log })
   lifecycle.onStop('outbox', relay.stop)
 
   return {

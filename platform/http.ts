@@ -11,6 +11,7 @@ import type { HealthMonitor } from './health.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { Mask } from './mask.ts'
 import type { Metrics } from './metrics.ts'
+import { traceIdOf } from './telemetry/http.ts'
 
 /** The HTTP status of an error that is answered without GraphQL. */
 export const httpStatus: Record<ErrorCode, number> = {
@@ -94,7 +95,11 @@ export function createHttpServer({
     if (refusal.code === 'UNAUTHENTICATED') reply.header('www-authenticate', challenge(refusal))
     const { retryAfter } = refusal.details
     if (retryAfter !== undefined) reply.header('retry-after', String(retryAfter))
-    return reply.code(status).send({ errors: [graphqlError(refusal)] })
+    const { message, extensions } = graphqlError(refusal)
+    const traceId = traceIdOf(reply.request)
+    return reply
+      .code(status)
+      .send({ errors: [{ message, extensions: { ...extensions, ...(traceId && { traceId }) } }] })
   }
   const app = Fastify({
     logger: false,
@@ -121,6 +126,7 @@ export function createHttpServer({
     if (lifecycle.stopping) reply.header('connection', 'close')
     done(null, payload)
   })
+  if (metrics) measureRequests(app, metrics)
   app.setErrorHandler<FastifyError>((error, _request, reply) => answerError(error, reply))
   app.setNotFoundHandler((_request, reply) => {
     return reply.code(404).send({ errors: [graphqlError(new ServiceError('NOT_FOUND', 'There is no such path.'))] })
@@ -138,6 +144,25 @@ export function createHttpServer({
   if (metrics)
     app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()))
   return app
+}
+
+/** Methods that a label names. Clients may make up others. */
+const methods = new Set(['GET', 'POST', 'HEAD', 'OPTIONS'])
+
+/** Measures requests by their route, which is one of ours, and not by their path. */
+function measureRequests(app: FastifyInstance, metrics: Metrics): void {
+  const labels = ['method', 'route', 'status'] as const
+  const durations = metrics.histogram(
+    'http_server_request_duration_seconds',
+    'Requests, until they are answered.',
+    labels,
+  )
+  app.addHook('onResponse', (request, reply, done) => {
+    const method = methods.has(request.method) ? request.method : 'OTHER'
+    const route = request.routeOptions.url ?? 'unknown'
+    durations.observe({ method, route, status: String(reply.statusCode) }, reply.elapsedTime / 1_000)
+    done()
+  })
 }
 
 function refusalOf(error: FastifyError, mask: Mask): { refusal: ServiceError; status: number } {

@@ -2,6 +2,7 @@ import { constants } from 'node:os'
 import { ConfigError, type Parsed, type processSettings, readEnv, type Schema, type Settings } from './env.ts'
 import { createLive, type Fixed, type Live } from './live.ts'
 import { createLog, type Log } from './log.ts'
+import { type ExportConfig, startExport } from './telemetry/export.ts'
 
 /** The phases of a process: starting, ready, stopping. */
 export type Lifecycle = {
@@ -44,7 +45,7 @@ const stopLimit = 30_000
  * that was ready then ends by itself, with 0, since nothing is left that it could do. One that has not ended after 30 s says
  * what keeps it, and exits with 1; a second signal exits at once, with 128 and the signal's number.
  */
-export async function run<S extends Settings & Pick<typeof processSettings, 'LOG_LEVEL'>>(
+export async function run<S extends Settings & Pick<typeof processSettings, 'LOG_LEVEL' | keyof ExportConfig>>(
   service: string,
   schema: Schema<S>,
   start: (running: Running<S>) => Promise<void>,
@@ -98,6 +99,8 @@ export async function run<S extends Settings & Pick<typeof processSettings, 'LOG
   }
 
   try {
+    // Stopped last, so that it has what the stop of all else did.
+    undoes.push({ name: 'traces', undo: await startExport(service, config, log) })
     await start({
       config,
       live,

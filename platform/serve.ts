@@ -40,7 +40,7 @@ export async function serve<Context extends object>(options: ServeOptions<Contex
   let stopServing = () => {}
   if (grpc) {
     const verifyCaller = createServiceTokenVerifier({ keys: config.SERVICE_JWKS, audience: name })
-    const server = createGrpcServer({ verifyCaller, verifyPrincipal, mask })
+    const server = createGrpcServer({ verifyCaller, verifyPrincipal, mask, metrics })
     grpc.add(server)
     if (config.NODE_ENV !== 'production') server.reflect(name)
     await server.listen(config.HOST, grpc.port)

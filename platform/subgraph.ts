@@ -12,11 +12,12 @@ import { fastifyApolloHandler } from '@as-integrations/fastify'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { GraphQLError, type GraphQLFormattedError, parse } from 'graphql'
 import { DateTimeResolver } from 'graphql-scalars'
-import { continueTrace, type RequestContext, runWithContext } from './context.ts'
+import { type RequestContext, runWithContext, type Trace } from './context.ts'
 import { isErrorCode } from './errors.ts'
 import { createHttpServer, graphqlError, type HttpOptions } from './http.ts'
 import type { Mask } from './mask.ts'
 import type { Principal } from './principal.ts'
+import { traceRequest } from './telemetry/http.ts'
 
 /** Resolvers of any subgraph. A service's own are checked against its schema where they are made. */
 type Resolvers = NonNullable<GraphQLSchemaModule['resolvers']>
@@ -74,20 +75,19 @@ export async function createSubgraph<Context extends object>(
       principals.set(request, await verifyPrincipal(header(request, 'x-principal')))
     },
     // After the body is read, since reading it loses the context.
-    preHandler: (request, _reply, next) => runWithContext(contextOf(request), next),
+    preHandler: (request, reply, next) => runWithContext(contextOf(request, traceRequest(request, reply)), next),
     handler: fastifyApolloHandler(apollo, { context: async (request) => createContext(principalOf(request)) }),
   })
   app.addHook('onClose', () => apollo.stop())
   return app
 }
 
-function contextOf(request: FastifyRequest): RequestContext {
+function contextOf(request: FastifyRequest, trace: Trace): RequestContext {
   const requestId = header(request, 'x-request-id')
   const principalToken = header(request, 'x-principal')
-  const { traceparent, tracestate } = request.headers
   const timeout = Number(header(request, 'x-timeout-ms'))
   return {
-    ...continueTrace({ traceparent, tracestate }),
+    ...trace,
     ...(requestId && { requestId }),
     ...(principalToken && { principalToken }),
     ...(timeout > 0 && { deadline: Date.now() + timeout }),

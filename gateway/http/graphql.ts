@@ -2,8 +2,10 @@ import { METHODS } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { runWithContext } from '#platform/context.ts'
 import { ServiceError } from '#platform/errors.ts'
+import { traceOfRequest } from '#platform/telemetry/http.ts'
 import { Refusal, refusalOf } from '../errors.ts'
 import type { Answer, Call } from '../pipeline.ts'
+import { withTraceId } from '../trace.ts'
 import { readJson } from './json.ts'
 import { preferredType } from './media-types.ts'
 import { sandboxPage, sandboxPolicy } from './pages.ts'
@@ -52,6 +54,7 @@ export async function serveGraphql(app: FastifyInstance, options: GraphqlRouteOp
     const call = {
       ...callerOf(request),
       safe: request.method === 'GET',
+      client: clientOf(request),
       reportCost: request.headers['graphql-cost'] === 'report',
     }
     const { status, headers, body } = await answer(parse(), call)
@@ -75,13 +78,13 @@ export async function serveGraphql(app: FastifyInstance, options: GraphqlRouteOp
       const others = reply.getHeader('vary')
       reply.header('vary', others ? `${others}, Accept` : 'Accept')
     })
-    scope.setErrorHandler((error, _request, reply) => {
+    scope.setErrorHandler((error, request, reply) => {
       if (!(error instanceof Refusal)) throw error
       return reply
         .code(error.status)
         .headers(error.headers)
         .type('application/json; charset=utf-8')
-        .send(JSON.stringify({ errors: error.errors }))
+        .send(JSON.stringify({ errors: withTraceId(error.errors, traceOfRequest(request)) }))
     })
 
     scope.get(path, {
@@ -126,6 +129,12 @@ export async function serveGraphql(app: FastifyInstance, options: GraphqlRouteOp
     const asks = request.url.length > path.length + 1
     return sandbox && !asks && preferredType(request.headers.accept, { pages: true }) === 'text/html'
   }
+}
+
+/** What a client calls itself, by either of the names that are in use. */
+function clientOf({ headers }: FastifyRequest): string | undefined {
+  const name = headers['graphql-client-name'] ?? headers['apollographql-client-name']
+  return typeof name === 'string' ? name : undefined
 }
 
 function requireAcceptable({ headers }: FastifyRequest): void {

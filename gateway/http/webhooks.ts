@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Addresses, Policy } from '#platform/balancer.ts'
-import { continueTrace } from '#platform/context.ts'
+import type { Trace } from '#platform/context.ts'
 import { ServiceError } from '#platform/errors.ts'
 import { createFailover } from '#platform/failover.ts'
 import { createHttpPool, httpFailure, takesLeave } from '#platform/http-pool.ts'
@@ -85,20 +85,29 @@ export type WebhookRouteOptions = {
   forwarder: WebhookForwarder
   /** Throws for a caller who sends too many. */
   admit: (request: FastifyRequest, reply: FastifyReply) => Promise<void>
+  /** The trace that it goes on in. */
+  traceOf: (request: FastifyRequest, reply: FastifyReply) => Trace
 }
 
 /**
  * `POST /webhooks/payments`, where a payment provider calls back: passed on as the bytes that came, since their signature is
  * over them. Who is believed is for the service to say; here nothing is read.
  */
-export async function serveWebhooks(app: FastifyInstance, { forwarder, admit }: WebhookRouteOptions): Promise<void> {
+export async function serveWebhooks(
+  app: FastifyInstance,
+  { forwarder, admit, traceOf }: WebhookRouteOptions,
+): Promise<void> {
   await app.register(async (scope) => {
     scope.removeAllContentTypeParsers()
     scope.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit }, (_request, body, done) => done(null, body))
     scope.post<{ Body: Buffer | undefined }>(path, { bodyLimit, onRequest: admit }, async (request, reply) => {
       const { status, text } = await forwarder.forward({
         body: request.body ?? Buffer.alloc(0),
-        headers: headersOf(request, String(reply.getHeader('x-request-id'))),
+        headers: {
+          ...headersOf(request),
+          ...traceOf(request, reply),
+          'x-request-id': String(reply.getHeader('x-request-id')),
+        },
       })
       reply.code(status)
       return text === '' ? reply.send() : reply.type('application/json; charset=utf-8').send(text)
@@ -106,11 +115,10 @@ export async function serveWebhooks(app: FastifyInstance, { forwarder, admit }: 
   })
 }
 
-function headersOf({ headers }: FastifyRequest, requestId: string): Record<string, string> {
-  const { traceparent, tracestate } = headers
+function headersOf({ headers }: FastifyRequest): Record<string, string> {
   const passed = passedOn.flatMap((name) => {
     const value = headers[name]
     return typeof value === 'string' ? [[name, value]] : []
   })
-  return { ...Object.fromEntries(passed), ...continueTrace({ traceparent, tracestate }), 'x-request-id': requestId }
+  return Object.fromEntries(passed)
 }

@@ -9,6 +9,7 @@ import { createHealth } from '#platform/health.ts'
 import { createHttpServer } from '#platform/http.ts'
 import { silentLog as log } from '#platform/log.ts'
 import { createMask } from '#platform/mask.ts'
+import { traceRequest } from '#platform/telemetry/http.ts'
 import { createWebhookForwarder, serveWebhooks, type WebhookForwarder } from '../http/webhooks.ts'
 
 /** Payments, on a real connection. */
@@ -46,6 +47,7 @@ before(async () => {
   app.addHook('onRequest', async (_request, reply) => void reply.header('x-request-id', 'r1'))
   await serveWebhooks(app, {
     forwarder,
+    traceOf: traceRequest,
     async admit() {
       if (refusal) throw refusal
     },

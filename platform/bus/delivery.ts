@@ -1,11 +1,12 @@
-import { continueTrace, runWithContext } from '../context.ts'
 import { isDataRefusal, isTransientDatabaseError } from '../database/failures.ts'
 import { ServiceError } from '../errors.ts'
 import type { Log } from '../log.ts'
+import { resume } from '../telemetry/span.ts'
 import type { EventHandler } from './bus.ts'
 import { fromRecord, type LogRecord } from './cloudevents.ts'
 import { PoisonError } from './handlers.ts'
 import type { BusMeters } from './meters.ts'
+import { eventSpan, type MessagingSystem } from './span.ts'
 
 /** Milliseconds before the first repeat of an event that met a transient failure; doubled for each next one. */
 const firstPause = 100
@@ -39,6 +40,8 @@ export type DeliveryOptions = {
   deadLetter: (record: LogRecord, position: Position) => Promise<void>
   log: Log
   meters?: BusMeters
+  /** Which event log, for spans. */
+  system?: MessagingSystem
 }
 
 /**
@@ -49,19 +52,24 @@ export type DeliveryOptions = {
  *
  * Returns 0 when the partition may go on, else the milliseconds after which the record is to be delivered again.
  */
-export function createDelivery({ group, handlers, deadLetter, log, meters }: DeliveryOptions) {
+export function createDelivery({ group, handlers, deadLetter, log, meters, system }: DeliveryOptions) {
   /** What failed last of each partition: another member may have passed it since. */
   const failures = new Map<string, Failures>()
   for (const topic of new Set(handlers.map(({ topic }) => topic))) meters?.expected(group, topic)
   const byType = new Map(handlers.map((handler) => [`${handler.topic} ${handler.type}`, handler]))
 
-  async function attempt(record: LogRecord, { topic }: Position): Promise<void> {
+  async function attempt(record: LogRecord, { topic, partition }: Position): Promise<void> {
     if ((record.headers[replayGroup] ?? group) !== group) return
     const event = fromRecord(topic, record)
     const handler = byType.get(`${event.topic} ${event.type}`)
     if (!handler) return
-    await runWithContext(continueTrace(event), () => handler.handle(event))
-    meters?.handled(group, topic)
+    const start = performance.now()
+    const { name, ...span } = eventSpan('CONSUMER', event, system, {
+      'messaging.consumer.group.name': group,
+      'messaging.destination.partition.id': String(partition),
+    })
+    await resume(event, name, span, () => handler.handle(event))
+    meters?.handled(group, topic, (performance.now() - start) / 1_000)
   }
 
   return async function deliver(record: LogRecord, position: Position): Promise<number> {

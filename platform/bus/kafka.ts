@@ -50,7 +50,7 @@ export function createKafkaBus({ meters, ...options }: KafkaOptions & { meters?:
     subscribe(options) {
       const deadLetter = (record: LogRecord, { topic }: Position) =>
         append([{ topic: deadLetterTopic(topic, options.group), ...record }])
-      const deliver = createDelivery({ ...options, deadLetter, log, ...(meters && { meters }) })
+      const deliver = createDelivery({ ...options, deadLetter, log, system: 'kafka', ...(meters && { meters }) })
       const member = joinKafkaGroup({ kafka, prefix, ensureTopics, deliver, log, ...options })
       const topics = [...new Set(options.handlers.map(({ topic }) => topic))]
       const subscription: Subscription = {

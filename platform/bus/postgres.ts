@@ -36,7 +36,7 @@ export function createPostgresBus({ url, log, meters }: { url: string; log: Log;
     subscribe(options) {
       const deadLetter = (record: LogRecord, { topic }: Position) =>
         append([{ topic: deadLetterTopic(topic, options.group), ...record }])
-      const deliver = createDelivery({ ...options, deadLetter, log, ...(meters && { meters }) })
+      const deliver = createDelivery({ ...options, deadLetter, log, system: 'postgresql', ...(meters && { meters }) })
       const member = joinGroup({ url, prepare, deliver, log, ...options })
       const topics = [...new Set(options.handlers.map(({ topic }) => topic))]
       const subscription: Subscription = {

@@ -9,6 +9,7 @@ import type { Metrics } from '../metrics.ts'
 import { migrate } from './migrate.ts'
 import { openPool } from './pool.ts'
 import { watchPool } from './pool-watch.ts'
+import { traceStatements } from './span.ts'
 
 /** A PostgreSQL connection URL. */
 export const databaseUrl = z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres:// URL' })
@@ -46,6 +47,7 @@ export function openDatabase(options: DatabaseOptions) {
   const { name, url, poolSize: size, poolWait: wait = 2_000, poolQueue: queue = 1_000, log, ...told } = options
   const pool = openPool({ url, name, size, wait: Math.min(wait, longestWait), queue, log, ...told })
   const watch = watchPool({ name, usage: pool.usage, log })
+  traceStatements(pool, url)
   // Apart, so that a busy pool does not look like a dead database.
   const probe = openPool({ url, name: `${name}-health`, size: 1, wait: probeWait, log })
   return {

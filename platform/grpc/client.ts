@@ -15,8 +15,11 @@ import { ServiceError } from '../errors.ts'
 import { createFailover } from '../failover.ts'
 import { callThrough, confirming } from '../guard.ts'
 import { timedOut, unavailable } from '../mask.ts'
+import { inSpan } from '../telemetry/span.ts'
 import { connected, NotConnected, rpcFailure, serving } from './instance.ts'
+import type { RpcMeter } from './meters.ts'
 import type { Rpcs } from './service.ts'
+import { rpcPath, rpcSpan } from './span.ts'
 import { fromRpcError } from './status.ts'
 
 /** Milliseconds that a call may take where it says nothing else, unless the caller's own deadline is nearer. */
@@ -53,6 +56,8 @@ export type PeerOptions<Definition> = {
   serviceToken: (audience: string) => Promise<string>
   /** What calls go through. Absent: all are made. */
   breaker?: Breaker
+  /** Measures calls, refused ones too. */
+  meter?: RpcMeter
 }
 
 /**
@@ -60,7 +65,7 @@ export type PeerOptions<Definition> = {
  * does no harm always, another one only when nothing was sent.
  */
 export function createPeer<Definition extends ServiceDefinition>(options: PeerOptions<Definition>) {
-  const { name, service, addresses, policy, serviceToken, breaker } = options
+  const { name, service, addresses, policy, serviceToken, breaker, meter = (_method, made) => made() } = options
   const ClientOfService = makeGenericClientConstructor(service, name)
   const channel = { 'grpc.initial_reconnect_backoff_ms': 100, 'grpc.max_reconnect_backoff_ms': longestReconnect }
   const failover = createFailover({
@@ -72,10 +77,15 @@ export function createPeer<Definition extends ServiceDefinition>(options: PeerOp
     noInstance: () => unavailable(name),
   })
 
-  async function call(
+  const call = (method: string, input: unknown, options: CallOptions = {}): Promise<unknown> => {
+    const path = rpcPath(service, method)
+    return inSpan(path, rpcSpan(path, 'CLIENT', name), () => attempts(method, input, options))
+  }
+
+  async function attempts(
     method: string,
     input: unknown,
-    { whateverTheDeadline = false, limit = callLimit }: CallOptions = {},
+    { whateverTheDeadline = false, limit = callLimit }: CallOptions,
   ): Promise<unknown> {
     const metadata = new Metadata()
     metadata.set('authorization', `Bearer ${await serviceToken(name)}`)
@@ -121,7 +131,8 @@ export function createPeer<Definition extends ServiceDefinition>(options: PeerOp
   const rpcs = Object.fromEntries(
     Object.keys(service).map((method) => {
       const property = `${method.charAt(0).toLowerCase()}${method.slice(1)}`
-      return [property, (input: unknown, options?: CallOptions) => guarded(method, input, options)]
+      const path = rpcPath(service, method)
+      return [property, (input: unknown, options?: CallOptions) => meter(path, () => guarded(method, input, options))]
     }),
   )
   return {

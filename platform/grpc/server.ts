@@ -10,11 +10,15 @@ import {
 } from '@grpc/grpc-js'
 import { ReflectionService } from '@grpc/reflection'
 import { HealthImplementation } from 'grpc-health-check'
-import { continueTrace, runWithContext } from '../context.ts'
+import { childOf, readTrace, runWithContext } from '../context.ts'
 import { ServiceError } from '../errors.ts'
 import type { Mask } from '../mask.ts'
+import type { Metrics } from '../metrics.ts'
 import type { Principal } from '../principal.ts'
+import { endWith, enter } from '../telemetry/span.ts'
+import { createRpcMeter } from './meters.ts'
 import { loadContract, type Rpcs } from './service.ts'
+import { rpcPath, rpcSpan } from './span.ts'
 import { toRpcError } from './status.ts'
 
 /** One RPC: who may call it, and what it does. */
@@ -44,6 +48,7 @@ export type GrpcServerOptions = {
   verifyCaller: (token: string | undefined) => Promise<string>
   verifyPrincipal: (token: string | undefined) => Promise<Principal>
   mask: Mask
+  metrics?: Metrics
   /** Milliseconds that a stop waits for calls under way. Watches of the health never end by themselves. Default 5000. */
   drainLimit?: number
 }
@@ -53,32 +58,49 @@ export type GrpcServerOptions = {
  * and what it calls in turn ends at its caller's deadline. Whether it serves is told to anybody, as the standard has it:
  * https://github.com/grpc/grpc/blob/master/doc/health-checking.md
  */
-export function createGrpcServer({ verifyCaller, verifyPrincipal, mask, drainLimit = 5_000 }: GrpcServerOptions) {
+export function createGrpcServer({
+  verifyCaller,
+  verifyPrincipal,
+  mask,
+  metrics,
+  drainLimit = 5_000,
+}: GrpcServerOptions) {
+  const measured = createRpcMeter(metrics, 'server')
   const server = new Server({ 'grpc.max_receive_message_length': 1024 * 1024 })
   const health = new HealthImplementation({ '': 'NOT_SERVING' })
   health.addToServer(server)
 
-  function unary<Input, Output>({ callers, handle }: Rpc<Input, Output>) {
+  function unary<Input, Output>(path: string, { callers, handle }: Rpc<Input, Output>) {
     return (call: ServerUnaryCall<Input, Output>, answer: sendUnaryData<Output>): void => {
       const principalToken = text(call.metadata, 'x-principal')
       const requestId = text(call.metadata, 'x-request-id')
       const deadline = Number(call.getDeadline())
+      const place = readTrace({
+        traceparent: texts(call.metadata, 'traceparent'),
+        tracestate: texts(call.metadata, 'tracestate'),
+      })
       const context = {
-        ...continueTrace({
-          traceparent: texts(call.metadata, 'traceparent'),
-          tracestate: texts(call.metadata, 'tracestate'),
-        }),
+        ...childOf(place, false),
         ...(requestId && { requestId }),
         ...(principalToken && { principalToken }),
         ...(Number.isFinite(deadline) && { deadline }),
       }
+      async function carryOut(): Promise<Output> {
+        const caller = await verifyCaller(text(call.metadata, 'authorization')?.replace(/^Bearer /, ''))
+        if (!callers.includes(caller)) throw new ServiceError('FORBIDDEN', `${caller} may not call this.`)
+        if (call.cancelled || Date.now() >= deadline)
+          throw new ServiceError('SUBGRAPH_TIMEOUT', 'Nobody waits for this.')
+        // Recorded only for a caller who proved to be one of us.
+        const { trace, span } = enter(place, path, rpcSpan(path, 'SERVER', caller))
+        const work = () => handle(call.request, { caller, principal: () => verifyPrincipal(principalToken) })
+        return endWith(span, runWithContext({ ...context, ...trace }, work))
+      }
+      const masked = (error: unknown) => {
+        throw mask(error)
+      }
       void runWithContext(context, async () => {
         try {
-          const caller = await verifyCaller(text(call.metadata, 'authorization')?.replace(/^Bearer /, ''))
-          if (!callers.includes(caller)) throw new ServiceError('FORBIDDEN', `${caller} may not call this.`)
-          if (call.cancelled || Date.now() >= deadline)
-            throw new ServiceError('SUBGRAPH_TIMEOUT', 'Nobody waits for this.')
-          answer(null, await handle(call.request, { caller, principal: () => verifyPrincipal(principalToken) }))
+          answer(null, await measured(path, () => carryOut().catch(masked)))
         } catch (error) {
           answer(toRpcError(mask(error)))
         }
@@ -89,7 +111,8 @@ export function createGrpcServer({ verifyCaller, verifyPrincipal, mask, drainLim
   return {
     add<Definition extends ServiceDefinition>(service: Definition, handlers: RpcHandlers<Definition>): void {
       const implementation: UntypedServiceImplementation = {}
-      for (const [name, rpc] of Object.entries<Rpc<unknown, unknown>>(handlers)) implementation[name] = unary(rpc)
+      for (const [name, rpc] of Object.entries<Rpc<unknown, unknown>>(handlers))
+        implementation[name] = unary(rpcPath(service, name), rpc)
       server.addService(service, implementation)
     },
     /**

@@ -223,5 +223,6 @@ test('events handled, repeated and given up are counted by group and topic', asy
     'events_handled_total{group="g",topic="things",service="test"} 1',
     'event_retries_total{group="g",topic="things",service="test"} 2',
     'dead_letters_total{group="g",topic="things",service="test"} 1',
+    'event_handling_duration_seconds_count{service="test",group="g",topic="things"} 1',
   ])
 })

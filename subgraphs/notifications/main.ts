@@ -11,6 +11,7 @@ import { createMask } from '#platform/mask.ts'
 import { createMetrics } from '#platform/metrics.ts'
 import { serve } from '#platform/serve.ts'
 import { createChannels, createMail } from './channels/channels.ts'
+import { traces } from './channels/traces.ts'
 import { rules, settings } from './config.ts'
 import { channelNames } from './domain/channel.ts'
 import { pushTargetFault } from './domain/push-endpoint.ts'
@@ -66,6 +67,7 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
     templates,
     pushPublicKey: config.VAPID_PUBLIC_KEY,
     allowsLocalPush: config.PUSH_ALLOW_PRIVATE,
+    traces,
     now,
     newId: randomUUID,
     onOutcome: (channel, status) => outcomes.inc({ channel, status }),

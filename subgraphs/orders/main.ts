@@ -9,6 +9,7 @@ import { openServiceDatabase } from '#platform/database/open.ts'
 import { openDiscovery } from '#platform/discovery.ts'
 import { openEvents } from '#platform/events.ts'
 import { createPeer } from '#platform/grpc/client.ts'
+import { createRpcMeter } from '#platform/grpc/meters.ts'
 import { loadService } from '#platform/grpc/service.ts'
 import { createBreakers } from '#platform/guard.ts'
 import { run } from '#platform/lifecycle.ts'
@@ -53,12 +54,14 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
 
   const serviceToken = createServiceTokens({ key: config.SERVICE_PRIVATE_KEY })
   const breakerFor = createBreakers({ log, metrics })
+  const meter = createRpcMeter(metrics, 'client')
   const users = createPeer({
     name: 'users',
     service: loadService<UserServiceDefinition>('users.v1.UserService'),
     addresses: discovery.grpc('users', config.USERS_GRPC_URLS),
     policy: () => live.current.BALANCING,
     serviceToken,
+    meter,
     breaker: breakerFor('users', () => breakerRules(live.current)),
   })
   lifecycle.onStop('users', users.close)
@@ -68,6 +71,7 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
     addresses: discovery.grpc('products', config.PRODUCTS_GRPC_URLS),
     policy: () => live.current.BALANCING,
     serviceToken,
+    meter,
     breaker: breakerFor('products', () => breakerRules(live.current, live.current.PRODUCTS_BREAKER_FAILURES)),
   })
   lifecycle.onStop('products', products.close)

@@ -9,6 +9,7 @@ import { openPool } from '#platform/database/pool.ts'
 import { openDiscovery } from '#platform/discovery.ts'
 import { openEvents } from '#platform/events.ts'
 import { createPeer } from '#platform/grpc/client.ts'
+import { createRpcMeter } from '#platform/grpc/meters.ts'
 import { loadService } from '#platform/grpc/service.ts'
 import { createBreakers } from '#platform/guard.ts'
 import { run } from '#platform/lifecycle.ts'
@@ -61,12 +62,14 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
   const events = await openEvents({ name, url, config, log, lifecycle, metrics })
 
   const breakerFor = createBreakers({ log, metrics })
+  const meter = createRpcMeter(metrics, 'client')
   const orders = createPeer({
     name: 'orders',
     service: loadService<OrderServiceDefinition>('orders.v1.OrderService'),
     addresses: discovery.grpc('orders', config.ORDERS_GRPC_URLS),
     policy: () => live.current.BALANCING,
     serviceToken: createServiceTokens({ key: config.SERVICE_PRIVATE_KEY }),
+    meter,
     breaker: breakerFor('orders', () => breakerRules(live.current)),
   })
   lifecycle.onStop('orders', orders.close)

@@ -8,6 +8,7 @@ import { openServiceDatabase } from '#platform/database/open.ts'
 import { openDiscovery } from '#platform/discovery.ts'
 import { openEvents } from '#platform/events.ts'
 import { createPeer } from '#platform/grpc/client.ts'
+import { createRpcMeter } from '#platform/grpc/meters.ts'
 import { loadService } from '#platform/grpc/service.ts'
 import { createBreakers } from '#platform/guard.ts'
 import { run } from '#platform/lifecycle.ts'
@@ -72,12 +73,14 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
   lifecycle.onStop('signing keys', keyRefresh.stop)
 
   const breakerFor = createBreakers({ log, metrics })
+  const meter = createRpcMeter(metrics, 'client')
   const notifications = createPeer({
     name: 'notifications',
     service: loadService<NotificationServiceDefinition>('notifications.v1.NotificationService'),
     addresses: discovery.grpc('notifications', config.NOTIFICATIONS_GRPC_URLS),
     policy: () => live.current.BALANCING,
     serviceToken: createServiceTokens({ key: config.SERVICE_PRIVATE_KEY }),
+    meter,
     breaker: breakerFor('notifications', () => breakerRules(live.current)),
   })
   lifecycle.onStop('notifications', notifications.close)

@@ -54,7 +54,7 @@ describe('the gateway alone, on a foreign supergraph', () => {
   })
 
   test('subgraphs get the trace of the client, and no other header of it', async () => {
-    const gateway = await runGateway({ SUPERGRAPH_FILE: await graph.supergraph() })
+    const gateway = await runGateway({ SUPERGRAPH_FILE: await graph.supergraph(), CLIENT_TRACES: 'trust' })
     const trace = 'c0ffee00c0ffee00c0ffee00c0ffee00'
     const traceparent = `00-${trace}-00f067aa0ba902b7-ff`
     const untold = { baggage: 'secret=1', cookie: 'a=b', 'x-principal': 'forged', 'x-b3-traceid': trace }
@@ -71,6 +71,21 @@ describe('the gateway alone, on a foreign supergraph', () => {
     assert.ok(!restarted.traceparent?.includes(trace))
     assert.equal(restarted.tracestate, undefined)
     await gateway.stop()
+  })
+
+  test('a client is believed no more of its trace than a setting says: by default not that it is recorded', async () => {
+    const trace = 'c0ffee00c0ffee00c0ffee00c0ffee00'
+    const passed = {
+      continue: `^00-${trace}-.{16}-00$`,
+      trust: `^00-${trace}-.{16}-01$`,
+      restart: `^00-(?!${trace}).{32}-.{16}-00$`,
+    }
+    for (const [CLIENT_TRACES, shape] of Object.entries({ ...passed, '': passed.continue })) {
+      const gateway = await runGateway({ SUPERGRAPH_FILE: await graph.supergraph(), CLIENT_TRACES })
+      await gateway.query('{ planets { name } }', { traceparent: `00-${trace}-00f067aa0ba902b7-01` })
+      assert.match(String(graph.received.get('planets')?.traceparent), new RegExp(shape), CLIENT_TRACES)
+      await gateway.stop()
+    }
   })
 
   test('subgraphs get the headers that a setting names, as the client sent them', async () => {
@@ -108,7 +123,7 @@ describe('the gateway alone, on a foreign supergraph', () => {
     assert.equal(gateway.code, 'ready', gateway.output())
     const { data, errors } = (await gateway.query('{ planets { name moons } }')) as {
       data: unknown
-      errors: { path: unknown; extensions: unknown }[]
+      errors: { path: unknown; extensions: { code: string } }[]
     }
     await gateway.stop()
     assert.deepEqual(data, {
@@ -117,9 +132,9 @@ describe('the gateway alone, on a foreign supergraph', () => {
         { name: 'Mars', moons: null },
       ],
     })
-    const refused = (index: number) => [['planets', index, 'moons'], { code: 'UNAUTHENTICATED' }]
+    const refused = (index: number) => [['planets', index, 'moons'], 'UNAUTHENTICATED']
     assert.deepEqual(
-      errors.map(({ path, extensions }) => [path, extensions]),
+      errors.map(({ path, extensions }) => [path, extensions.code]),
       [refused(0), refused(1)],
     )
   })

@@ -23,6 +23,8 @@ export type TakenDelivery = {
   readonly userId: string
   readonly facts: Facts
   readonly createdAt: Date
+  /** The place in the trace of the event that it tells of. */
+  readonly traceparent: string | null
   /** Null when the users service has not told of the account for as long as we wait. */
   readonly contact: Pick<Contact, 'name' | 'email' | 'locale' | 'phone'> | null
   /** Null for other channels, and when the subscription is gone. */

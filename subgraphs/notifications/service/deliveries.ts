@@ -18,7 +18,7 @@ const refused = (reason: string): Outcome => ({ sent: false, reason })
 
 /** What the workers do, one for each channel, so that one that is slow holds up no other. */
 export function createDeliveries(dependencies: NotificationsDependencies) {
-  const { store, channels, templates, now, onOutcome, onFailedAttempt } = dependencies
+  const { store, channels, templates, traces, now, onOutcome, onFailedAttempt } = dependencies
   const underWay: Record<ChannelName, Set<Promise<void>>> = { EMAIL: new Set(), SMS: new Set(), PUSH: new Set() }
 
   const senders: Record<
@@ -35,7 +35,12 @@ export function createDeliveries(dependencies: NotificationsDependencies) {
       subscription && channels.PUSH ? channels.PUSH.send(message, subscription, signal) : refused('unsubscribed'),
   }
 
-  async function deliver(channel: ChannelName, delivery: TakenDelivery, signal: AbortSignal): Promise<void> {
+  async function deliver(
+    channel: ChannelName,
+    delivery: TakenDelivery,
+    signal: AbortSignal,
+    onFailure: (error: unknown) => void,
+  ): Promise<void> {
     const { id, attempt, facts, createdAt, contact, subscription } = delivery
     const failed = async (next: Date | undefined, reason: string) => {
       onFailedAttempt({ id, channel, attempt }, reason)
@@ -48,9 +53,11 @@ export function createDeliveries(dependencies: NotificationsDependencies) {
       const text = templates.renderNotification(facts, contact ?? stranger)
       outcome = await senders[channel]({ id, ...text, createdAt }, delivery, signal)
     } catch (error) {
+      onFailure(error)
       return failed(nextAttempt(delivery, now(), secondsAskedBy(error)), nameOf(error))
     }
     if (!outcome.sent) {
+      onFailure({ code: 'REFUSED' })
       if (outcome.gone && subscription) await store.dropSubscription(subscription)
       return failed(undefined, outcome.reason)
     }
@@ -60,8 +67,9 @@ export function createDeliveries(dependencies: NotificationsDependencies) {
 
   /** Begins an attempt. What became of it may not get written down: then the lease ends, and it is repeated. */
   function begin(channel: ChannelName, delivery: TakenDelivery, signal: AbortSignal): void {
-    const { id, attempt } = delivery
-    const attempted = deliver(channel, delivery, signal)
+    const { id, attempt, traceparent } = delivery
+    const attempted = traces
+      .resume({ id, channel, attempt, traceparent }, (onFailure) => deliver(channel, delivery, signal, onFailure))
       .catch((error) => onFailedAttempt({ id, channel, attempt }, nameOf(error)))
       .finally(() => underWay[channel].delete(attempted))
     underWay[channel].add(attempted)

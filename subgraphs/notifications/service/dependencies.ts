@@ -17,6 +17,7 @@ export type NotificationsDependencies = {
   pushPublicKey: string | undefined
   /** Whether push services on this machine may be subscribed with. For development and tests. */
   allowsLocalPush: boolean
+  traces: Traces
   now: () => Date
   newId: () => string
   /** Told over which channels there is something new to deliver. */
@@ -27,6 +28,17 @@ export type NotificationsDependencies = {
   onFailedAttempt: (delivery: { id: string; channel: ChannelName; attempt: number }, reason: string) => void
   /** Told of a code that could not be mailed. `reason` names the error and holds nothing of what was sent. */
   onUnsentCode: (request: Pick<CodeRequest, 'userId' | 'purpose'>, reason: string) => void
+}
+
+/** What connects a delivery with the event that led to it, however long ago. */
+export type Traces = {
+  /** The place in the trace of the work at hand. */
+  here: () => string | undefined
+  /** Makes an attempt in the trace that was left there. `failed` tells why it came to nothing, though it did not throw. */
+  resume: <T>(
+    delivery: { id: string; channel: ChannelName; attempt: number; traceparent: string | null },
+    attempt: (failed: (error: unknown) => void) => Promise<T>,
+  ) => Promise<T>
 }
 
 /** What kind of failure it was: a code such as `ENOSPC`, or the name of the error. Its message may repeat what was sent. */

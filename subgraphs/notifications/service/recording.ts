@@ -22,7 +22,7 @@ type Recording = Parameters<NotificationsDependencies['store']['record']>[2]
  * that the person's channels and preferences ask for at that moment.
  */
 export function createRecording(dependencies: NotificationsDependencies) {
-  const { store, channels, templates, now, newId, onDue, onOutcome } = dependencies
+  const { store, channels, templates, now, newId, traces, onDue, onOutcome } = dependencies
   const open = (Object.keys(channels) as ChannelName[]).filter((name) => channels[name])
 
   /**
@@ -46,6 +46,7 @@ export function createRecording(dependencies: NotificationsDependencies) {
     // A contact may be what deliveries over any channel waited for.
     const due = new Set(contact ? open : [])
     const written = await store.record(eventId, userId, {
+      traceparent: traces.here(),
       ...(contact && { contact }),
       ...(notification && {
         notification(reachability) {

@@ -22,7 +22,7 @@ export function deliveryStore(prisma: PrismaClient) {
       // One statement: what it returns was all there when it was taken.
       const taken = await prisma.$queryRaw<TakenRow[]>`
         WITH due AS (
-          SELECT d.id, n.user_id, n.facts, n.created_at, c.name, c.email, c.locale, c.phone,
+          SELECT d.id, n.user_id, n.facts, n.created_at, n.traceparent, c.name, c.email, c.locale, c.phone,
             s.id AS subscription_id, s.endpoint, s.p256dh, s.auth
           FROM deliveries d JOIN notifications n ON n.id = d.notification_id
           LEFT JOIN contacts c ON c.user_id = n.user_id
@@ -33,7 +33,7 @@ export function deliveryStore(prisma: PrismaClient) {
         )
         UPDATE deliveries SET attempts = attempts + 1, next_attempt_at = ${leaseUntil}
         FROM due WHERE deliveries.id = due.id
-        RETURNING deliveries.id, attempts AS attempt, user_id AS "userId", facts, created_at AS "createdAt",
+        RETURNING deliveries.id, attempts AS attempt, user_id AS "userId", facts, created_at AS "createdAt", traceparent,
           name, email, locale, phone, subscription_id AS "subscriptionId", endpoint, p256dh, auth`
       return taken.map(toTaken)
     },

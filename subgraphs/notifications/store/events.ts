@@ -10,6 +10,8 @@ export type Recording = {
   readonly contact?: Contact
   /** Decides by how the person can be reached, as it is once the contact is written. */
   readonly notification?: (reachability: Reachability) => Notification
+  /** The place in a trace that its deliveries go on from. */
+  readonly traceparent?: string | undefined
 }
 
 /** The effects of events. */
@@ -19,14 +21,14 @@ export function eventStore(prisma: PrismaClient) {
      * Writes the effect of an event about an account, once. A contact takes the place of an older one only, and nothing
      * is written about an account that is erased. True when something was written.
      */
-    record(eventId: string, userId: string, { contact, notification }: Recording): Promise<boolean> {
+    record(eventId: string, userId: string, { contact, notification, traceparent }: Recording): Promise<boolean> {
       return prisma.$transaction(async (tx) => {
         if (!(await recordInInbox(tx, eventId))) return false
         await holdOffErasure(tx, userId)
         if (contact) await putContact(tx, contact)
         const account = await findAccount(tx, userId)
         if (account.erased) return false
-        if (notification) await addNotification(tx, notification(account))
+        if (notification) await addNotification(tx, notification(account), traceparent)
         return true
       })
     },
@@ -84,13 +86,17 @@ async function findAccount(
 }
 
 /** One statement for the notification and its deliveries. */
-async function addNotification(tx: Prisma.TransactionClient, notification: Notification): Promise<void> {
+async function addNotification(
+  tx: Prisma.TransactionClient,
+  notification: Notification,
+  traceparent: string | undefined,
+): Promise<void> {
   const { id, userId, facts, orderId, createdAt, readAt, deliveries } = notification
   await tx.$executeRaw`
     WITH added AS (
-      INSERT INTO notifications (id, user_id, type, facts, order_id, created_at, read_at)
+      INSERT INTO notifications (id, user_id, type, facts, order_id, created_at, read_at, traceparent)
       VALUES (${id}::uuid, ${userId}::uuid, ${facts.type}::notification_type, ${JSON.stringify(facts)}::jsonb,
-        ${orderId}::uuid, ${createdAt}, ${readAt})
+        ${orderId}::uuid, ${createdAt}, ${readAt}, ${traceparent ?? null})
       RETURNING id, created_at
     )
     INSERT INTO deliveries (id, notification_id, channel, target_id, status, attempts, next_attempt_at, sent_at)

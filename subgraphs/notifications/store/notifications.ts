@@ -62,6 +62,6 @@ export function notificationStore(prisma: PrismaClient) {
   }
 }
 
-function toNotification({ type: _type, facts, ...row }: Row): Notification {
+function toNotification({ type: _type, traceparent: _traceparent, facts, ...row }: Row): Notification {
   return { ...row, facts: facts as Facts }
 }

@@ -37,6 +37,7 @@ export async function openNotifications() {
   /** The service, as another instance of it would be. What is due is sent when `deliverDue` returns. */
   const open = ({ channels, of = store, closed = [] }: OpenOptions = {}) => {
     const service = createNotificationsService({
+      traces: { here: () => undefined, resume: (_delivery, attempt) => attempt(() => {}) },
       store: of,
       channels: {
         EMAIL: remembering('EMAIL'),

@@ -56,6 +56,7 @@ before(async () => {
   client = new pg.Client({ connectionString: url })
   await client.connect()
   const service = createNotificationsService({
+    traces: { here: () => undefined, resume: (_delivery, attempt) => attempt(() => {}) },
     store,
     channels: { EMAIL: { send: () => Promise.reject(new Error('This is for notifications.')), async close() {} } },
     codeMail: { send: (...args) => channel.send(...args), async close() {} },

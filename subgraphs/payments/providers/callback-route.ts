@@ -1,4 +1,6 @@
 import type { FastifyInstance } from 'fastify'
+import { runWithContext } from '#platform/context.ts'
+import { traceRequest } from '#platform/telemetry/http.ts'
 import type { CallbackHeaders } from './provider.ts'
 
 /** Bytes of a callback. */
@@ -17,6 +19,7 @@ export function serveCallbacks(
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers()
     scope.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit }, (_request, body, done) => done(null, body))
+    scope.addHook('preHandler', (request, reply, next) => runWithContext(traceRequest(request, reply), next))
     scope.post<{ Body: Buffer | undefined }>('/webhooks/payments', { bodyLimit }, async ({ body, headers }, reply) => {
       await receive(body ?? Buffer.alloc(0), headers)
       return reply.code(204).send()
