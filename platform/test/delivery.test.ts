@@ -214,7 +214,7 @@ test('events handled, repeated and given up are counted by group and topic', asy
   })
   const meters = createBusMeters(metrics)
   const deliver = createDelivery({ group: 'g', handlers: [handler], deadLetter: async () => {}, log, meters })
-  const counted = async () => (await metrics.text()).match(/^(event|dead_letters)\w+\{.*$/gm)
+  const counted = async () => (await metrics.text()).match(/^(event|dead_letters)\w*_(total|count)\{.*$/gm)
   const atFirst = (await counted())?.map((line) => line.split(' ').at(-1))
   assert.deepEqual(atFirst, ['0', '0', '0'], 'a counter that appears with 1 did not rise')
   for (let n = 0; n < 4; n++) await deliver(record, position)
