@@ -129,7 +129,7 @@ function codeOf({ errors }: GraphQLResult): string {
 /** The code of the mail to an address whose subject says what it is about. */
 function mailedCode(stack: TestStack, email: string, about: string): Promise<string> {
   return waitFor(`a mail to ${email}`, () => {
-    const files = readdirSync(stack.mailFolder).filter((file) => file.endsWith('.eml'))
+    const files = readdirSync(stack.mailFolder).filter((file) => /^[^.].*\.eml$/.test(file))
     const mails = files.map((file) => readFileSync(join(stack.mailFolder, file), 'utf8'))
     const mail = mails.find((text) => text.includes(`<${email}>`) && text.includes(about))
     return /^([0-9A-Z]{5}(?:-[0-9A-Z]{5}){3})\s*$/m.exec(mail ?? '')?.[1]
