@@ -105,7 +105,7 @@ test('a one-time code that users has mailed is in the mail alone: no table of an
   await assert.rejects(peer.rpcs.sendCode({ ...request, lifetime: 0 }), { code: 'BAD_USER_INPUT' })
   peer.close()
 
-  const files = (await readdir(stack.mailFolder)).filter((file) => file.endsWith('.eml'))
+  const files = (await readdir(stack.mailFolder)).filter((file) => /^[^.].*\.eml$/.test(file))
   const mails = await Promise.all(files.map((file) => readFile(join(stack.mailFolder, file), 'utf8')))
   assert.equal(mails.filter((mail) => mail.includes(code) && mail.includes(`<${email}>`)).length, 1)
   for (const service of serviceNames) assert.ok(!(await wholeDatabase(service)).includes(code), service)
