@@ -28,7 +28,8 @@ function rulesFor(foreign: readonly string[]): Linter.RulesRecord {
     'graphql/naming-convention': [
       'error',
       {
-        types: 'PascalCase',
+        // Names of a specification that is linked stand after its own. https://specs.apollo.dev/link/v1.0
+        types: { style: 'PascalCase', ignorePattern: '^[a-z][A-Za-z]*__' },
         FieldDefinition: 'camelCase',
         InputValueDefinition: 'camelCase',
         Argument: 'camelCase',
