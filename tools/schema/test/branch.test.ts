@@ -64,8 +64,8 @@ test('a breaking change on a branch fails with what to do, and passes after depr
 
   await edit(
     'schema/products.graphql',
-    '  updatedAt: DateTime!\n',
-    '  updatedAt: DateTime! @deprecated(reason: "Use version. Goes after 2027-01-31.")\n',
+    '  updatedAt: DateTime! @cacheControl(scope: PUBLIC)\n',
+    '  updatedAt: DateTime! @cacheControl(scope: PUBLIC) @deprecated(reason: "Use version. Goes after 2027-01-31.")\n',
   )
   await edit('schema/operations/back-office/UpdateProduct.graphql', '      updatedAt\n', '')
   assert.equal((await check()).code, 0)
