@@ -11,6 +11,21 @@ export function cpuOf(pid: number): number {
   }
 }
 
+/** CPU milliseconds per request that a process uses for some. */
+export async function cpuPerRequest(
+  pid: number | undefined,
+  requests: number,
+  make: () => Promise<unknown>,
+): Promise<number> {
+  const before = cpuOf(pid ?? 0)
+  await make()
+  return (cpuOf(pid ?? 0) - before) / requests
+}
+
+export function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
+}
+
 /** The processes of this machine that run a program. */
 export function pidsOf(program: string): number[] {
   const pids = readdirSync('/proc').map(Number).filter(Number.isInteger)

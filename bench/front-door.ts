@@ -12,7 +12,7 @@ import { join } from 'node:path'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { Agent, request } from 'undici'
 import { runGateway, startForeignGraph, type TestGateway } from '../test/infra/gateway.ts'
-import { cpuOf } from './cpu.ts'
+import { cpuPerRequest, median } from './cpu.ts'
 
 const rounds = 12
 const requestsPerRound = 1_000
@@ -149,10 +149,8 @@ async function run(): Promise<void> {
 }
 
 /** CPU milliseconds per request of one round. */
-async function costOf(gateway: TestGateway, name: Name): Promise<number> {
-  const before = cpuOf(gateway.pid ?? 0)
-  await load(gateway, name, requestsPerRound)
-  return (cpuOf(gateway.pid ?? 0) - before) / requestsPerRound
+function costOf(gateway: TestGateway, name: Name): Promise<number> {
+  return cpuPerRequest(gateway.pid, requestsPerRound, () => load(gateway, name, requestsPerRound))
 }
 
 async function load(gateway: TestGateway, name: Name, count: number): Promise<void> {
@@ -182,8 +180,4 @@ async function send(gateway: TestGateway, name: Name, n: number): Promise<unknow
   const answer = await body.json()
   assert.equal(statusCode, 200, JSON.stringify(answer))
   return answer
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
 }

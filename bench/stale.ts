@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict'
 import { Agent, request } from 'undici'
 import { runGateway, startForeignGraph, type TestGateway } from '../test/infra/gateway.ts'
-import { cpuOf } from './cpu.ts'
+import { cpuPerRequest } from './cpu.ts'
 
 const rounds = 16
 const requestsPerRound = 400
@@ -103,10 +103,8 @@ async function run(): Promise<void> {
 }
 
 /** CPU milliseconds per request of one round. */
-async function costOf(gateway: TestGateway, from: (n: number) => number): Promise<number> {
-  const before = cpuOf(gateway.pid ?? 0)
-  await load(gateway, from, requestsPerRound)
-  return (cpuOf(gateway.pid ?? 0) - before) / requestsPerRound
+function costOf(gateway: TestGateway, from: (n: number) => number): Promise<number> {
+  return cpuPerRequest(gateway.pid, requestsPerRound, () => load(gateway, from, requestsPerRound))
 }
 
 async function load(gateway: TestGateway, from: (n: number) => number, count: number): Promise<void> {

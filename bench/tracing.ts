@@ -10,7 +10,7 @@ import { createMetrics } from '#platform/metrics.ts'
 import { createOperationMeters } from '../gateway/meters.ts'
 import { startCollector } from '../test/infra/collector.ts'
 import { runGateway, startForeignGraph, type TestGateway } from '../test/infra/gateway.ts'
-import { cpuOf } from './cpu.ts'
+import { cpuPerRequest, median } from './cpu.ts'
 
 const rounds = 9
 const requestsPerRound = 1_000
@@ -108,10 +108,8 @@ function costOfMetrics(): number {
 }
 
 /** CPU milliseconds per request of one round. */
-async function costOf(gateway: TestGateway, query: string): Promise<number> {
-  const before = cpuOf(gateway.pid ?? 0)
-  await load(gateway, query, requestsPerRound)
-  return (cpuOf(gateway.pid ?? 0) - before) / requestsPerRound
+function costOf(gateway: TestGateway, query: string): Promise<number> {
+  return cpuPerRequest(gateway.pid, requestsPerRound, () => load(gateway, query, requestsPerRound))
 }
 
 async function load(gateway: TestGateway, query: string, count: number): Promise<void> {
@@ -132,8 +130,4 @@ async function load(gateway: TestGateway, query: string, count: number): Promise
     }
   }
   await Promise.all(Array.from({ length: concurrency }, send))
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
 }

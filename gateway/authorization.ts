@@ -4,10 +4,10 @@ import { LRUCache } from 'lru-cache'
 import { type Audit, actorOf } from '#platform/audit.ts'
 import { httpStatus } from '#platform/http.ts'
 import { type Completion, createCompletion } from './authorization/complete.ts'
-import { fieldsIn, fragmentsOf } from './authorization/fields.ts'
 import { type Filtered, filterOperation } from './authorization/filter.ts'
 import { compileAccessRules, meets, type Policies, type Rule } from './authorization/rules.ts'
 import type { Executed, Execution, Executor } from './executor.ts'
+import { fieldsIn, fragmentsOf } from './selections.ts'
 
 export type AuthorizationOptions = {
   /** What the supergraph's `@policy` directives name. */

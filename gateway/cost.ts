@@ -1,18 +1,11 @@
-import {
-  type DocumentNode,
-  type GraphQLSchema,
-  Kind,
-  type OperationDefinitionNode,
-  valueFromASTUntyped,
-  visit,
-} from 'graphql'
+import { type DocumentNode, type GraphQLSchema, type OperationDefinitionNode, valueFromASTUntyped } from 'graphql'
 import { LRUCache } from 'lru-cache'
-import { rootTypeOf } from './authorization/fields.ts'
 import { compileActual } from './cost/actual.ts'
 import { compileEstimate } from './cost/estimate.ts'
 import type { Variables } from './cost/formula.ts'
 import { createLevels } from './cost/levels.ts'
 import { compileWeights } from './cost/weights.ts'
+import { conditionsOf, fragmentsOf, rootTypeOf } from './selections.ts'
 
 export type CostOptions = {
   /** Entries of a list that neither `@listSize` nor its arguments tell the length of, from 1 up. */
@@ -55,9 +48,7 @@ export function compileCosts(supergraph: DocumentNode, schema: GraphQLSchema, { 
   const weights = compileWeights(supergraph, schema)
 
   return function costOf(document: DocumentNode, operation: OperationDefinitionNode): OperationCost {
-    const fragments = new Map(
-      document.definitions.flatMap((node) => (node.kind === Kind.FRAGMENT_DEFINITION ? [[node.name.value, node]] : [])),
-    )
+    const fragments = fragmentsOf(document)
     const defaults = Object.fromEntries(
       (operation.variableDefinitions ?? []).flatMap(({ variable, defaultValue }) =>
         defaultValue ? [[variable.name.value, valueFromASTUntyped(defaultValue)]] : [],
@@ -99,16 +90,4 @@ export function compileCosts(supergraph: DocumentNode, schema: GraphQLSchema, { 
       },
     }
   }
-}
-
-/** The variables that `@skip` and `@include` ask. */
-function conditionsOf(document: DocumentNode): string[] {
-  const names = new Set<string>()
-  visit(document, {
-    Directive({ name, arguments: args }) {
-      if (name.value !== 'skip' && name.value !== 'include') return
-      for (const { value } of args ?? []) if (value.kind === Kind.VARIABLE) names.add(value.name.value)
-    },
-  })
-  return [...names]
 }

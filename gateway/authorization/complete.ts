@@ -11,7 +11,7 @@ import {
   type OperationDefinitionNode,
   type SelectionSetNode,
 } from 'graphql'
-import { collectFields, type Execution, fieldOf, rootTypeOf } from './fields.ts'
+import { collectFields, type Execution, fieldOf, rootTypeOf } from '../selections.ts'
 import type { Filtered } from './filter.ts'
 
 export type Path = readonly (string | number)[]

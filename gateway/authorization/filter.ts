@@ -13,7 +13,7 @@ import {
   type SelectionSetNode,
 } from 'graphql'
 import { tooComplex } from '../limits.ts'
-import { fieldOf, fieldsIn, fragmentsOf, rootTypeOf } from './fields.ts'
+import { fieldOf, fieldsIn, fragmentsOf, rootTypeOf } from '../selections.ts'
 
 /** Tells whether the field of a type is refused. */
 export type Refuses = (type: string, field: string) => boolean

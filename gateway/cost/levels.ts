@@ -6,7 +6,7 @@ import {
   type SelectionSetNode,
   TypeNameMetaFieldDef,
 } from 'graphql'
-import { collectFields, type Execution, fieldOf } from '../authorization/fields.ts'
+import { collectFields, type Execution, fieldOf } from '../selections.ts'
 import type { Weights } from './weights.ts'
 
 /** A field that an object of a type is asked for, with all that asks for it under the same name. */

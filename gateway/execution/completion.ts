@@ -11,10 +11,9 @@ import {
   type OperationDefinitionNode,
   type SelectionSetNode,
 } from 'graphql'
-import { collectFields, type Execution, fieldOf, rootTypeOf } from '../authorization/fields.ts'
+import { type Data, isInherited, isObject, own } from '../objects.ts'
+import { collectFields, type Execution, fieldOf, rootTypeOf } from '../selections.ts'
 import { leafCheck } from './leaves.ts'
-import type { Data } from './merge.ts'
-import { isInherited, isObject, own } from './merge.ts'
 import type { Path } from './places.ts'
 
 /** Makes the answer to an operation from what subgraphs answered. */

@@ -1,12 +1,12 @@
-import { type DocumentNode, GraphQLError, type GraphQLSchema, Kind, type OperationDefinitionNode, visit } from 'graphql'
+import type { DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode } from 'graphql'
 import { LRUCache } from 'lru-cache'
-import { fragmentsOf } from '../authorization/fields.ts'
 import type { Executed, Execution, Executor } from '../executor.ts'
+import { conditionsOf, fragmentsOf } from '../selections.ts'
 import { type Complete, compileCompletion } from './completion.ts'
 import { compileFetch, type FetchOptions } from './fetch.ts'
 import { createIntrospection } from './introspection.ts'
 import type { Planning } from './planner.ts'
-import { compileSteps, type Run, type Step } from './steps.ts'
+import { asGraphQLError, compileSteps, type Run, type Step } from './steps.ts'
 
 export type ExecutorOptions = {
   /** The schema that clients see. */
@@ -58,13 +58,7 @@ export function createExecutor({ schema, planning, send }: ExecutorOptions): Exe
       await execute(run)
       return answerOf(completionFor(coerced)(run.data, variables), run.errors)
     } catch (error) {
-      return {
-        errors: [
-          error instanceof GraphQLError
-            ? error
-            : new GraphQLError('The operation could not be executed.', { originalError: error as Error }),
-        ],
-      }
+      return { errors: [asGraphQLError(error, 'The operation could not be executed.')] }
     }
   }
 }
@@ -89,16 +83,4 @@ function compileProjections(schema: GraphQLSchema, document: DocumentNode, opera
     projections.set(key, made)
     return made
   }
-}
-
-/** The variables that decide which selections of a document count. */
-function conditionsOf(document: DocumentNode): string[] {
-  const names = new Set<string>()
-  visit(document, {
-    Directive({ name, arguments: given = [] }) {
-      if (name.value !== 'skip' && name.value !== 'include') return
-      for (const { value } of given) if (value.kind === Kind.VARIABLE) names.add(value.name.value)
-    },
-  })
-  return [...names]
 }

@@ -2,12 +2,12 @@ import type { FetchNode, ResponsePath } from '@apollo/query-planner'
 import { GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql'
 import { type FetchVariables, type PlannedFetch, planFetch } from '../forward/planned.ts'
 import type { Response } from '../forward/response.ts'
-import type { Data } from './merge.ts'
-import { isObject, merge } from './merge.ts'
+import { type Data, isObject } from '../objects.ts'
+import { merge } from './merge.ts'
 import { collect, type Path, placesOf } from './places.ts'
 import { compileRepresentation } from './representations.ts'
 import { compileRewrites } from './rewrites.ts'
-import type { Run, Step } from './steps.ts'
+import { asGraphQLError, type Run, type Step } from './steps.ts'
 
 export type FetchOptions = {
   /** Of the supergraph, with what clients do not see. */
@@ -42,9 +42,7 @@ export function compileFetch(node: FetchNode, path: ResponsePath, { schema, send
     try {
       await step(run)
     } catch (error) {
-      run.errors.push(
-        error instanceof GraphQLError ? error : new GraphQLError('A fetch failed.', { originalError: error as Error }),
-      )
+      run.errors.push(asGraphQLError(error, 'A fetch failed.'))
     }
   }
 
@@ -91,13 +89,13 @@ export function compileFetch(node: FetchNode, path: ResponsePath, { schema, send
 
   /** From `_entities.<index>.<field>` to every place where that entity stands. */
   function placesOfEntities(run: Run, indexes: readonly number[]): PlaceOf {
-    let places: readonly Path[] | undefined
+    let places: Map<number, Path[]> | undefined
     return (at) => {
       if (!at) return [undefined]
       const [, asked, ...below] = at
       if (typeof asked !== 'number') return [above]
-      places ??= placesOf(run.data, path)
-      return indexes.flatMap((index, entity) => (index === asked ? [[...(places?.[entity] ?? above), ...below]] : []))
+      places ??= Map.groupBy(placesOf(run.data, path), (_place, entity) => indexes[entity] ?? -1)
+      return (places.get(asked) ?? [above]).map((place) => [...place, ...below])
     }
   }
 }

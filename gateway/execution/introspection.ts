@@ -6,7 +6,7 @@ import {
   Kind,
   type OperationDefinitionNode,
 } from 'graphql'
-import { fragmentsOf } from '../authorization/fields.ts'
+import { fragmentsOf } from '../selections.ts'
 
 /** Answers what an operation asks of the schema itself: one of its fields, with the selections of all places where it stands. */
 export function createIntrospection(schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode) {

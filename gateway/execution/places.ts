@@ -1,5 +1,5 @@
 import type { ResponsePath } from '@apollo/query-planner'
-import { type Data, own } from './merge.ts'
+import { type Data, own } from '../objects.ts'
 
 export type Path = readonly (string | number)[]
 

@@ -1,7 +1,7 @@
 import type { QueryPlanSelectionNode } from '@apollo/query-planner'
 import type { GraphQLSchema } from 'graphql'
-import type { Data } from './merge.ts'
-import { merge, own, setOwn } from './merge.ts'
+import { type Data, own, setOwn } from '../objects.ts'
+import { merge } from './merge.ts'
 import { compileRewrites } from './rewrites.ts'
 import { isOfType } from './types.ts'
 

@@ -1,7 +1,6 @@
 import type { FetchDataRewrite } from '@apollo/query-planner'
 import type { GraphQLSchema } from 'graphql'
-import type { Data } from './merge.ts'
-import { own, setOwn } from './merge.ts'
+import { type Data, own, setOwn } from '../objects.ts'
 import { isOfType } from './types.ts'
 
 /** Changes what goes to a subgraph or comes from it, so that both sides call things by their own names. */

@@ -1,7 +1,7 @@
 import type { FetchNode, PlanNode, QueryPlan, ResponsePath } from '@apollo/query-planner'
-import type { GraphQLError } from 'graphql'
+import { GraphQLError } from 'graphql'
 import type { FetchContext } from '../forward.ts'
-import type { Data } from './merge.ts'
+import type { Data } from '../objects.ts'
 
 /** An operation that is being executed. */
 export type Run = {
@@ -65,4 +65,9 @@ function parallel(steps: readonly Step[]): Step {
 /** By a variable of `@skip` or `@include`. */
 function choice(variable: string, yes: Step, no: Step): Step {
   return (run) => (run.coerced[variable] === true ? yes : no)(run)
+}
+
+/** What was thrown, with words that tell nothing of it unless it was meant to be seen. */
+export function asGraphQLError(error: unknown, message: string): GraphQLError {
+  return error instanceof GraphQLError ? error : new GraphQLError(message, { originalError: error as Error })
 }

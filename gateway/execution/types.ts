@@ -1,5 +1,5 @@
 import { type GraphQLSchema, isAbstractType, isInterfaceType, isObjectType } from 'graphql'
-import type { Data } from './merge.ts'
+import type { Data } from '../objects.ts'
 
 /** Whether an object is of a type, or of one that a type includes. Of an object that does not say what it is: `unknown`. */
 export function isOfType(

@@ -1,4 +1,5 @@
 import { type FieldNode, type FragmentDefinitionNode, Kind, parse, type SelectionSetNode } from 'graphql'
+import { fragmentsOf } from '../selections.ts'
 
 /** A fetch of a plan, ready to be sent again and again. */
 export type PlannedFetch = {
@@ -50,11 +51,9 @@ export function representationsOf({ values }: FetchVariables): readonly Represen
 
 /** The names under which a planned operation answers. One for entities selects `_entities` and nothing else. */
 function fieldsIn(operation: string): PlannedFetch['fieldsOf'] {
-  const { definitions } = parse(operation, { noLocation: true })
-  const fragments = new Map(
-    definitions.flatMap((node) => (node.kind === Kind.FRAGMENT_DEFINITION ? [[node.name.value, node]] : [])),
-  )
-  const asked = definitions.find((node) => node.kind === Kind.OPERATION_DEFINITION)
+  const document = parse(operation, { noLocation: true })
+  const fragments = fragmentsOf(document)
+  const asked = document.definitions.find((node) => node.kind === Kind.OPERATION_DEFINITION)
   return (typename) => {
     const fields = selected(asked?.selectionSet, undefined, fragments)
     return (typename === undefined ? fields : selected(fields[0]?.selectionSet, typename, fragments)).map(responseName)

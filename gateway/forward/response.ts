@@ -1,6 +1,7 @@
 import type { GraphQLFormattedError } from 'graphql'
 import type { Dispatcher } from 'undici'
 import { refusePassing } from '#platform/http-pool.ts'
+import { isObject } from '../objects.ts'
 import { NoGraphQLResponse } from '../resilience.ts'
 
 /** What a subgraph answers a fetch with. */
@@ -54,8 +55,4 @@ function isEntity(value: unknown): boolean {
 
 function isListOf(value: unknown, isItem: (item: unknown) => boolean): value is unknown[] {
   return Array.isArray(value) && value.every(isItem)
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

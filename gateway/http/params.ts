@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { ServiceError } from '#platform/errors.ts'
+import { isObject } from '../objects.ts'
 import { parseJson } from './json.ts'
 
 /** The parameters of a GraphQL-over-HTTP request. Only their shapes are known to be right. */
@@ -62,10 +63,6 @@ function objectOf(value: unknown, name: string): Record<string, unknown> {
   if (value === undefined || value === null) return {}
   if (!isObject(value)) throw refused(`${name} is not an object.`)
   return value
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function refused(message: string): ServiceError {

@@ -8,7 +8,7 @@ import {
   type SelectionSetNode,
   visit,
 } from 'graphql'
-import { fragmentsOf } from '../authorization/fields.ts'
+import { fragmentsOf } from '../selections.ts'
 import type { PublicFields } from './public.ts'
 
 type Variables = Readonly<Record<string, unknown>>

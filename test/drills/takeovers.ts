@@ -1,5 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mailsIn } from '../infra/mails.ts'
 import { customerPassword, type GraphQLResult, type TestStack } from '../infra/stack.ts'
 import { waitFor } from '../infra/wait.ts'
 import type { Attempt } from './identity.ts'
@@ -129,9 +128,7 @@ function codeOf({ errors }: GraphQLResult): string {
 /** The code of the mail to an address whose subject says what it is about. */
 function mailedCode(stack: TestStack, email: string, about: string): Promise<string> {
   return waitFor(`a mail to ${email}`, () => {
-    const files = readdirSync(stack.mailFolder).filter((file) => /^[^.].*\.eml$/.test(file))
-    const mails = files.map((file) => readFileSync(join(stack.mailFolder, file), 'utf8'))
-    const mail = mails.find((text) => text.includes(`<${email}>`) && text.includes(about))
+    const mail = mailsIn(stack.mailFolder).find((text) => text.includes(`<${email}>`) && text.includes(about))
     return /^([0-9A-Z]{5}(?:-[0-9A-Z]{5}){3})\s*$/m.exec(mail ?? '')?.[1]
   })
 }

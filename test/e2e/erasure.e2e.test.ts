@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { NotificationServiceDefinition } from '#generated/grpc/notifications/v1/NotificationService.ts'
 import { createPeer } from '#platform/grpc/client.ts'
 import { loadService } from '#platform/grpc/service.ts'
 import { createServiceTokens, type PrivateKey } from '#platform/principal.ts'
 import { type ServiceName, serviceNames } from '../../tools/services.ts'
+import { mailsIn } from '../infra/mails.ts'
 import { customerPassword, startTestStack, type TestStack } from '../infra/stack.ts'
 import { waitFor } from '../infra/wait.ts'
 
@@ -105,9 +104,7 @@ test('a one-time code that users has mailed is in the mail alone: no table of an
   await assert.rejects(peer.rpcs.sendCode({ ...request, lifetime: 0 }), { code: 'BAD_USER_INPUT' })
   peer.close()
 
-  const files = (await readdir(stack.mailFolder)).filter((file) => /^[^.].*\.eml$/.test(file))
-  const mails = await Promise.all(files.map((file) => readFile(join(stack.mailFolder, file), 'utf8')))
-  assert.equal(mails.filter((mail) => mail.includes(code) && mail.includes(`<${email}>`)).length, 1)
+  assert.equal(mailsIn(stack.mailFolder).filter((mail) => mail.includes(code) && mail.includes(`<${email}>`)).length, 1)
   for (const service of serviceNames) assert.ok(!(await wholeDatabase(service)).includes(code), service)
   assert.ok(!stack.output.some((line) => line.includes(code) || line.includes(email)))
 })

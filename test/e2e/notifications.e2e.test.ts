@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readdir } from 'node:fs/promises'
 import { after, before, describe, test } from 'node:test'
 import { simpleParser } from 'mailparser'
 import { browser } from '../../subgraphs/notifications/test/open-notifications.ts'
+import { mailsIn } from '../infra/mails.ts'
 import { type Account, startTestStack, type TestStack } from '../infra/stack.ts'
 import { waitFor } from '../infra/wait.ts'
 
@@ -100,9 +100,7 @@ describe('a customer with a phone and a browser, who reads Chinese', () => {
   })
 
   test('finds the same in the mail, on the phone and in the browser', async () => {
-    const mails = await Promise.all(
-      (await files(stack.mailFolder)).map(async (file) => simpleParser(await readFile(join(stack.mailFolder, file)))),
-    )
+    const mails = await Promise.all(mailsIn(stack.mailFolder).map((mail) => simpleParser(mail)))
     const own = mails.filter(({ to, subject }) => to && !Array.isArray(to) && to.text.includes(eve.email) && subject)
     // The welcome was mailed before the language was chosen; the codes that verify an address are mails, but no notifications.
     const titles = (await toldTo(eve)).told.filter(({ type }) => type !== 'WELCOME').map(({ title }) => title)
