@@ -116,7 +116,7 @@ describe('a payment', () => {
 
   test('whose service dies between the charge and its callback is captured all the same', async () => {
     const orderId = await order()
-    const { payload } = await pay(orderId, 'pm_sandbox_delay_1')
+    const { payload } = await pay(orderId, 'pm_sandbox_delay_5')
     assert.equal(payload.payment.status, 'PENDING')
     stack.processes.payments.kill('SIGKILL')
     await until(orderId, 'CAPTURED')
