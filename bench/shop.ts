@@ -1,31 +1,33 @@
 /**
- * `npm run bench:shop`: how many requests a second the whole shop bears, and at which latency.
+ * `npm run bench:shop`: what load the whole shop bears on this machine, all its processes, its servers and the load generator
+ * together: 500 customers, 10,000 products, a stated mix of recorded operations at a constant rate, whatever the answers take.
+ * Figures and method are in docs/performance-shop.md. Linux only.
+ *
+ *   npm run bench:shop -- --rate 100 --seconds 20      latency by operation, CPU and memory by process
+ *   npm run bench:shop -- --find                       the highest rate at which p99 <= 50 ms and errors <= 0.1 %
+ *   npm run bench:shop -- --soak --minutes 30          half of that for long, and what grows
+ *
+ * Each with `--real` (Kafka, Redis), `--before` (no cache, no pools, no batches), and `--profile`.
  */
-
-import { parseArgs } from 'node:util'
-import { startLoad } from './shop/load.ts'
+import { parseArguments } from './shop/arguments.ts'
 import { shopMix } from './shop/mix.ts'
-import { report } from './shop/report.ts'
-import { measure } from './shop/run.ts'
-import { startShop } from './shop/shop.ts'
-import { createUsage } from './shop/usage.ts'
+import { measureRates, withShop, writeResults } from './shop/session.ts'
+import { soak } from './shop/soak.ts'
 
-const { values } = parseArgs({
-  options: {
-    rate: { type: 'string' },
-    seconds: { type: 'string' },
-    real: { type: 'boolean' },
-    before: { type: 'boolean' },
-  },
-})
-const products = 10_000
-const shop = await startShop({ real: values.real ?? false, before: values.before ?? false, customers: 500, products })
-const load = await startLoad({ url: shop.stack.url, mix: shopMix, customers: shop.customers, products })
-const usage = createUsage(shop, load.pid)
-const { step } = await measure(
-  { load, usage },
-  { rate: Number(values.rate ?? 100), seconds: Number(values.seconds ?? 20), warmUp: 10 },
-)
-console.log(report(step))
-await load.stop()
-await shop.stop()
+try {
+  const args = parseArguments(process.argv.slice(2))
+  await withShop(args, shopMix, async (session) => {
+    if (args.mode === 'soak') {
+      const steps = await soak(session, args)
+      writeResults('soak', args, { steps, highest: undefined })
+      return steps
+    }
+    const measured = await measureRates(session, args)
+    // What one rate came to does not write over what a search found.
+    writeResults(args.mode === 'find' ? 'shop' : 'shop-rate', args, measured)
+    return measured.steps
+  })
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error)
+  process.exitCode = 1
+}

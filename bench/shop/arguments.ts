@@ -34,7 +34,8 @@ export function parseArguments(args: readonly string[]) {
     const text = values[name]
     if (typeof text !== 'string') return undefined
     const value = Number(text)
-    if (!(value > 0 && value <= most)) throw new Error(`--${name} is a number up to ${most}, and not ${text}.\n${usage}`)
+    if (!(value > 0 && value <= most))
+      throw new Error(`--${name} is a number up to ${most}, and not ${text}.\n${usage}`)
     return value
   }
   const { find = false, soak = false, real = false, before = false, profile = false } = values

@@ -7,7 +7,7 @@ import { silentLog as log } from '#platform/log.ts'
 import { createProductsStore } from '../../subgraphs/products/store.ts'
 import { startKafka } from '../../tools/infra/kafka.ts'
 import { freePorts } from '../../tools/infra/ports.ts'
-import { type Postgres, startPostgres } from '../../tools/infra/postgres.ts'
+import { startPostgres } from '../../tools/infra/postgres.ts'
 import { startRedis } from '../../tools/infra/redis.ts'
 import { ensureSecrets } from '../../tools/infra/secrets.ts'
 import { addBigCatalogue } from '../../tools/seed/big-catalogue.ts'
@@ -115,24 +115,21 @@ function extrasOf({ before, profiles }: Pick<ShopOptions, 'before' | 'profiles'>
   return Object.fromEntries(extras)
 }
 
-async function fill(url: string, products: number): Promise<void> {
+/** Adds the catalogue, which a busy machine may need several attempts for: each adds what is missing. */
+async function fill(url: string, products: number, attempts = 5): Promise<void> {
   await migrate({ url, folder: migrationsFolder('products'), log })
   const database = openDatabase({ name: 'bench', url, poolSize: 1, log })
   const store = createProductsStore(database.adapter)
-  await addBigCatalogue(store, products)
-  await store.close()
-  await database.close()
-}
-
-/** Resolves when every event is with whom it concerns; rejects after a minute. */
-export async function settled(postgres: Postgres): Promise<void> {
-  const deadline = Date.now() + 60_000
-  for (let still = 0; still < 3; ) {
-    const pending = await Promise.all(
-      serviceNames.map((name) => postgres.query('SELECT count(*)::int AS n FROM outbox WHERE sent_at IS NULL', name)),
-    )
-    still = pending.every(({ rows }) => rows[0].n === 0) ? still + 1 : 0
-    if (Date.now() > deadline) throw new Error('The events of the run before are not sent after a minute.')
-    await new Promise((resolve) => setTimeout(resolve, 200))
+  try {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await addBigCatalogue(store, products)
+      } catch (error) {
+        if (attempt >= attempts) throw error
+      }
+    }
+  } finally {
+    await store.close()
+    await database.close()
   }
 }
