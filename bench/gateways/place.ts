@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
-import { composeGraph, type SubgraphName, subgraphNames } from './graph.ts'
 import { root } from '../../tools/services.ts'
+import { composeGraph, type SubgraphName, subgraphNames } from './graph.ts'
 import { start, until } from './processes.ts'
 import type { Place } from './rows.ts'
 
@@ -15,7 +15,9 @@ const users = 100
 
 export async function openPlace(hiveRouter: string | undefined) {
   const folder = await mkdtemp(join(tmpdir(), 'gateways-'))
-  const subgraphs = subgraphNames.map((name) => start(process.execPath, [join(root, 'bench/gateways/subgraph.ts'), name], {}))
+  const subgraphs = subgraphNames.map((name) =>
+    start(process.execPath, [join(root, 'bench/gateways/subgraph.ts'), name], {}),
+  )
   const found = await Promise.all(
     subgraphs.map((subgraph) => until(subgraph, () => /^http:.*$/m.exec(subgraph.output())?.[0])),
   )
