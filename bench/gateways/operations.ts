@@ -51,7 +51,7 @@ export const operations = {
         }
       }
     }`,
-    variables: (n) => ({ first: 40, skip: n % 10 }),
+    variables: (n) => ({ first: 50, skip: n % 10 }),
     variants: 10,
     requests: 40,
   },

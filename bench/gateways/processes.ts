@@ -6,17 +6,18 @@ import { cpuOf } from '../cpu.ts'
 
 const running = new Set<ChildProcess>()
 process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL')
+  for (const child of running) signal(child, 'SIGKILL')
 })
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1))
+for (const reason of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(reason, () => process.exit(1))
 
 export type Started = { readonly pid: number; readonly output: () => string; readonly stop: () => Promise<void> }
 
-/** Starts a program. Its environment is what is given, and the path. */
+/** Starts a program in a process group of its own. Its environment is what is given, and the path. */
 export function start(command: string, args: readonly string[], env: Record<string, string>, cwd?: string): Started {
   const child = spawn(command, args, {
     env: { PATH: process.env.PATH ?? '', ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
+    detached: true,
     ...(cwd && { cwd }),
   })
   running.add(child)
@@ -38,11 +39,20 @@ export function start(command: string, args: readonly string[], env: Record<stri
     pid: child.pid ?? 0,
     output: () => output,
     async stop() {
-      child.kill('SIGTERM')
-      const timer = setTimeout(() => child.kill('SIGKILL'), 5_000)
+      signal(child, 'SIGTERM')
+      const timer = setTimeout(() => signal(child, 'SIGKILL'), 10_000)
       await ended
       clearTimeout(timer)
     },
+  }
+}
+
+/** To the process and its children. */
+function signal({ pid }: ChildProcess, name: 'SIGTERM' | 'SIGKILL'): void {
+  try {
+    if (pid) process.kill(-pid, name)
+  } catch {
+    // They have ended.
   }
 }
 

@@ -4,9 +4,12 @@ import { cpus, release, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { root } from '../../tools/services.ts'
 import type { BenchOptions } from './bench.ts'
+import { chartOf } from './chart.ts'
 import { concurrency } from './load.ts'
+import { operationNames } from './operations.ts'
 import { peerVersions } from './peers.ts'
 import { type Ratios, type Results, ratiosTo } from './report.ts'
+import { rowNames } from './rows.ts'
 
 export type Report = {
   /** When it was run, ISO 8601. */
@@ -25,14 +28,19 @@ export type Report = {
   readonly ratios: { readonly toApollo: Ratios; readonly toHiveRust: Ratios; readonly toHiveRouter: Ratios }
 }
 
-/** Writes `bench/results/<time>.json`. */
-export async function writeResults(rows: Results, { quick }: BenchOptions): Promise<void> {
-  const report = reportOf(rows, quick, new Date(), peerVersions())
+/** Writes `bench/results/<time>.json`, and after a run of all there is the chart of the README. */
+export async function writeResults(rows: Results, options: BenchOptions): Promise<void> {
+  const report = reportOf(rows, options.quick, new Date(), peerVersions())
   const folder = join(root, 'bench/results')
   await mkdir(folder, { recursive: true })
   const file = join(folder, `${report.at.replaceAll(':', '-')}.json`)
   await writeFile(file, `${JSON.stringify(report, null, 2)}\n`)
   console.log(`Written to ${file}`)
+  if (isComplete(options)) await writeFile(join(root, 'docs/performance.svg'), chartOf(rows))
+}
+
+function isComplete({ quick, rows, operations }: BenchOptions): boolean {
+  return !quick && rows.length === rowNames.length && operations.length === operationNames.length
 }
 
 export function reportOf(rows: Results, quick: boolean, at: Date, versions: Report['versions']): Report {
