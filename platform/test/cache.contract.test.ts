@@ -77,6 +77,19 @@ test('in the process: ids that nothing has take no more room than there is, howe
   assert.equal(things.loads.length, before + 1)
 })
 
+test('with no time to remember, every read is a load, also of what was remembered before', async () => {
+  let seconds = 600
+  const things = createThings()
+  const { cache } = await createCaches({ log })
+  const { getMany } = cache<Thing>({ ...shape, load: things.load, seconds: () => seconds })
+  things.write('a')
+  await getMany(['a'])
+  seconds = 0
+  assert.deepEqual(await getMany(['a', 'a']), [{ id: 'a', version: 1 }])
+  await getMany(['a'])
+  assert.deepEqual(things.loads, [['a'], ['a'], ['a']])
+})
+
 describe('when Redis fails', { skip: !redisVersion() && 'there is no redis-server' }, () => {
   let server: RedisServer
   const opened: Awaited<ReturnType<typeof openShared>>[] = []
