@@ -19,8 +19,8 @@ import { createErrorFormatter } from './errors.ts'
 import type { Forwarder } from './forward.ts'
 import { openGraph } from './graph.ts'
 import { createWebhookForwarder } from './http/webhooks.ts'
-import { createOperationMeters } from './meters.ts'
-import { createOperations } from './operations.ts'
+import { createOperationMeters, measureCaches } from './meters.ts'
+import { createOperations, type Held } from './operations.ts'
 import { measureAnswers } from './outcomes.ts'
 import {
   createPersisted,
@@ -48,6 +48,7 @@ type Serving = {
   stage: Stage
   recorded: RecordedOperations
   forwarders: readonly Forwarder[]
+  heldPlans: () => Held
   close: () => Promise<void>
 }
 
@@ -115,7 +116,7 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
       onFailure: (subgraph, code) => failures.inc({ subgraph, code }),
       log,
     })
-    const { schema, plan, forwarders, close } = graph
+    const { schema, plan, forwarders, heldPlans, close } = graph
     const operations = createOperations({
       schema,
       limits,
@@ -136,7 +137,7 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
       mask,
       onOperation: operationMeter(recorded),
     })
-    return { answer, stage: { operations, plan }, recorded, forwarders, close }
+    return { answer, stage: { operations, plan }, recorded, forwarders, heldPlans, close }
   }
 
   const rollout = await createRollout({
@@ -148,6 +149,10 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
     log,
   })
   lifecycle.onStop('graph', rollout.stop)
+  measureCaches(metrics, () => {
+    const { stage, heldPlans } = rollout.current
+    return { documents: stage.operations.held(), plans: heldPlans() }
+  })
   const payments = rollout.current.forwarders.find(({ name }) => name === 'payments')
   const webhooks = payments && createWebhookForwarder({ ...payments, policy, timeout: config.REQUEST_TIMEOUT, log })
   lifecycle.onStop('webhooks', () => webhooks?.close())

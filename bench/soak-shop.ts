@@ -1,0 +1,154 @@
+import { createHash } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { composeServices } from '@apollo/composition'
+import { buildSubgraphSchema, type GraphQLSchemaModule } from '@apollo/subgraph'
+import { graphql, parse } from 'graphql'
+import { exportJWK, generateKeyPair, SignJWT } from 'jose'
+import { LRUCache } from 'lru-cache'
+
+/** Accounts, each with a token of its own. */
+const users = 2_000
+/** Entities that there are, and entries of a list. */
+export const things = 4_000
+export const listed = 10
+
+const link = 'url: "https://specs.apollo.dev/federation/v2.9"'
+const subgraphs: Record<string, { sdl: string; resolvers: GraphQLSchemaModule['resolvers'] }> = {
+  lists: {
+    sdl: `extend schema @link(${link}, import: ["@key", "@authenticated", "@listSize"])
+      type Query {
+        me: String @authenticated
+        things(from: Int!): [Thing!] @listSize(assumedSize: ${listed})
+      }
+      type Thing @key(fields: "id") { id: ID! }`,
+    resolvers: {
+      Query: {
+        me: () => 'Ada',
+        things: (_: unknown, { from }: { from: number }) =>
+          Array.from({ length: listed }, (_, n) => ({ id: `thing-${(from + n) % things}` })),
+      },
+    },
+  },
+  things: {
+    sdl: `extend schema
+        @link(${link}, import: ["@key", "@composeDirective", "@requiresScopes"])
+        @link(url: "https://specs.commerce.example/cacheControl/v0.1", import: ["@cacheControl"])
+        @composeDirective(name: "@cacheControl")
+      directive @cacheControl(maxAge: Int, scope: cacheControl__Scope) on FIELD_DEFINITION
+      enum cacheControl__Scope { PUBLIC PRIVATE }
+      type Thing @key(fields: "id") {
+        id: ID! @cacheControl(scope: PUBLIC)
+        name: String @cacheControl(scope: PUBLIC)
+        description: String @cacheControl(scope: PUBLIC)
+        amount: Int @cacheControl(scope: PUBLIC)
+        owner: String @requiresScopes(scopes: [["things:read"]])
+        broken: String
+      }`,
+    resolvers: {
+      Thing: {
+        name: ({ id }: { id: string }) => `The name of ${id}`,
+        description: ({ id }: { id: string }) => `What ${id} is, in a few words.`,
+        amount: () => 1_999,
+        owner: () => 'Ada',
+        broken: () => {
+          throw new Error('It is broken.')
+        },
+      },
+    },
+  },
+}
+
+/**
+ * What a gateway with everything on needs around it: two subgraphs that answer the same question from memory the second time, the keys of
+ * access tokens, and a collector of traces that throws them away.
+ */
+export async function startSoakShop() {
+  const folder = await mkdtemp(join(tmpdir(), 'soak-'))
+  const servers: Server[] = []
+  const serve = async (listener: RequestListener): Promise<string> => {
+    const server = createServer(listener)
+    servers.push(server)
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  }
+  const services = await Promise.all(
+    Object.entries(subgraphs).map(async ([name, { sdl, resolvers }]) => {
+      const typeDefs = parse(sdl)
+      const schema = buildSubgraphSchema([{ typeDefs, ...(resolvers && { resolvers }) }])
+      const known = new LRUCache<string, string>({ max: 20_000 })
+      const url = await serve(async (request, response) => {
+        const body = await text(request)
+        const key = createHash('sha1').update(body).digest('base64')
+        const answer =
+          known.get(key) ??
+          JSON.stringify(
+            await graphql({ schema, source: JSON.parse(body).query, variableValues: JSON.parse(body).variables }),
+          )
+        known.set(key, answer)
+        response.setHeader('content-type', 'application/json')
+        response.end(answer)
+      })
+      return { name, url: `${url}/graphql`, typeDefs }
+    }),
+  )
+  const { supergraphSdl, errors = [] } = composeServices(services)
+  if (!supergraphSdl) throw new AggregateError(errors, errors.map(({ message }) => message).join('\n'))
+  await writeFile(join(folder, 'supergraph.graphql'), supergraphSdl)
+
+  const tokenKey = await generateKeyPair('EdDSA', { extractable: true })
+  const gatewayKey = await generateKeyPair('EdDSA', { extractable: true })
+  const keys = JSON.stringify({
+    keys: [{ ...(await exportJWK(tokenKey.publicKey)), kid: 'k', alg: 'EdDSA', use: 'sig' }],
+  })
+  const tokens = await Promise.all(
+    Array.from({ length: users }, (_, n) =>
+      new SignJWT({ sid: `s${n}`, scope: n % 2 ? 'things:read' : '' })
+        .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid: 'k' })
+        .setIssuer('commerce-users')
+        .setAudience('commerce-graph')
+        .setSubject(`u${n}`)
+        .setJti(`j${n}`)
+        .setIssuedAt()
+        .setExpirationTime('4h')
+        .sign(tokenKey.privateKey),
+    ),
+  )
+  return {
+    tokens,
+    /** Limits stay on; only what would refuse this load for its speed is set high. */
+    env: {
+      SUPERGRAPH_FILE: join(folder, 'supergraph.graphql'),
+      JWKS_URL: await serve(
+        (_request, response) => void response.setHeader('content-type', 'application/json').end(keys),
+      ),
+      SERVICE_PRIVATE_KEY: JSON.stringify({
+        ...(await exportJWK(gatewayKey.privateKey)),
+        kid: 'gateway.soak',
+        alg: 'EdDSA',
+      }),
+      OTEL_EXPORTER_OTLP_ENDPOINT: await serve((request, response) => {
+        request.resume()
+        request.once('end', () => response.setHeader('content-type', 'application/x-protobuf').end())
+      }),
+      OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
+      OTEL_TRACES_SAMPLER_ARG: '0.1',
+      TRUSTED_PROXIES: '1',
+      COMPRESSION: 'on',
+      OPERATIONS: 'open',
+      RATE_LIMIT_ANONYMOUS: '1000000000',
+      RATE_LIMIT_COST: '1000000000',
+      MAX_EVENT_LOOP_DELAY: '0',
+      LOG_LEVEL: 'warn',
+      AUDIT_LOG: '/dev/null',
+    },
+    async stop(): Promise<void> {
+      for (const server of servers) server.close().closeAllConnections()
+      await rm(folder, { recursive: true })
+    },
+  }
+}
