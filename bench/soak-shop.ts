@@ -1,15 +1,6 @@
-import { createHash } from 'node:crypto'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer, type RequestListener, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
-import { composeServices } from '@apollo/composition'
-import { buildSubgraphSchema, type GraphQLSchemaModule } from '@apollo/subgraph'
-import { graphql, parse } from 'graphql'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
-import { LRUCache } from 'lru-cache'
+import type { ForeignSubgraph } from '../test/infra/gateway.ts'
+import { startRememberingGraph } from './remembering-graph.ts'
 
 /** Accounts, each with a token of its own. */
 const users = 2_000
@@ -18,7 +9,7 @@ export const things = 4_000
 export const listed = 10
 
 const link = 'url: "https://specs.apollo.dev/federation/v2.9"'
-const subgraphs: Record<string, { sdl: string; resolvers: GraphQLSchemaModule['resolvers'] }> = {
+const subgraphs: Record<string, ForeignSubgraph> = {
   lists: {
     sdl: `extend schema @link(${link}, import: ["@key", "@authenticated", "@listSize"])
       type Query {
@@ -68,38 +59,7 @@ const subgraphs: Record<string, { sdl: string; resolvers: GraphQLSchemaModule['r
  * access tokens, and a collector of traces that throws them away.
  */
 export async function startSoakShop() {
-  const folder = await mkdtemp(join(tmpdir(), 'soak-'))
-  const servers: Server[] = []
-  const serve = async (listener: RequestListener): Promise<string> => {
-    const server = createServer(listener)
-    servers.push(server)
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  }
-  const services = await Promise.all(
-    Object.entries(subgraphs).map(async ([name, { sdl, resolvers }]) => {
-      const typeDefs = parse(sdl)
-      const schema = buildSubgraphSchema([{ typeDefs, ...(resolvers && { resolvers }) }])
-      const known = new LRUCache<string, string>({ max: 20_000 })
-      const url = await serve(async (request, response) => {
-        const body = await text(request)
-        const key = createHash('sha1').update(body).digest('base64')
-        const answer =
-          known.get(key) ??
-          JSON.stringify(
-            await graphql({ schema, source: JSON.parse(body).query, variableValues: JSON.parse(body).variables }),
-          )
-        known.set(key, answer)
-        response.setHeader('content-type', 'application/json')
-        response.end(answer)
-      })
-      return { name, url: `${url}/graphql`, typeDefs }
-    }),
-  )
-  const { supergraphSdl, errors = [] } = composeServices(services)
-  if (!supergraphSdl) throw new AggregateError(errors, errors.map(({ message }) => message).join('\n'))
-  await writeFile(join(folder, 'supergraph.graphql'), supergraphSdl)
-
+  const { supergraph, serve, stop } = await startRememberingGraph(subgraphs)
   const tokenKey = await generateKeyPair('EdDSA', { extractable: true })
   const gatewayKey = await generateKeyPair('EdDSA', { extractable: true })
   const keys = JSON.stringify({
@@ -122,7 +82,7 @@ export async function startSoakShop() {
     tokens,
     /** Limits stay on; only what would refuse this load for its speed is set high. */
     env: {
-      SUPERGRAPH_FILE: join(folder, 'supergraph.graphql'),
+      SUPERGRAPH_FILE: supergraph,
       JWKS_URL: await serve(
         (_request, response) => void response.setHeader('content-type', 'application/json').end(keys),
       ),
@@ -146,9 +106,6 @@ export async function startSoakShop() {
       LOG_LEVEL: 'warn',
       AUDIT_LOG: '/dev/null',
     },
-    async stop(): Promise<void> {
-      for (const server of servers) server.close().closeAllConnections()
-      await rm(folder, { recursive: true })
-    },
+    stop,
   }
 }
