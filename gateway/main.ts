@@ -11,6 +11,7 @@ import { createMetrics } from '#platform/metrics.ts'
 import { createPrincipalSigner } from '#platform/principal.ts'
 import { createQuotas } from '#platform/quota.ts'
 import { openServiceRedis } from '#platform/redis.ts'
+import { followPrimary, startWorkers, workerNumber } from '#platform/workers.ts'
 import { createAuthenticator } from './auth.ts'
 import { createAuthorization } from './authorization.ts'
 import { rules, settings } from './config.ts'
@@ -69,7 +70,14 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
   const policy = () => live.current.BALANCING
   const audit = createAudit({ service: name, file: config.AUDIT_LOG })
   const mask = createMask({ service: name, log })
-  const metrics = createMetrics({ service: name })
+  const { GATEWAY_PROCESSES: processes } = config
+  const worker = processes > 1 ? (workerNumber() ?? 'primary') : undefined
+  const ownMetrics = createMetrics({ service: name, worker })
+  if (worker === 'primary') {
+    await startWorkers({ count: processes, log, lifecycle, metrics: ownMetrics })
+    return discovery.register({ port: config.PORT })
+  }
+  const metrics = followPrimary(lifecycle, ownMetrics)
   await followLive({ name, live, consul: discovery.consul, prefix: config.CONSUL_PREFIX, log, metrics })
   const guards = createGuards({
     rules: () => breakerRules(live.current),
@@ -192,5 +200,5 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
     mask,
   })
   await listen(http, { host: config.HOST, port: config.PORT, shutdownDelay: config.SHUTDOWN_DELAY, lifecycle })
-  await discovery.register({ port: config.PORT })
+  await (worker === undefined ? discovery.register({ port: config.PORT }) : discovery.known())
 })
