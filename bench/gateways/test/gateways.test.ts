@@ -7,7 +7,7 @@ import { composeGraph } from '../graph.ts'
 import type { Round } from '../load.ts'
 import { bodyOf, operationNames } from '../operations.ts'
 import { familyCpu, familyMemory, start, until } from '../processes.ts'
-import { figuresOf, type Measured, type Results, ratiosTo, tableOf } from '../report.ts'
+import { figuresOf, type Measured, type Results, ratiosTo, tableOf, uncachedTable } from '../report.ts'
 import { reportOf } from '../results.ts'
 import { rowNames } from '../rows.ts'
 
@@ -78,10 +78,15 @@ test('the report names the machine, the versions and the ratios', () => {
 })
 
 test('the table and the chart hold every gateway that was measured, and no other', () => {
-  const table = tableOf(results, 'list').split('\n')
-  assert.equal(table.length, 2 + 3)
+  const table = tableOf('list', {
+    apollo: { cpu: 2, rate: 1, p50: 1, p99: 1 },
+    'ours-on': { cpu: 0.5, rate: 1, p50: 1, p99: 1 },
+  }).split('\n')
+  assert.equal(table.length, 2 + 2)
   assert.equal(new Set(table.map((line) => line.length)).size, 1)
   assert.match(table.at(-1) ?? '', /everything on +\| +0\.500 \| +0\.25x/)
+  assert.match(uncachedTable(results), /^\| new texts, CPU ms +\| +list \|\n/)
+  assert.match(uncachedTable(results), /everything on +\| +5\.00 \|$/)
   const chart = chartOf(results)
   assert.equal([...chart.matchAll(/<rect /g)].length, 3)
   assert.equal([...chart.matchAll(/class="own"/g)].length, 1)
