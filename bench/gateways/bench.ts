@@ -17,8 +17,8 @@ export type BenchOptions = {
 
 /** How often the requests of a round are sent, and how many texts are new. */
 const sizes = {
-  full: { rounds: 5, warmUp: 4, share: 1, fresh: 30 },
-  quick: { rounds: 3, warmUp: 4, share: 0.25, fresh: 10 },
+  full: { rounds: 5, warmUp: 6, share: 1, fresh: 30 },
+  quick: { rounds: 3, warmUp: 8, share: 0.25, fresh: 10 },
 }
 
 export async function runBench(options: BenchOptions): Promise<void> {
