@@ -88,10 +88,10 @@ test('the table and the chart hold every gateway that was measured, and no other
   assert.match(uncachedTable(results), /^\| new texts, CPU ms +\| +list \|\n/)
   assert.match(uncachedTable(results), /everything on +\| +5\.00 \|$/)
   const chart = chartOf(results)
-  assert.equal([...chart.matchAll(/<rect /g)].length, 3)
+  assert.equal([...chart.matchAll(/<rect x=/g)].length, 3)
   assert.equal([...chart.matchAll(/class="own"/g)].length, 1)
   assert.equal(
-    [...chartOf(Object.fromEntries(rowNames.map((name) => [name, measured(1)]))).matchAll(/<rect /g)].length,
+    [...chartOf(Object.fromEntries(rowNames.map((name) => [name, measured(1)]))).matchAll(/<rect x=/g)].length,
     rowNames.length,
   )
 })
