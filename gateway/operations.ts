@@ -49,6 +49,9 @@ export type OperationsOptions = {
   costOf: (document: DocumentNode, operation: OperationDefinitionNode) => OperationCost
 }
 
+/** What a cache holds. */
+export type Held = { readonly entries: number; readonly characters: number }
+
 /** Documents that are kept, and their characters together: a character takes up to 70 bytes once it is parsed. */
 const cacheSize = 2_000
 const cacheCharacters = 1_000_000
@@ -111,6 +114,9 @@ export function createOperations(options: OperationsOptions) {
   }
 
   return {
+    /** What is remembered now. */
+    held: (): Held => ({ entries: cache.size, characters: cache.calculatedSize }),
+
     /** A document that was prepared before. */
     known(text: string): Prepared | undefined {
       refreshLimits()

@@ -31,7 +31,7 @@ type Compiled = {
  * Executes operations by the plans of Apollo's planner: each plan is compiled once, into what fetches, joins and projects, and kept
  * with its operation. Behaves as Apollo's own executor does, but for what docs/adr/ and the tests name.
  */
-export function createExecutor({ schema, planning, send }: ExecutorOptions): Executor {
+export function createExecutor({ schema, planning, send }: ExecutorOptions) {
   const cache = new LRUCache<string, Compiled>({ max: cacheSize, maxSize: cacheCharacters })
 
   function compile({ document, operation }: Execution): { compiled: Compiled; size: number } {
@@ -50,7 +50,7 @@ export function createExecutor({ schema, planning, send }: ExecutorOptions): Exe
     return compiled
   }
 
-  return async (execution) => {
+  const execute: Executor = async (execution) => {
     try {
       const { execute, completionFor } = compiledFor(execution)
       const { variables, coerced, context } = execution
@@ -61,6 +61,9 @@ export function createExecutor({ schema, planning, send }: ExecutorOptions): Exe
       return { errors: [asGraphQLError(error, 'The operation could not be executed.')] }
     }
   }
+  /** Plans that are kept now. */
+  const held = () => ({ entries: cache.size, characters: cache.calculatedSize })
+  return Object.assign(execute, { held })
 }
 
 /** What is not of the schema counts only where no error tells why something is missing. */
