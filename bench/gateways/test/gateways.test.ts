@@ -97,7 +97,7 @@ test('the table and the chart hold every gateway that was measured, and no other
 })
 
 test('what a process has used contains what its children have', async () => {
-  const burn = 'const end = Date.now() + 60_000; while (Date.now() < end && process.cpuUsage().user < 300_000);'
+  const burn = 'const end = Date.now() + 60_000; while (Date.now() < end && process.cpuUsage().user < 100_000);'
   const child = `${burn} console.log("burnt"); setInterval(() => {}, 1000)`
   const parent = start(
     process.execPath,
@@ -109,7 +109,7 @@ test('what a process has used contains what its children have', async () => {
   )
   try {
     await until(parent, () => parent.output().includes('burnt') || undefined)
-    assert.ok(familyCpu(parent.pid) >= 300)
+    assert.ok(familyCpu(parent.pid) >= 100)
     assert.ok(familyMemory(parent.pid) > 1e6)
   } finally {
     await parent.stop()
