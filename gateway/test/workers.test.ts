@@ -78,8 +78,14 @@ describe('a gateway of two workers', () => {
     for (let n = 0; n < 10; n++) assert.equal(await askAnew(gateway), 200)
     const now = [await answeredBy(gateway, '1'), await answeredBy(gateway, '2')]
     const answered = now.map((count, index) => count - (before[index] ?? 0))
-    assert.equal(answered.reduce((sum, count) => sum + count, 0), 10)
-    assert.ok(answered.every((count) => count > 0), String(answered))
+    assert.equal(
+      answered.reduce((sum, count) => sum + count, 0),
+      10,
+    )
+    assert.ok(
+      answered.every((count) => count > 0),
+      String(answered),
+    )
     const names = [...(await scrape(gateway.url)).keys()].filter((name) => name.startsWith('process_cpu_seconds_total'))
     assert.equal(names.length, 3)
   })
