@@ -62,18 +62,18 @@ function labelOf(code: unknown): ErrorCode | 'OTHER' {
   return isErrorCode(code) ? code : 'OTHER'
 }
 
-/** Tells how full the caches of operations are: each has a bound of entries and one of characters. */
+/** Tells how full the caches of operations are: each has a bound of entries and one of bytes. */
 export function measureCaches(metrics: Metrics, held: () => Readonly<Record<string, Held>>): void {
   metrics.measured(
     {
       operation_cache_entries: 'Documents, and plans, that are kept.',
-      operation_cache_characters: 'Characters that they have together.',
+      operation_cache_bytes: 'About how many bytes they take.',
     },
     ['cache'],
     async () =>
-      Object.entries(held()).map(([cache, { entries, characters }]) => ({
+      Object.entries(held()).map(([cache, { entries, bytes }]) => ({
         labels: { cache },
-        values: { operation_cache_entries: entries, operation_cache_characters: characters },
+        values: { operation_cache_entries: entries, operation_cache_bytes: bytes },
       })),
   )
 }

@@ -26,8 +26,8 @@ test('metrics tell how many documents and plans are kept', async () => {
   await askFor(0, 3)
   assert.equal(await held('entries', 'documents'), 3)
   assert.equal(await held('entries', 'plans'), 3)
-  assert.ok((await held('characters', 'documents')) >= 3 * '{ hello0: __typename }'.length)
-  assert.ok((await held('characters', 'plans')) > 0)
+  assert.ok((await held('bytes', 'documents')) >= 3 * '{ hello0: __typename }'.length)
+  assert.ok((await held('bytes', 'plans')) > 0)
 })
 
 test('whatever is asked for, no more than 2000 documents and plans are kept', async () => {
