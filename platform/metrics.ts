@@ -1,4 +1,5 @@
 import {
+  AggregatorRegistry,
   Counter,
   collectDefaultMetrics,
   Gauge,
@@ -79,6 +80,14 @@ export function createMetrics({ service, worker }: { service: string; worker?: n
 }
 
 export type Metrics = ReturnType<typeof createMetrics>
+
+/**
+ * What several processes of a service measured, for Prometheus to read. Each series names its worker, so that none is added to another: a
+ * worker that starts again sets its own back, and no other.
+ */
+export function textOf(all: readonly Series[]): Promise<string> {
+  return AggregatorRegistry.aggregate([...all]).metrics()
+}
 
 async function inTime<T>(reading: Promise<T>): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>()
