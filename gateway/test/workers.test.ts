@@ -149,7 +149,7 @@ test('SIGTERM ends all workers, and no request fails', async () => {
   assert.deepEqual(children.filter(isThere), [])
 })
 
-test('a gateway of which one worker cannot start does not start, and leaves none behind', async () => {
+test('a gateway whose workers cannot start does not start', async () => {
   const gateway = await runGateway({
     SUPERGRAPH_FILE: '/nowhere/supergraph.graphql',
     GATEWAY_PROCESSES: '2',
