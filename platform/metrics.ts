@@ -1,4 +1,13 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, type MetricObjectWithValues, type MetricValue, Registry } from 'prom-client'
+import {
+  AggregatorRegistry,
+  Counter,
+  collectDefaultMetrics,
+  Gauge,
+  Histogram,
+  type MetricObjectWithValues,
+  type MetricValue,
+  Registry,
+} from 'prom-client'
 
 /** Seconds up to which durations are counted together. https://opentelemetry.io/docs/specs/semconv/http/http-metrics */
 const buckets = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
@@ -71,6 +80,14 @@ export function createMetrics({ service, worker }: { service: string; worker?: n
 }
 
 export type Metrics = ReturnType<typeof createMetrics>
+
+/**
+ * What several processes of a service measured, for Prometheus to read. Each series names its worker, so that none is added to another: a
+ * worker that starts again sets its own back, and no other.
+ */
+export function textOf(all: readonly Series[]): Promise<string> {
+  return AggregatorRegistry.aggregate([...all]).metrics()
+}
 
 async function inTime<T>(reading: Promise<T>): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>()

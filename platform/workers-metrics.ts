@@ -1,6 +1,5 @@
 import cluster, { type Worker } from 'node:cluster'
-import { AggregatorRegistry } from 'prom-client'
-import type { Metrics, Series } from './metrics.ts'
+import { type Metrics, type Series, textOf } from './metrics.ts'
 
 /** Milliseconds that a scrape waits for a worker, and a worker for the primary. What comes later is missing in it. */
 const patience = 1_500
@@ -33,8 +32,7 @@ export function collectScrapes(workers: () => readonly Worker[], metrics: Metric
     if (message.scrape === 'measured') waiting.get(message.id)?.(message.series)
     if (message.scrape !== 'wanted') return
     const all = await Promise.all([metrics.series(), ...workers().map(ask)])
-    // Each series names its worker, so that none is added to another: a worker that starts again sets its own back, and no other.
-    const text = await AggregatorRegistry.aggregate([...all]).metrics()
+    const text = await textOf(all)
     tell(worker, { scrape: 'answer', id: message.id, text })
   })
 }

@@ -78,8 +78,14 @@ describe('a gateway of two workers', () => {
     for (let n = 0; n < 10; n++) assert.equal(await askAnew(gateway), 200)
     const now = [await answeredBy(gateway, '1'), await answeredBy(gateway, '2')]
     const answered = now.map((count, index) => count - (before[index] ?? 0))
-    assert.equal(answered.reduce((sum, count) => sum + count, 0), 10)
-    assert.ok(answered.every((count) => count > 0), String(answered))
+    assert.equal(
+      answered.reduce((sum, count) => sum + count, 0),
+      10,
+    )
+    assert.ok(
+      answered.every((count) => count > 0),
+      String(answered),
+    )
     const names = [...(await scrape(gateway.url)).keys()].filter((name) => name.startsWith('process_cpu_seconds_total'))
     assert.equal(names.length, 3)
   })
@@ -143,7 +149,7 @@ test('SIGTERM ends all workers, and no request fails', async () => {
   assert.deepEqual(children.filter(isThere), [])
 })
 
-test('a gateway of which one worker cannot start does not start, and leaves none behind', async () => {
+test('a gateway whose workers cannot start does not start', async () => {
   const gateway = await runGateway({
     SUPERGRAPH_FILE: '/nowhere/supergraph.graphql',
     GATEWAY_PROCESSES: '2',
