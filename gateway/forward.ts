@@ -1,4 +1,5 @@
 import type { Addresses, Policy } from '#platform/balancer.ts'
+import type { Departure } from '#platform/departure.ts'
 import { type ErrorCode, ServiceError } from '#platform/errors.ts'
 import { createFailover } from '#platform/failover.ts'
 import { createHttpPool, httpFailure, isLate, takesLeave } from '#platform/http-pool.ts'
@@ -20,8 +21,8 @@ export type FetchContext = {
   readonly tracestate?: string
   /** When the client's request is answered with what there is, in milliseconds since the epoch. */
   readonly deadline: number
-  /** Aborted when the client is gone, with the error that its fetches end with. */
-  readonly signal?: AbortSignal
+  /** Tells when the client is gone, with the error that its fetches end with. */
+  readonly signal?: Departure
   /** The signed principal. Absent when the gateway has no key. */
   readonly principalToken?: string
   /** What of the client's headers goes along. */
@@ -89,9 +90,10 @@ export function createForwarder(options: ForwarderOptions) {
           if (time <= 0) throw timedOut(name)
           return inSpanOf(context, 'POST', span(attempts++), async (context, recorded) => {
             const headers = headersOf(context, time)
-            const signal = signalOf(fetch, context, time)
-            const answer = await pool.request({ method: 'POST', path, headers, body, signal })
-            recorded?.setAttribute('http.response.status_code', answer.statusCode)
+            // A mutation that was sent is left to finish.
+            const signal = fetch.isQuery ? context.signal : undefined
+            const answer = await pool.exchange({ path, headers, body, time, signal })
+            recorded?.setAttribute('http.response.status_code', answer.status)
             if (takesLeave(answer.headers)) onLeave()
             return readResponse(answer, entities)
           })
@@ -149,22 +151,13 @@ export function createForwarder(options: ForwarderOptions) {
 
 export type Forwarder = ReturnType<typeof createForwarder>
 
-/** What ends a fetch: its time, and for a query also that the client is gone. A mutation that was sent is left to finish. */
-function signalOf({ isQuery }: PlannedFetch, { signal }: FetchContext, time: number): AbortSignal {
-  const late = AbortSignal.timeout(time)
-  return signal && isQuery ? AbortSignal.any([signal, late]) : late
-}
-
-function headersOf(context: FetchContext, time: number): Record<string, string> {
+/** Names and values in turn. */
+function headersOf(context: FetchContext, time: number): string[] {
   const { requestId, traceparent, tracestate, principalToken, headers } = context
-  return {
-    ...headers,
-    'content-type': 'application/json',
-    accept: 'application/json',
-    'x-request-id': requestId,
-    'x-timeout-ms': String(time),
-    traceparent,
-    ...(tracestate && { tracestate }),
-    ...(principalToken && { 'x-principal': principalToken }),
-  }
+  const own = ['content-type', 'application/json', 'accept', 'application/json', 'x-request-id', requestId]
+  own.push('x-timeout-ms', String(time), 'traceparent', traceparent)
+  if (tracestate) own.push('tracestate', tracestate)
+  if (principalToken) own.push('x-principal', principalToken)
+  for (const name in headers) own.push(name, headers[name] ?? '')
+  return own
 }

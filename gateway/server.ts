@@ -2,6 +2,7 @@ import compress from '@fastify/compress'
 import cors from '@fastify/cors'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { continueTrace, runWithContext } from '#platform/context.ts'
+import { createDeparture, type Departure } from '#platform/departure.ts'
 import { createHealth, type Dependency } from '#platform/health.ts'
 import { createHttpServer, type HttpOptions } from '#platform/http.ts'
 import type { Principal } from '#platform/principal.ts'
@@ -168,13 +169,13 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
   return app
 }
 
-/** Aborted when the client is gone before it was answered. */
-function signalOf({ raw }: FastifyReply): AbortSignal {
-  const controller = new AbortController()
-  raw.once('close', () => {
-    if (!raw.writableFinished) controller.abort(clientGone())
+/** Tells when the client is gone before it was answered. */
+function signalOf({ raw }: FastifyReply): Departure {
+  const { signal, leave } = createDeparture()
+  raw.on('close', () => {
+    if (!raw.writableFinished) leave(clientGone())
   })
-  return controller.signal
+  return signal
 }
 
 /** Tells the caller what is left. Throws RATE_LIMITED when it is too little. */

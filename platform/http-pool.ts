@@ -1,7 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { buildConnector, type Dispatcher, errors, Pool } from 'undici'
+import { buildConnector, errors, Pool } from 'undici'
 import { boundAnswers } from './answer-bound.ts'
 import type { Failure } from './failover.ts'
+import { exchange, type HttpAnswer, type HttpExchange, Late } from './http-exchange.ts'
 
 /** Milliseconds that a connection may take to be made. */
 const connectLimit = 1_000
@@ -42,15 +43,20 @@ export type HttpPoolOptions = {
 
 /**
  * Connections to one instance. A connection that cannot be made is NotConnected, whatever the reason; undici sends a request
- * only over a connection that is there, so that any other failure may be one of a request that was carried out.
+ * only over a connection that is there, so that any other failure may be one of a request that was carried out. A connection
+ * carries one request at a time.
  */
-export function createHttpPool(origin: string, { connections, answerLimit }: HttpPoolOptions): Dispatcher {
+export function createHttpPool(origin: string, { connections, answerLimit }: HttpPoolOptions) {
   const connect = buildConnector({ timeout: connectLimit })
   const pool = new Pool(origin, {
     connections: connections ?? null,
     maxResponseSize: answerLimit,
     keepAliveTimeout: keptIdle,
     keepAliveMaxTimeout: keptIdle,
+    pipelining: 1,
+    // Each call has a time of its own, for all of it.
+    headersTimeout: 0,
+    bodyTimeout: 0,
     connect: (options, callback) =>
       connect(options, (...[error, socket]) =>
         error
@@ -58,8 +64,16 @@ export function createHttpPool(origin: string, { connections, answerLimit }: Htt
           : callback(null, socket as Exclude<typeof socket, null>),
       ),
   })
-  return pool.compose(boundAnswers({ total: largeAnswers * answerLimit, each: answerLimit * smallShare }))
+  const bound = boundAnswers({ total: largeAnswers * answerLimit, each: answerLimit * smallShare })
+  return {
+    /** Posts, and reads the answer. */
+    exchange: (call: HttpExchange): Promise<HttpAnswer> => exchange(pool, bound, call),
+    /** Resolves when every call has ended. */
+    close: (): Promise<void> => pool.close(),
+  }
 }
+
+export type HttpPool = ReturnType<typeof createHttpPool>
 
 /** Whether an answer says that its instance takes no further calls on this connection: it stops. */
 export function takesLeave({ connection }: IncomingHttpHeaders): boolean {
@@ -77,11 +91,7 @@ export function httpFailure(error: unknown): Failure {
 
 /** Whether a call ended because its time was over. */
 export function isLate(error: unknown): boolean {
-  return (
-    error instanceof DOMException ||
-    error instanceof errors.HeadersTimeoutError ||
-    error instanceof errors.BodyTimeoutError
-  )
+  return error instanceof Late
 }
 
 const brokenConnections = new Set(['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ECONNABORTED'])

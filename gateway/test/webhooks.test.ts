@@ -38,7 +38,7 @@ before(async () => {
   forwarder = createWebhookForwarder({
     name: 'payments',
     urls: [paymentsUrl],
-    timeout: 100,
+    timeout: 500,
     log,
   })
   const mask = createMask({ service: 'gateway', log })
