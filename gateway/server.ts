@@ -109,15 +109,16 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
   const app = createHttpServer({ ...http, health: { ...health, report } })
   app.addHook('onClose', async () => health.stop())
   const security = securityHeaders(hstsMaxAge)
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     reply.headers(security).header('x-request-id', requestIdOf(request))
     // The rest of the answer is that of CORS, whatever the path.
     if (request.method === 'OPTIONS') reply.header('allow', allowedMethods)
+    done()
   })
   await app.register(cors, {
     origin: [...origins],
     methods: ['GET', 'POST'],
-    exposedHeaders: ['x-request-id', 'ratelimit', 'ratelimit-policy', 'retry-after'],
+    exposedHeaders: 'x-request-id, ratelimit, ratelimit-policy, retry-after',
     maxAge: 86_400,
     strictPreflight: false,
   })

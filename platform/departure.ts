@@ -13,28 +13,23 @@ export type Departure = {
  */
 export function createDeparture(): { readonly signal: Departure; leave(reason: unknown): void } {
   let listeners: Set<() => void> | undefined
-  let told: { reason: unknown } | undefined
-  return {
-    signal: {
-      get aborted() {
-        return told !== undefined
-      },
-      get reason() {
-        return told?.reason
-      },
-      addEventListener(_type, listener) {
-        listeners ??= new Set()
-        listeners.add(listener)
-      },
-      removeEventListener(_type, listener) {
-        listeners?.delete(listener)
-      },
+  const signal = {
+    aborted: false,
+    reason: undefined as unknown,
+    addEventListener(_type: 'abort', listener: () => void) {
+      listeners ??= new Set()
+      listeners.add(listener)
     },
-    leave(reason) {
-      if (told) return
-      told = { reason }
-      for (const listener of listeners ?? []) listener()
-      listeners = undefined
+    removeEventListener(_type: 'abort', listener: () => void) {
+      listeners?.delete(listener)
     },
   }
+  function leave(reason: unknown): void {
+    if (signal.aborted) return
+    signal.aborted = true
+    signal.reason = reason
+    for (const listener of listeners ?? []) listener()
+    listeners = undefined
+  }
+  return { signal, leave }
 }
