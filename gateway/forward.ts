@@ -2,6 +2,7 @@ import type { Addresses, Policy } from '#platform/balancer.ts'
 import type { Departure } from '#platform/departure.ts'
 import { type ErrorCode, ServiceError } from '#platform/errors.ts'
 import { createFailover } from '#platform/failover.ts'
+import type { HttpAnswer } from '#platform/http-exchange.ts'
 import { createHttpPool, httpFailure, isLate, takesLeave } from '#platform/http-pool.ts'
 import type { Log } from '#platform/log.ts'
 import { timedOut, unavailable } from '#platform/mask.ts'
@@ -9,6 +10,7 @@ import { inSpanOf } from '#platform/telemetry/span.ts'
 import { missing } from './forward/missing.ts'
 import { type FetchVariables, type PlannedFetch, planFetch, representationsOf } from './forward/planned.ts'
 import { type Response, readResponse } from './forward/response.ts'
+import { type Changes, createSharing } from './forward/sharing.ts'
 import { type Guard, isRefusal } from './resilience.ts'
 import { markStale, type StaleMarks } from './stale/marks.ts'
 import type { StaleAnswers } from './stale.ts'
@@ -31,6 +33,13 @@ export type FetchContext = {
   readonly stale?: StaleMarks
 }
 
+export type Sharing = {
+  /** Read at each fetch, so that it may change. */
+  readonly isOn: () => boolean
+  /** Of all forwarders together. */
+  readonly changes: Changes
+}
+
 export type ForwarderOptions = {
   /** The subgraph's name. */
   name: string
@@ -46,6 +55,8 @@ export type ForwarderOptions = {
   onFailure?: (subgraph: string, code: ErrorCode) => void
   /** What fetches go through. Absent: all are made. */
   guard?: Guard | undefined
+  /** Queries that are the same, on their way at the same time, are made once. Absent: each is made. */
+  sharing?: Sharing | undefined
   /** What answers when a fetch of entities fails. Absent: nothing. */
   stale?: ReturnType<StaleAnswers['of']> | undefined
   log: Log
@@ -63,7 +74,8 @@ const none: FetchVariables = { text: '{}', values: {} }
  * that the rest of the client's operation is answered and the client sees what is missing.
  */
 export function createForwarder(options: ForwarderOptions) {
-  const { name, urls, policy, timeout, onFetch, onFailure, guard, stale, log } = options
+  const { name, urls, policy, timeout, onFetch, onFailure, guard, sharing, stale, log } = options
+  const share = sharing && createSharing<Answered>({ name, changes: sharing.changes })
   const failover = createFailover({
     addresses: urls,
     ...(policy && { policy }),
@@ -77,7 +89,7 @@ export function createForwarder(options: ForwarderOptions) {
     noInstance: () => unavailable(name),
   })
 
-  async function send(fetch: PlannedFetch, variables: FetchVariables, context: FetchContext): Promise<Response> {
+  async function send(fetch: PlannedFetch, variables: FetchVariables, context: FetchContext): Promise<Answered> {
     const end = Math.min(Date.now() + timeout, context.deadline)
     const timeLeft = () => end - Date.now()
     const body = `${fetch.head}${variables.text}}`
@@ -95,7 +107,7 @@ export function createForwarder(options: ForwarderOptions) {
             const answer = await pool.exchange({ path, headers, body, time, signal })
             recorded?.setAttribute('http.response.status_code', answer.status)
             if (takesLeave(answer.headers)) onLeave()
-            return readResponse(answer, entities)
+            return answered(answer, entities)
           })
         },
         { repeatable: fetch.isQuery, timeLeft: () => (context.signal?.aborted ? 0 : timeLeft()) },
@@ -106,7 +118,7 @@ export function createForwarder(options: ForwarderOptions) {
     }
   }
 
-  async function measured(...[fetch, variables, context]: Parameters<typeof send>): Promise<Response> {
+  async function measured(...[fetch, variables, context]: Parameters<typeof send>): Promise<Answered> {
     const start = performance.now()
     try {
       return await send(fetch, variables, context)
@@ -118,6 +130,21 @@ export function createForwarder(options: ForwarderOptions) {
     }
   }
 
+  const guarded = (...asked: Parameters<typeof send>) =>
+    guard ? guard.fetch(asked[2], () => measured(...asked)) : measured(...asked)
+
+  /** Makes a fetch, or waits for one that is the same. */
+  async function made(...asked: Parameters<typeof send>): Promise<Response> {
+    const [planned, variables, context] = asked
+    if (!planned.isQuery) return (await guarded(...asked).finally(() => sharing?.changes.onEnd())).take()
+    if (!share || !sharing.isOn()) return (await guarded(...asked)).take()
+    const end = Math.min(Date.now() + timeout, context.deadline)
+    const answered = await share(keyOf(...asked), { end, signal: context.signal }, (signal) =>
+      guarded(planned, variables, { ...context, signal }),
+    )
+    return answered.take()
+  }
+
   async function fetch(...asked: Parameters<typeof send>): Promise<Response> {
     const [planned, variables, context] = asked
     const { headers, signal, stale: marks } = context
@@ -125,7 +152,7 @@ export function createForwarder(options: ForwarderOptions) {
     const began = performance.now()
     let response: Response
     try {
-      response = await (guard ? guard.fetch(context, () => measured(...asked)) : measured(...asked))
+      response = await made(...asked)
     } catch (error) {
       if (error instanceof ServiceError && !signal?.aborted) onFailure?.(name, error.code)
       const usable = marks && !signal?.aborted && !isRefusal(error)
@@ -150,6 +177,26 @@ export function createForwarder(options: ForwarderOptions) {
 }
 
 export type Forwarder = ReturnType<typeof createForwarder>
+
+/** An answer, of which each who takes it has a copy of its own: what is joined to it is joined to no other's. */
+type Answered = { take(): Response }
+
+function answered(answer: HttpAnswer, entities: number | undefined): Answered {
+  let first: Response | undefined = readResponse(answer, entities)
+  return {
+    take() {
+      const response = first ?? readResponse(answer, entities)
+      first = undefined
+      return response
+    },
+  }
+}
+
+/** All that a subgraph's answer may depend on: who asks, what of the client's headers goes along, and what is asked. */
+function keyOf({ head }: PlannedFetch, { text }: FetchVariables, { principalToken, headers }: FetchContext): string {
+  const forwarded = Object.keys(headers ?? {}).length > 0 ? JSON.stringify(headers) : ''
+  return `${principalToken ?? ''}\n${forwarded}\n${head}${text}`
+}
 
 /** Names and values in turn. */
 function headersOf(context: FetchContext, time: number): string[] {

@@ -6,7 +6,7 @@ import type { ErrorCode } from '#platform/errors.ts'
 import type { Log } from '#platform/log.ts'
 import { createExecutor } from './execution/executor.ts'
 import { planningOf } from './execution/planner.ts'
-import { createForwarder, type Forwarder } from './forward.ts'
+import { createForwarder, type Forwarder, type Sharing } from './forward.ts'
 import type { Guards } from './resilience.ts'
 import type { StaleAnswers } from './stale.ts'
 import { mostPlans } from './supergraph.ts'
@@ -21,6 +21,8 @@ export type GraphOptions = {
   subgraphTimeout: number
   /** What keeps one subgraph from taking the others down. Absent: nothing does. */
   guards?: Guards
+  /** Queries that are the same, on their way to one subgraph at the same time, are made once. Absent: each is made. */
+  sharing?: Sharing
   /** What answers for a subgraph that does not. Absent: nothing. */
   stale?: StaleAnswers | undefined
   /** Told of each fetch, and of the seconds it took, whatever came of it. */
@@ -39,7 +41,7 @@ const unused: GraphQLDataSource = {
 
 /** What a supergraph schema gives to execute with: the schema that clients see, and an executor over its subgraphs. */
 export async function openGraph(options: GraphOptions) {
-  const { supergraphSdl, urlsOf, policy, subgraphTimeout, guards, stale, onFetch, onFailure, log } = options
+  const { supergraphSdl, urlsOf, policy, subgraphTimeout, guards, sharing, stale, onFetch, onFailure, log } = options
   refuseVendorTelemetry()
   const forwarders: Forwarder[] = []
   const gateway = new ApolloGateway({
@@ -55,6 +57,7 @@ export async function openGraph(options: GraphOptions) {
         ...(onFetch && { onFetch }),
         ...(onFailure && { onFailure }),
         guard: guards?.of(name),
+        sharing,
         stale: stale?.of(name),
         log,
       })
