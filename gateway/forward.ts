@@ -47,6 +47,8 @@ export type ForwarderOptions = {
   urls: Addresses
   /** How fetches are shared among them. Default round-robin. */
   policy?: () => Policy
+  /** Whether its instances are asked by HTTP/2. Default false. */
+  http2?: boolean | undefined
   /** Milliseconds that a fetch may take, with its repeat. */
   timeout: number
   /** Told of each fetch, and of the seconds it took, whatever came of it. */
@@ -74,14 +76,14 @@ const none: FetchVariables = { text: '{}', values: {} }
  * that the rest of the client's operation is answered and the client sees what is missing.
  */
 export function createForwarder(options: ForwarderOptions) {
-  const { name, urls, policy, timeout, onFetch, onFailure, guard, sharing, stale, log } = options
+  const { name, urls, policy, http2 = false, timeout, onFetch, onFailure, guard, sharing, stale, log } = options
   const share = sharing && createSharing<Answered>({ name, changes: sharing.changes })
   const failover = createFailover({
     addresses: urls,
     ...(policy && { policy }),
     open(url) {
       const { origin, pathname, search } = new URL(url)
-      const pool = createHttpPool(origin, { answerLimit: responseLimit })
+      const pool = createHttpPool(origin, { answerLimit: responseLimit, http2 })
       return { path: `${pathname}${search}`, pool, span: fetchSpan(name, url) }
     },
     close: ({ pool }) => pool.close(),

@@ -17,6 +17,8 @@ export type GraphOptions = {
   urlsOf?: (subgraph: string, url: string) => Addresses
   /** How fetches are shared among a subgraph's instances. Default round-robin. */
   policy?: () => Policy
+  /** Whether subgraphs are asked by HTTP/2. Default false. */
+  http2?: boolean
   /** Milliseconds that one fetch from one subgraph may take. */
   subgraphTimeout: number
   /** What keeps one subgraph from taking the others down. Absent: nothing does. */
@@ -41,7 +43,7 @@ const unused: GraphQLDataSource = {
 
 /** What a supergraph schema gives to execute with: the schema that clients see, and an executor over its subgraphs. */
 export async function openGraph(options: GraphOptions) {
-  const { supergraphSdl, urlsOf, policy, subgraphTimeout, guards, sharing, stale, onFetch, onFailure, log } = options
+  const { supergraphSdl, urlsOf, policy, http2, subgraphTimeout, guards, sharing, stale, onFetch, onFailure, log } = options
   refuseVendorTelemetry()
   const forwarders: Forwarder[] = []
   const gateway = new ApolloGateway({
@@ -53,6 +55,7 @@ export async function openGraph(options: GraphOptions) {
         name,
         urls,
         ...(policy && { policy }),
+        http2,
         timeout: subgraphTimeout,
         ...(onFetch && { onFetch }),
         ...(onFailure && { onFailure }),

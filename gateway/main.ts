@@ -110,6 +110,7 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
       supergraphSdl: sdl,
       urlsOf,
       policy,
+      http2: config.SUBGRAPH_HTTP2 === 'on',
       subgraphTimeout: config.SUBGRAPH_TIMEOUT,
       guards,
       sharing: { isOn: () => live.current.SUBGRAPH_SHARING === 'on', changes },

@@ -37,6 +37,11 @@ export function refusePassing(status: number): void {
 export type HttpPoolOptions = {
   /** Connections at once. Default: one for each call under way, which whoever calls bounds. */
   connections?: number
+  /**
+   * HTTP/2: over TLS where the other side has it too, else HTTP/1.1; without TLS by prior knowledge (RFC 9113, section 3.3), and then
+   * the other side must speak it. Default false: HTTP/1.1.
+   */
+  http2?: boolean
   /** Bytes of an answer, at the most. All that are being read at once may have eight times as many. */
   answerLimit: number
 }
@@ -44,16 +49,20 @@ export type HttpPoolOptions = {
 /**
  * Connections to one instance. A connection that cannot be made is NotConnected, whatever the reason; undici sends a request
  * only over a connection that is there, so that any other failure may be one of a request that was carried out. A connection
- * carries one request at a time.
+ * carries one request at a time, or with HTTP/2 as many as the other side allows.
  */
-export function createHttpPool(origin: string, { connections, answerLimit }: HttpPoolOptions) {
-  const connect = buildConnector({ timeout: connectLimit })
+export function createHttpPool(origin: string, { connections, http2 = false, answerLimit }: HttpPoolOptions) {
+  // Undici reads it in both places.
+  const useH2c = http2 && origin.startsWith('http:')
+  const http2Options = { allowH2: http2, ...(useH2c && { useH2c, h2Options: { useH2c } }) }
+  const connect = buildConnector({ timeout: connectLimit, preferH2: http2, ...http2Options })
   const pool = new Pool(origin, {
     connections: connections ?? null,
     maxResponseSize: answerLimit,
     keepAliveTimeout: keptIdle,
     keepAliveMaxTimeout: keptIdle,
     pipelining: 1,
+    ...http2Options,
     // Each call has a time of its own, for all of it.
     headersTimeout: 0,
     bodyTimeout: 0,
