@@ -25,6 +25,8 @@ export const settings = {
   ...auditSettings,
   /** Default 4000. */
   PORT: port.default(4000),
+  /** Processes that answer requests on the port, of which each uses one core. More than one need Redis. Default 1. */
+  GATEWAY_PROCESSES: integer(1, 64).default(1),
   /** The supergraph schema. Default `schema/supergraph.graphql`. */
   SUPERGRAPH_FILE: z.string().default(fileURLToPath(new URL('../schema/supergraph.graphql', import.meta.url))),
   ...rolloutSettings,
@@ -103,4 +105,9 @@ function limitsRule({ NODE_ENV, LIMITS }: Partial<GatewayConfig>): string[] {
   return NODE_ENV === 'production' && LIMITS === 'off' ? ['LIMITS: production does not start without limits'] : []
 }
 
-export const rules = [authenticationRule, limitsRule, rateLimitRule, redisRule, identityRule('gateway')]
+function processesRule({ GATEWAY_PROCESSES = 1, REDIS_URL, RATE_LIMITS }: Partial<GatewayConfig>): string[] {
+  if (GATEWAY_PROCESSES === 1 || REDIS_URL || RATE_LIMITS === 'off') return []
+  return ['GATEWAY_PROCESSES: more than one need REDIS_URL, so that rate limits are counted for all of them together']
+}
+
+export const rules = [authenticationRule, limitsRule, processesRule, rateLimitRule, redisRule, identityRule('gateway')]

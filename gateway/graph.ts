@@ -71,19 +71,22 @@ export async function openGraph(options: GraphOptions) {
   const { schema } = await gateway.load({ apollo: {} })
   const planning = planningOf(gateway)
   const byName = new Map(forwarders.map((forwarder) => [forwarder.name, forwarder]))
+  const execute = createExecutor({
+    schema: schema as GraphQLSchema,
+    planning,
+    async send(subgraph, ...fetch) {
+      const forwarder = byName.get(subgraph)
+      if (!forwarder) throw new Error(`There is no subgraph ${subgraph}.`)
+      return forwarder.fetch(...fetch)
+    },
+  })
   return {
     schema: schema as GraphQLSchema,
     /** Plans an operation and fetches nothing. Throws for one that cannot be planned. */
     plan: planning.plan,
-    execute: createExecutor({
-      schema: schema as GraphQLSchema,
-      planning,
-      async send(subgraph, ...fetch) {
-        const forwarder = byName.get(subgraph)
-        if (!forwarder) throw new Error(`There is no subgraph ${subgraph}.`)
-        return forwarder.fetch(...fetch)
-      },
-    }),
+    execute,
+    /** The plans that are kept now. */
+    heldPlans: execute.held,
     forwarders: forwarders as readonly Forwarder[],
     async close(): Promise<void> {
       await gateway.stop()

@@ -11,6 +11,7 @@ import { createMetrics } from '#platform/metrics.ts'
 import { createPrincipalSigner } from '#platform/principal.ts'
 import { createQuotas } from '#platform/quota.ts'
 import { openServiceRedis } from '#platform/redis.ts'
+import { followPrimary, startWorkers, workerNumber } from '#platform/workers.ts'
 import { createAuthenticator } from './auth.ts'
 import { createAuthorization } from './authorization.ts'
 import { rules, settings } from './config.ts'
@@ -20,8 +21,8 @@ import { createChanges } from './forward/sharing.ts'
 import type { Forwarder } from './forward.ts'
 import { openGraph } from './graph.ts'
 import { createWebhookForwarder } from './http/webhooks.ts'
-import { createOperationMeters } from './meters.ts'
-import { createOperations } from './operations.ts'
+import { createOperationMeters, measureCaches } from './meters.ts'
+import { createOperations, type Held } from './operations.ts'
 import { measureAnswers } from './outcomes.ts'
 import {
   createPersisted,
@@ -49,6 +50,7 @@ type Serving = {
   stage: Stage
   recorded: RecordedOperations
   forwarders: readonly Forwarder[]
+  heldPlans: () => Held
   close: () => Promise<void>
 }
 
@@ -69,7 +71,14 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
   const policy = () => live.current.BALANCING
   const audit = createAudit({ service: name, file: config.AUDIT_LOG })
   const mask = createMask({ service: name, log })
-  const metrics = createMetrics({ service: name })
+  const { GATEWAY_PROCESSES: processes } = config
+  const worker = processes > 1 ? (workerNumber() ?? 'primary') : undefined
+  const ownMetrics = createMetrics({ service: name, worker })
+  if (worker === 'primary') {
+    await startWorkers({ count: processes, log, lifecycle, metrics: ownMetrics })
+    return discovery.register({ port: config.PORT })
+  }
+  const metrics = followPrimary(lifecycle, ownMetrics)
   await followLive({ name, live, consul: discovery.consul, prefix: config.CONSUL_PREFIX, log, metrics })
   const guards = createGuards({
     rules: () => breakerRules(live.current),
@@ -119,7 +128,7 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
       onFailure: (subgraph, code) => failures.inc({ subgraph, code }),
       log,
     })
-    const { schema, plan, forwarders, close } = graph
+    const { schema, plan, forwarders, heldPlans, close } = graph
     const operations = createOperations({
       schema,
       limits,
@@ -140,7 +149,7 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
       mask,
       onOperation: operationMeter(recorded),
     })
-    return { answer, stage: { operations, plan }, recorded, forwarders, close }
+    return { answer, stage: { operations, plan }, recorded, forwarders, heldPlans, close }
   }
 
   const rollout = await createRollout({
@@ -152,6 +161,10 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
     log,
   })
   lifecycle.onStop('graph', rollout.stop)
+  measureCaches(metrics, () => {
+    const { stage, heldPlans } = rollout.current
+    return { documents: stage.operations.held(), plans: heldPlans() }
+  })
   const payments = rollout.current.forwarders.find(({ name }) => name === 'payments')
   const webhooks = payments && createWebhookForwarder({ ...payments, policy, timeout: config.REQUEST_TIMEOUT, log })
   lifecycle.onStop('webhooks', () => webhooks?.close())
@@ -191,5 +204,5 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
     mask,
   })
   await listen(http, { host: config.HOST, port: config.PORT, shutdownDelay: config.SHUTDOWN_DELAY, lifecycle })
-  await discovery.register({ port: config.PORT })
+  await (worker === undefined ? discovery.register({ port: config.PORT }) : discovery.known())
 })

@@ -17,8 +17,9 @@ type Figures = Awaited<ReturnType<Load['stop']>>
 
 /** `rate`: requests a second, at the most. `trial`: milliseconds for which it is tried. `delay`: SHUTDOWN_DELAY. */
 const sizes = { full: { rate: 200, trial: 5_000, delay: 2_000 }, short: { rate: 40, trial: 1_000, delay: 1_500 } }
-/** Milliseconds that 99 of 100 answers take at the most where the machine keeps up with a rate. */
+/** Milliseconds that 99 of 100 answers take at the most where the machine keeps up with a rate, and a rate that is low enough. */
 const inTime = 400
+const lowest = 3
 
 export const rollingRestart: Drill = {
   summary:
@@ -108,7 +109,7 @@ async function sustained(
     await sleep(trial)
     const figures = await load.stop()
     print(`without restarts: ${told(figures)}`)
-    if (figures.failures.length === 0 && figures.p99 <= inTime) return rate
+    if (figures.failures.length === 0 && (figures.p99 <= inTime || rate <= lowest)) return rate
     assert.ok(rate > 1, 'the machine does something')
   }
 }
