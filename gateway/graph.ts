@@ -43,7 +43,8 @@ const unused: GraphQLDataSource = {
 
 /** What a supergraph schema gives to execute with: the schema that clients see, and an executor over its subgraphs. */
 export async function openGraph(options: GraphOptions) {
-  const { supergraphSdl, urlsOf, policy, http2, subgraphTimeout, guards, sharing, stale, onFetch, onFailure, log } = options
+  const { supergraphSdl, urlsOf, policy, http2, subgraphTimeout, guards, sharing, stale, onFetch, onFailure, log } =
+    options
   refuseVendorTelemetry()
   const forwarders: Forwarder[] = []
   const gateway = new ApolloGateway({

@@ -50,7 +50,7 @@ export const isolation: Drill = {
   async run({ short, print }) {
     const requests = short ? 100 : 1_000
     // What one caller asks at once is fetched once here, and what two callers ask never.
-    const stack = await startTestStack({ extra: { SUBGRAPH_SHARING: 'on' } })
+    const stack = await startTestStack({ extra: { gateway: { env: { SUBGRAPH_SHARING: 'on' } } } })
     try {
       const [product = ''] = await stack.addProducts(1_000)
       const [eve, bob] = await Promise.all([newPerson(stack, product), newPerson(stack, product)])
