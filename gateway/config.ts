@@ -84,6 +84,10 @@ export const settings = {
   REQUEST_TIMEOUT: integer(100, 120_000).default(10_000),
   /** Milliseconds that one fetch from one subgraph may take. Default 5000. */
   SUBGRAPH_TIMEOUT: integer(100, 120_000).default(5_000),
+  /** Whether subgraphs are asked by HTTP/2: without TLS they must speak it then. Default off. */
+  SUBGRAPH_HTTP2: onOff.default('off'),
+  /** Whether queries that are the same, of one caller and on their way at the same time, are fetched once. Default off. */
+  SUBGRAPH_SHARING: live(onOff.default('off')),
   ...resilienceSettings,
   ...staleSettings,
   ...sheddingSettings,

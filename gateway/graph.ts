@@ -6,7 +6,7 @@ import type { ErrorCode } from '#platform/errors.ts'
 import type { Log } from '#platform/log.ts'
 import { createExecutor } from './execution/executor.ts'
 import { planningOf } from './execution/planner.ts'
-import { createForwarder, type Forwarder } from './forward.ts'
+import { createForwarder, type Forwarder, type Sharing } from './forward.ts'
 import type { Guards } from './resilience.ts'
 import type { StaleAnswers } from './stale.ts'
 import { mostPlans } from './supergraph.ts'
@@ -17,10 +17,14 @@ export type GraphOptions = {
   urlsOf?: (subgraph: string, url: string) => Addresses
   /** How fetches are shared among a subgraph's instances. Default round-robin. */
   policy?: () => Policy
+  /** Whether subgraphs are asked by HTTP/2. Default false. */
+  http2?: boolean
   /** Milliseconds that one fetch from one subgraph may take. */
   subgraphTimeout: number
   /** What keeps one subgraph from taking the others down. Absent: nothing does. */
   guards?: Guards
+  /** Queries that are the same, on their way to one subgraph at the same time, are made once. Absent: each is made. */
+  sharing?: Sharing
   /** What answers for a subgraph that does not. Absent: nothing. */
   stale?: StaleAnswers | undefined
   /** Told of each fetch, and of the seconds it took, whatever came of it. */
@@ -39,7 +43,8 @@ const unused: GraphQLDataSource = {
 
 /** What a supergraph schema gives to execute with: the schema that clients see, and an executor over its subgraphs. */
 export async function openGraph(options: GraphOptions) {
-  const { supergraphSdl, urlsOf, policy, subgraphTimeout, guards, stale, onFetch, onFailure, log } = options
+  const { supergraphSdl, urlsOf, policy, http2, subgraphTimeout, guards, sharing, stale, onFetch, onFailure, log } =
+    options
   refuseVendorTelemetry()
   const forwarders: Forwarder[] = []
   const gateway = new ApolloGateway({
@@ -51,10 +56,12 @@ export async function openGraph(options: GraphOptions) {
         name,
         urls,
         ...(policy && { policy }),
+        http2,
         timeout: subgraphTimeout,
         ...(onFetch && { onFetch }),
         ...(onFailure && { onFailure }),
         guard: guards?.of(name),
+        sharing,
         stale: stale?.of(name),
         log,
       })

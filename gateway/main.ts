@@ -17,6 +17,7 @@ import { createAuthorization } from './authorization.ts'
 import { rules, settings } from './config.ts'
 import { compileCosts } from './cost.ts'
 import { createErrorFormatter } from './errors.ts'
+import { createChanges } from './forward/sharing.ts'
 import type { Forwarder } from './forward.ts'
 import { openGraph } from './graph.ts'
 import { createWebhookForwarder } from './http/webhooks.ts'
@@ -85,6 +86,7 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
     metrics,
     log,
   })
+  const changes = createChanges()
   const fetches = metrics.histogram('subgraph_fetch_duration_seconds', 'Fetches from subgraphs.', ['subgraph'])
   const failures = metrics.counter('subgraph_fetch_errors_total', 'Fetches without an answer, refused ones too.', [
     'subgraph',
@@ -117,8 +119,10 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
       supergraphSdl: sdl,
       urlsOf,
       policy,
+      http2: config.SUBGRAPH_HTTP2 === 'on',
       subgraphTimeout: config.SUBGRAPH_TIMEOUT,
       guards,
+      sharing: { isOn: () => live.current.SUBGRAPH_SHARING === 'on', changes },
       stale: stale?.by(supergraph),
       onFetch: (subgraph, seconds) => fetches.observe({ subgraph }, seconds),
       onFailure: (subgraph, code) => failures.inc({ subgraph, code }),
