@@ -7,7 +7,7 @@ import { type Completion, createCompletion } from './authorization/complete.ts'
 import { type Filtered, filterOperation } from './authorization/filter.ts'
 import { compileAccessRules, meets, type Policies, type Rule } from './authorization/rules.ts'
 import type { Executed, Execution, Executor } from './executor.ts'
-import { fieldsIn, fragmentsOf, nodesIn } from './selections.ts'
+import { fieldsIn, fragmentsOf, partsIn } from './selections.ts'
 
 export type AuthorizationOptions = {
   /** What the supergraph's `@policy` directives name. */
@@ -20,9 +20,9 @@ export type AuthorizationOptions = {
 /** Forms of documents that are remembered, each without what one kind of caller may not see, and their bytes, estimated. */
 const mostForms = 2_000
 const formsBytes = 24 * 1024 ** 2
-/** What a form takes, and each node of it and each field that was taken out. */
+/** What a form takes, and each part of it and each field that is remembered for its sake. */
 const formBytes = 2_000
-const nodeBytes = 200
+const partBytes = 600
 
 /** An operation without what one kind of caller may not see, under a hash of its own. */
 type Form = Filtered & { readonly hash: string; readonly original: DocumentNode }
@@ -41,7 +41,7 @@ export function createAuthorization({ policies, unauthorized, audit }: Authoriza
       max: mostForms,
       maxSize: formsBytes,
       sizeCalculation: ({ document, original, dirty, removed }, key) =>
-        formBytes + 2 * key.length + nodeBytes * (nodesIn(document) + nodesIn(original) + dirty.size + removed.size),
+        formBytes + 2 * key.length + partBytes * (partsIn(document) + partsIn(original) + dirty.size + removed.size),
     })
 
     function protectedFieldsOf({ document }: Execution): Map<string, Rule> {

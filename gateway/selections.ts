@@ -71,6 +71,20 @@ export function nodesIn(document: DocumentNode): number {
   return count
 }
 
+/** Fields and fragments that stand in a document, and the arguments and directives that they have. Fast, and needs no stack. */
+export function partsIn({ definitions }: DocumentNode): number {
+  const sets = definitions.flatMap((node) => ('selectionSet' in node ? [node.selectionSet] : []))
+  let count = 0
+  for (let set = sets.pop(); set; set = sets.pop()) {
+    for (const node of set.selections) {
+      count += 1 + (node.directives?.length ?? 0)
+      if (node.kind === Kind.FIELD) count += node.arguments?.length ?? 0
+      if (node.kind !== Kind.FRAGMENT_SPREAD && node.selectionSet) sets.push(node.selectionSet)
+    }
+  }
+  return count
+}
+
 /** Selections of an operation, those of a fragment as often as it is spread. Only for valid documents, which end. */
 export function selectionsIn(
   { selectionSet }: OperationDefinitionNode,
