@@ -19,7 +19,7 @@ import { type ErrorCode, ServiceError } from '#platform/errors.ts'
 import type { OperationCost } from './cost.ts'
 import { Refusal } from './errors.ts'
 import { areSameLimits, checkLimits, type Limits, tooComplex } from './limits.ts'
-import { nodesIn } from './selections.ts'
+import { partsIn } from './selections.ts'
 
 /** A document that is valid for the schema and within the limits. */
 export type Prepared = {
@@ -58,9 +58,10 @@ export type Held = { readonly entries: number; readonly bytes: number }
 /** Documents that are remembered, however small they are. */
 const cacheSize = 2_000
 const defaultCacheBytes = 48 * 1024 ** 2
-/** What a document takes with its cost, and each of its nodes, by measurement, rounded up. */
+/** What a document takes with its cost, each of its parts, and each character, which may be a value. By measurement, rounded up. */
 const documentBytes = 8_000
-const nodeBytes = 250
+const partBytes = 400
+const characterBytes = 40
 
 /**
  * Turns the text of a document into what is executed, cheapest checks first: tokens, then limits, then validation. What
@@ -73,7 +74,8 @@ export function createOperations(options: OperationsOptions) {
   const cache = new LRUCache<string, Prepared>({
     max: cacheSize,
     maxSize: cacheBytes,
-    sizeCalculation: ({ text, document }) => documentBytes + 2 * text.length + nodeBytes * nodesIn(document),
+    sizeCalculation: ({ text, document }) =>
+      documentBytes + characterBytes * text.length + partBytes * partsIn(document),
   })
   const rules = [
     ...specifiedRules.filter((rule) => rule !== MaxIntrospectionDepthRule),

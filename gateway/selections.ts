@@ -60,17 +60,6 @@ export function conditionsOf(document: DocumentNode): string[] {
   return [...names]
 }
 
-/** Nodes of a document that was parsed without locations, names and values included. However deep it is nested: this needs no stack. */
-export function nodesIn(document: DocumentNode): number {
-  const open: object[] = [document]
-  let count = 0
-  for (let at = open.pop(); at; at = open.pop()) {
-    if (!Array.isArray(at)) count++
-    for (const below of Object.values(at)) if (typeof below === 'object' && below !== null) open.push(below)
-  }
-  return count
-}
-
 /** Fields and fragments that stand in a document, and the arguments and directives that they have. Fast, and needs no stack. */
 export function partsIn({ definitions }: DocumentNode): number {
   const sets = definitions.flatMap((node) => ('selectionSet' in node ? [node.selectionSet] : []))

@@ -10,7 +10,7 @@ import { createExecutor } from '../execution/executor.ts'
 import { planningOf } from '../execution/planner.ts'
 import type { GatewayContext } from '../executor.ts'
 import { createOperations } from '../operations.ts'
-import { nodesIn, selectionsIn } from '../selections.ts'
+import { partsIn, selectionsIn } from '../selections.ts'
 import { anonymous } from './things.ts'
 
 const typeDefs = parse('type Query { a: String b(n: Int): Query }')
@@ -33,6 +33,7 @@ const many = 300
 const noise = 512 * 1024
 const kinds: Record<string, (n: number) => string> = {
   small: (n) => `query Q${n} { a }`,
+  values: (n) => `query Q${n} { b(n: 1) @include(if: true) { a ${`a @skip(if: false) `.repeat(20)} } }`,
   wide: (n) => `query Q${n}($n: Int) { ${Array.from({ length: 15 }, (_, i) => `a${i}: b(n: $n) { a }`).join(' ')} }`,
 }
 
@@ -103,11 +104,11 @@ describe('what is remembered of operations', () => {
     })
   }
 
-  test('nodes and selections are counted, those of a fragment as often as it is spread', () => {
+  test('parts are counted once, and selections of a fragment as often as it is spread', () => {
     const document = parse('{ b { ...F } x: b { ...F } } fragment F on Query { a ... { y: a } }', { noLocation: true })
     const [operation, fragment] = document.definitions
     assert.ok(operation?.kind === 'OperationDefinition' && fragment?.kind === 'FragmentDefinition')
     assert.equal(selectionsIn(operation, new Map([['F', fragment]])), 10)
-    assert.equal(nodesIn(parse('{ a }')), 5)
+    assert.equal(partsIn(parse('{ a @skip(if: true) b(n: 1) { ...F } } fragment F on Query { a }')), 6)
   })
 })
