@@ -2,10 +2,13 @@ import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { auditSettings } from '#platform/audit.ts'
 import { balancerSettings } from '#platform/balancer.ts'
+import { busSettings } from '#platform/bus/open.ts'
 import { discoverySettings } from '#platform/discovery.ts'
 import { integer, list, live, type Parsed, port, processSettings, urls } from '#platform/env.ts'
 import { identityRule, identitySettings } from '#platform/principal.ts'
 import { redisRule, redisSettings } from '#platform/redis.ts'
+import { hearingRule } from './cache/hearing.ts'
+import { cacheSettings } from './cache.ts'
 import { defaultListSize, defaultMaxCost } from './cost.ts'
 import { headerSettings } from './http/headers.ts'
 import { limitSettings } from './limits.ts'
@@ -84,6 +87,8 @@ export const settings = {
   SUBGRAPH_TIMEOUT: integer(100, 120_000).default(5_000),
   ...resilienceSettings,
   ...staleSettings,
+  ...cacheSettings,
+  ...busSettings,
   ...sheddingSettings,
   ...traceSettings,
 }
@@ -99,4 +104,4 @@ function limitsRule({ NODE_ENV, LIMITS }: Partial<GatewayConfig>): string[] {
   return NODE_ENV === 'production' && LIMITS === 'off' ? ['LIMITS: production does not start without limits'] : []
 }
 
-export const rules = [authenticationRule, limitsRule, rateLimitRule, redisRule, identityRule('gateway')]
+export const rules = [authenticationRule, limitsRule, rateLimitRule, redisRule, hearingRule, identityRule('gateway')]

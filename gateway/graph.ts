@@ -4,6 +4,7 @@ import type { Addresses, Policy } from '#platform/balancer.ts'
 import { refuseVendorTelemetry } from '#platform/env.ts'
 import type { ErrorCode } from '#platform/errors.ts'
 import type { Log } from '#platform/log.ts'
+import type { Send } from './cache.ts'
 import { createExecutor } from './execution/executor.ts'
 import { planningOf } from './execution/planner.ts'
 import { createForwarder, type Forwarder } from './forward.ts'
@@ -23,6 +24,8 @@ export type GraphOptions = {
   guards?: Guards
   /** What answers for a subgraph that does not. Absent: nothing. */
   stale?: StaleAnswers | undefined
+  /** What fetches go through before they are sent. Absent: nothing. */
+  cache?: ((send: Send) => Send) | undefined
   /** Told of each fetch, and of the seconds it took, whatever came of it. */
   onFetch?: (subgraph: string, seconds: number) => void
   /** Told of each fetch that came to nothing, also of one that was not made. */
@@ -39,7 +42,7 @@ const unused: GraphQLDataSource = {
 
 /** What a supergraph schema gives to execute with: the schema that clients see, and an executor over its subgraphs. */
 export async function openGraph(options: GraphOptions) {
-  const { supergraphSdl, urlsOf, policy, subgraphTimeout, guards, stale, onFetch, onFailure, log } = options
+  const { supergraphSdl, urlsOf, policy, subgraphTimeout, guards, stale, cache, onFetch, onFailure, log } = options
   refuseVendorTelemetry()
   const forwarders: Forwarder[] = []
   const gateway = new ApolloGateway({
@@ -65,19 +68,16 @@ export async function openGraph(options: GraphOptions) {
   const { schema } = await gateway.load({ apollo: {} })
   const planning = planningOf(gateway)
   const byName = new Map(forwarders.map((forwarder) => [forwarder.name, forwarder]))
+  const send: Send = async (subgraph, ...fetch) => {
+    const forwarder = byName.get(subgraph)
+    if (!forwarder) throw new Error(`There is no subgraph ${subgraph}.`)
+    return forwarder.fetch(...fetch)
+  }
   return {
     schema: schema as GraphQLSchema,
     /** Plans an operation and fetches nothing. Throws for one that cannot be planned. */
     plan: planning.plan,
-    execute: createExecutor({
-      schema: schema as GraphQLSchema,
-      planning,
-      async send(subgraph, ...fetch) {
-        const forwarder = byName.get(subgraph)
-        if (!forwarder) throw new Error(`There is no subgraph ${subgraph}.`)
-        return forwarder.fetch(...fetch)
-      },
-    }),
+    execute: createExecutor({ schema: schema as GraphQLSchema, planning, send: cache?.(send) ?? send }),
     forwarders: forwarders as readonly Forwarder[],
     async close(): Promise<void> {
       await gateway.stop()
