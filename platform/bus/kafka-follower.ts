@@ -33,7 +33,8 @@ export function followKafka(kafkaOptions: KafkaOptions, options: FollowOptions):
       groupId: `${prefix}${clientId}-follower-${randomUUID()}`,
       allowAutoTopicCreation: false,
       maxWaitTimeInMs: followInterval,
-      retry: { restartOnFailure: async () => !loop.stopping },
+      // It joins again by itself, and sooner.
+      retry: { restartOnFailure: async () => false },
     })
     const { GROUP_JOIN, FETCH_START, CRASH } = member.events
     consumer = member
@@ -41,7 +42,7 @@ export function followKafka(kafkaOptions: KafkaOptions, options: FollowOptions):
     member.on(GROUP_JOIN, forget)
     member.on(CRASH, ({ payload: { error } }) => {
       log.warn('event follower restarts', { error })
-      forget()
+      void leave().then(loop.wake)
     })
     member.on(FETCH_START, ({ payload: { nodeId } }) => asks(nodeId))
     await member.connect()
