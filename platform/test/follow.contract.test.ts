@@ -11,14 +11,14 @@ import { followEvents } from '../bus/follow.ts'
 import { on } from '../bus/handlers.ts'
 import { createBusMeters } from '../bus/meters.ts'
 import { type BusConfig, busSettings, openBus } from '../bus/open.ts'
+import { readEnv } from '../env.ts'
 import { silentLog as log } from '../log.ts'
 import { createMetrics } from '../metrics.ts'
 
 /** What every way to follow the event log promises (platform/bus/follow.ts). */
 
 const limit = 60_000
-const settings = (given: { KAFKA_BROKERS?: string; EVENTS_DATABASE_URL?: string }): BusConfig =>
-  z.object(busSettings).parse(given)
+const settings = (given: Record<string, string>): BusConfig => readEnv(busSettings, [], given)
 const meters = createBusMeters(createMetrics({ service: 'test' }))
 const open = (config: BusConfig) => openBus({ config, clientId: 'test', log, meters })
 
