@@ -19,7 +19,7 @@ export type CacheOptions<Value extends object> = {
   parse?: (value: unknown) => Value
   /**
    * Seconds that a value is remembered at the most, if nothing tells that it changed. Default 600. Read whenever one is
-   * remembered, so that it may change; what is remembered already keeps its time.
+   * remembered, so that it may change; what is remembered already keeps its time. 0 remembers and uses nothing.
    */
   seconds?: () => number
   /** Seconds that is remembered that there is no value. Default 30. */
@@ -144,7 +144,7 @@ export async function createCaches({ redis, log, metrics }: CachesOptions) {
         const found: Value[] = []
         const deadline = Date.now() + longestWait
         let missing = [...new Set(ids)]
-        for (let waited = false; missing.length > 0; waited = true) {
+        for (let waited = false; missing.length > 0 && seconds() > 0; waited = true) {
           const remembered = await shelf.read(missing)
           if (!remembered) break
           missing = missing.filter((_, index) => {

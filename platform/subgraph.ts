@@ -17,6 +17,7 @@ import { isErrorCode } from './errors.ts'
 import { createHttpServer, graphqlError, type HttpOptions } from './http.ts'
 import type { Mask } from './mask.ts'
 import type { Principal } from './principal.ts'
+import { createKnownOperations } from './subgraph/known-operations.ts'
 import { traceRequest } from './telemetry/http.ts'
 
 /** Resolvers of any subgraph. A service's own are checked against its schema where they are made. */
@@ -32,6 +33,9 @@ export type SubgraphOptions<Context extends object> = Omit<HttpOptions, 'bodyLim
   verifyPrincipal: (token: string | undefined) => Promise<Principal>
 }
 
+/** What the gateway accepts, and what it gets. */
+const contentType = 'application/json'
+const answerType = 'application/json; charset=utf-8'
 /** Bytes of an operation with its variables: a list of 10,000 entity references. */
 const bodyLimit = 4 * 1024 * 1024
 
@@ -47,18 +51,21 @@ export async function createSubgraph<Context extends object>(
   const schema = buildSubgraphSchema([
     { typeDefs, resolvers: { DateTime: DateTimeResolver, ...(resolvers as Resolvers) } },
   ])
+  const format = (formatted: GraphQLFormattedError, error: unknown) => discloseError(formatted, error, mask)
+  const knownOperations = createKnownOperations({ schema, format })
   const apollo = new ApolloServer<Context>({
     schema,
     introspection: false,
     csrfPrevention: false,
     includeStacktraceInErrorResponses: false,
-    formatError: (formatted, error) => discloseError(formatted, error, mask),
+    formatError: format,
     stopOnTerminationSignals: false,
     plugins: [
       ApolloServerPluginLandingPageDisabled(),
       ApolloServerPluginUsageReportingDisabled(),
       ApolloServerPluginInlineTraceDisabled(),
       ApolloServerPluginCacheControlDisabled(),
+      knownOperations.plugin,
     ],
   })
   await apollo.start()
@@ -70,13 +77,20 @@ export async function createSubgraph<Context extends object>(
     if (!principal) throw new Error('The principal was not verified.')
     return principal
   }
+  const contextFor = (request: FastifyRequest) => createContext(principalOf(request))
+  const answerUnknown = fastifyApolloHandler(apollo, { context: async (request) => contextFor(request) })
   app.post('/graphql', {
     async onRequest(request) {
       principals.set(request, await verifyPrincipal(header(request, 'x-principal')))
     },
     // After the body is read, since reading it loses the context.
     preHandler: (request, reply, next) => runWithContext(contextOf(request, traceRequest(request, reply)), next),
-    handler: fastifyApolloHandler(apollo, { context: async (request) => createContext(principalOf(request)) }),
+    async handler(request, reply) {
+      const { accept = contentType } = request.headers
+      const known = accept === contentType && (await knownOperations.answer(request.body, () => contextFor(request)))
+      if (!known) return answerUnknown.call(app, request, reply)
+      return reply.type(answerType).send(known)
+    },
   })
   app.addHook('onClose', () => apollo.stop())
   return app

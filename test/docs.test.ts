@@ -33,7 +33,9 @@ test('docs/settings.md lists the settings of every process, and no other', () =>
     const documented = [...everyProcess, ...shared, ...(sections.get(name) ?? [])]
     assert.deepEqual(documented.sort(), Object.keys(settings).sort(), name)
   }
-  const tools = globSync(['tools/**/*.ts', 'test/infra/*.ts'], { cwd: root }).map(read).join('\n')
+  const tools = globSync(['tools/**/*.ts', 'test/infra/*.ts', 'bench/*.ts', 'bench/gateways/*.ts'], { cwd: root })
+    .map(read)
+    .join('\n')
   const used = new Set([...tools.matchAll(/process\.env\.([A-Z_]+)/g)].map(([, name = '']) => name))
   const own = sections.get('npm scripts') ?? []
   assert.deepEqual(

@@ -2,8 +2,9 @@
  * `npm run memory`: the memory of a running shop, all its processes and PostgreSQL, as proportional set size: a page that
  * several processes share counts once. Linux only.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { parents, processFile, proportionalSize } from './infra/processes.ts'
 import { dataFolder, readyShop } from './infra/run-file.ts'
 
 try {
@@ -17,14 +18,11 @@ function report(): void {
   if (!existsSync('/proc/self/smaps_rollup')) throw new Error('This needs /proc/<pid>/smaps_rollup, as Linux has it.')
   const { supervisor, postgres } = readyShop(dataFolder)
   const server = postgres && Number(readFileSync(join(postgres, 'postmaster.pid'), 'utf8').split('\n')[0])
-  const processes = readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-  const parents = new Map(processes.map((pid) => [pid, parentOf(pid)]))
-  const withAncestors = (pid: number): number[] => (pid ? [pid, ...withAncestors(parents.get(pid) ?? 0)] : [])
+  const parentOf = parents()
+  const withAncestors = (pid: number): number[] => (pid ? [pid, ...withAncestors(parentOf.get(pid) ?? 0)] : [])
 
   const sizes = new Map<string, number>()
-  for (const pid of processes) {
+  for (const pid of parentOf.keys()) {
     const family = withAncestors(pid)
     const name =
       server && family.includes(server) ? 'PostgreSQL' : family.includes(supervisor) && nameOf(pid, supervisor)
@@ -37,25 +35,8 @@ function report(): void {
 /** What a process that the supervisor started is called, or the supervisor itself. */
 function nameOf(pid: number, supervisor: number): string {
   if (pid === supervisor) return 'supervisor'
-  const [, name] = /(?:subgraphs\/)?(\w+)\/main\.ts/.exec(read(pid, 'cmdline')) ?? []
+  const [, name] = /(?:subgraphs\/)?(\w+)\/main\.ts/.exec(processFile(pid, 'cmdline')) ?? []
   return name ?? 'other'
-}
-
-function parentOf(pid: number): number {
-  return Number(/^PPid:\s+(\d+)/m.exec(read(pid, 'status'))?.[1] ?? 0)
-}
-
-/** Bytes. */
-function proportionalSize(pid: number): number {
-  return Number(/^Pss:\s+(\d+) kB/m.exec(read(pid, 'smaps_rollup'))?.[1] ?? 0) * 1024
-}
-
-function read(pid: number, file: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/${file}`, 'utf8').replaceAll('\0', ' ')
-  } catch {
-    return ''
-  }
 }
 
 function megabytes(bytes: number): string {

@@ -62,7 +62,8 @@ describe('dashboards and alerts on a running shop', { skip: missing ?? false }, 
       for (const panel of panels) {
         for (const { expr } of panel.targets) {
           for (const service of expr.includes('$service') ? processNames : ['']) {
-            const expression = expr.replaceAll('$__rate_interval', '30s').replaceAll('$service', service)
+            // Over all there was: what happened stays in it, however long this takes.
+            const expression = expr.replaceAll('$__rate_interval', '1h').replaceAll('$service', service)
             const samples = await prometheus.query(expression)
             assert.ok(
               samples.some(({ value: [, value] }) => Number.isFinite(Number(value))),
@@ -84,8 +85,11 @@ describe('dashboards and alerts on a running shop', { skip: missing ?? false }, 
   })
 
   test('no alert is about to fire on a shop that works', async () => {
-    // How fast this machine is is another question.
-    assert.deepEqual(await prometheus.query('ALERTS{alertname!~"RequestsSlow.*|EventLoopLate"}'), [])
+    // How fast this machine is is another question: a process that was late for a scrape is there at the next one.
+    const alerts = () => prometheus.query('ALERTS{alertname!~"RequestsSlow.*|EventLoopLate"}')
+    await waitFor('no alerts', async () => (await alerts()).length === 0).catch(async (error) => {
+      throw new Error(JSON.stringify(await alerts()), { cause: error })
+    })
   })
 
   test('a service that ends is seen', async () => {

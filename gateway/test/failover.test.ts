@@ -87,17 +87,17 @@ function respond(way: Way, response: ServerResponse): void {
 }
 
 function forwarderTo(...instances: Instance[]): Forwarder {
-  return patientForwarderTo(400, ...instances)
+  return hastyForwarderTo(5_000, ...instances)
 }
 
-function patientForwarderTo(timeout: number, ...instances: Instance[]): Forwarder {
+function hastyForwarderTo(timeout: number, ...instances: Instance[]): Forwarder {
   const forwarder = createForwarder({ name: 'things', urls: instances.map(({ url }) => url), timeout, log })
   running.push(forwarder)
   return forwarder
 }
 
 /** Fetches once. The code of the error, or that it was answered. */
-async function outcome(forwarder: Forwarder, query: string, deadline = Date.now() + 5_000): Promise<string> {
+async function outcome(forwarder: Forwarder, query: string, deadline = Date.now() + 10_000): Promise<string> {
   const context = { requestId: 'r', ...continueTrace({}), deadline }
   const { errors } = await ask(forwarder, { query }, context)
   return String(errors?.[0]?.extensions?.code ?? 'answered')
@@ -206,22 +206,23 @@ test('a bug of a subgraph, or a slow one, is not asked again', async () => {
   const [failing, working] = [await startInstance('500'), await startInstance()]
   assert.equal(await outcome(forwarderTo(failing, working), query), 'SUBGRAPH_UNAVAILABLE')
   const slow = await startInstance('silence')
-  assert.equal(await outcome(forwarderTo(slow, working), query), 'SUBGRAPH_TIMEOUT')
-  assert.equal(await outcome(forwarderTo(slow, working), mutation), 'SUBGRAPH_TIMEOUT')
+  assert.equal(await outcome(hastyForwarderTo(1_000, slow, working), query), 'SUBGRAPH_TIMEOUT')
+  assert.equal(await outcome(hastyForwarderTo(1_000, slow, working), mutation), 'SUBGRAPH_TIMEOUT')
   assert.deepEqual([failing.requests, slow.requests, working.requests], [1, 2, 0])
 })
 
 test('a repeat has what is left of the time, not its own', async () => {
   const [failing, slow] = [await startInstance('503'), await startInstance('silence')]
   const start = performance.now()
-  assert.equal(await outcome(forwarderTo(failing, slow), query, Date.now() + 200), 'SUBGRAPH_TIMEOUT')
-  assert.ok(performance.now() - start < 390)
+  const forwarder = hastyForwarderTo(60_000, failing, slow)
+  assert.equal(await outcome(forwarder, query, Date.now() + 1_000), 'SUBGRAPH_TIMEOUT')
+  assert.ok(performance.now() - start < 30_000)
   assert.equal(slow.requests, 1)
 })
 
 test('when everything fails, a tenth more is sent and not twice as much', async () => {
   const [one, other] = [await startInstance('503'), await startInstance('503')]
-  const forwarder = patientForwarderTo(5_000, one, other)
+  const forwarder = forwarderTo(one, other)
   const start = performance.now()
   await Promise.all(Array.from({ length: 300 }, () => outcome(forwarder, query)))
   const floor = Math.ceil((performance.now() - start) / 1_000)
@@ -233,7 +234,7 @@ test('a webhook goes to another instance when nothing was sent, and else comes a
   const [refusing, working] = [await startInstance(), await startInstance()]
   await refusing.stop()
   const urls = [refusing.url, working.url]
-  const forwarder = createWebhookForwarder({ name: 'payments', urls, timeout: 400, log })
+  const forwarder = createWebhookForwarder({ name: 'payments', urls, timeout: 5_000, log })
   running.push(forwarder)
   const webhook = { body: Buffer.from('{}'), headers: {} }
   for (let n = 0; n < 4; n++) assert.equal((await forwarder.forward(webhook)).status, 200)

@@ -38,7 +38,7 @@ before(async () => {
   forwarder = createWebhookForwarder({
     name: 'payments',
     urls: [paymentsUrl],
-    timeout: 100,
+    timeout: 2_000,
     log,
   })
   const mask = createMask({ service: 'gateway', log })
@@ -92,7 +92,7 @@ test('what payments answers is passed back', async () => {
 test('payments that do not answer in time, or are away, are told as such', async () => {
   status = undefined
   assert.equal((await post('{}')).status, 504)
-  const away = createWebhookForwarder({ name: 'payments', urls: ['http://127.0.0.1:1/graphql'], timeout: 500, log })
+  const away = createWebhookForwarder({ name: 'payments', urls: ['http://127.0.0.1:1/graphql'], timeout: 5_000, log })
   await assert.rejects(away.forward({ body: Buffer.from('{}'), headers: {} }), { code: 'SUBGRAPH_UNAVAILABLE' })
   await away.close()
 })

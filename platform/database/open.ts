@@ -8,6 +8,7 @@ import type { Metrics } from '../metrics.ts'
 import { migrate } from './migrate.ts'
 import { openPool } from './pool.ts'
 import { watchPool } from './pool-watch.ts'
+import { createStatementNames } from './prepared.ts'
 import { traceStatements } from './span.ts'
 
 export const databaseSettings = {
@@ -47,7 +48,7 @@ export function openDatabase(options: DatabaseOptions) {
   // Apart, so that a busy pool does not look like a dead database.
   const probe = openPool({ url, name: `${name}-health`, size: 1, wait: probeWait, log })
   return {
-    adapter: new PrismaPg(pool),
+    adapter: new PrismaPg(pool, { statementNameGenerator: createStatementNames() }),
     /** Rejects when the database does not answer, with `Degraded` while it does and its pool is nearly used up. */
     async check(): Promise<void> {
       await probe.query('SELECT 1')

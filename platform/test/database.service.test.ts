@@ -47,6 +47,27 @@ test('connections that the server ends in the middle of work fail their callers 
   await database.close()
 })
 
+test('a statement that comes again and again is planned once for each connection', async () => {
+  const database = openDatabase({ name: 'repeating', url, poolSize: 1, log })
+  const prisma = new PrismaClient({ adapter: database.adapter })
+  const prepared = () =>
+    prisma.$queryRaw<{ statement: string; uses: number }[]>`
+      SELECT statement, (generic_plans + custom_plans)::int AS uses FROM pg_prepared_statements
+      WHERE name <> '' AND statement LIKE '%"orders"%'`
+  for (let use = 0; use < 20; use++) await prisma.order.count()
+  assert.deepEqual(
+    (await prepared()).map(({ uses }) => uses),
+    [16],
+  )
+  // Whatever plan was kept, it is made anew when the table has changed.
+  await observer.query('ALTER TABLE orders ADD COLUMN later int')
+  assert.equal(await prisma.order.count(), 0)
+  await observer.query('ALTER TABLE orders DROP COLUMN later')
+  assert.equal(await prisma.order.count(), 0)
+  await prisma.$disconnect()
+  await database.close()
+})
+
 describe('a server that cannot be reached is unavailable or overloaded, by whatever call that is found', () => {
   const works: Record<string, (prisma: PrismaClient) => PromiseLike<unknown>> = {
     'a model': (prisma) => prisma.order.count(),
@@ -103,7 +124,7 @@ describe('a server that cannot be reached is unavailable or overloaded, by whate
 })
 
 describe('a connection that has gone silent', () => {
-  const limits = { connect: 1_000, query: 300, close: 300, heartbeat: 100, silence: 600 }
+  const limits = { connect: 5_000, query: 1_000, close: 300, heartbeat: 200, silence: 2_000 }
   const sockets = new Set<Socket>()
   let silent = false
   /** Passes bytes on until it is told to be silent, as a network does that drops what it is given. */

@@ -27,7 +27,7 @@ before(async () => {
     name: 'bank',
     url: `http://127.0.0.1:${port}/v1`,
     headers: { authorization: 'Bearer key' },
-    timeout: 2_000,
+    timeout: 5_000,
     answerLimit: 1_000,
   })
 })
@@ -154,7 +154,7 @@ describe('a call ends', () => {
   })
   test("at its caller's deadline, also while an answer trickles in", async () => {
     answer = (_request, response) => void response.write('{')
-    const context = { traceparent: '', deadline: Date.now() + 50 }
+    const context = { traceparent: '', deadline: Date.now() + 1_000 }
     await assert.rejects(
       runWithContext(context, () => client.ask(read)),
       { code: 'SUBGRAPH_TIMEOUT' },
@@ -170,7 +170,7 @@ describe('a call ends', () => {
 })
 
 test('what nothing listens for cannot be reached', async () => {
-  const nobody = createHttpClient({ name: 'bank', url: 'http://127.0.0.1:1', timeout: 1_000 })
+  const nobody = createHttpClient({ name: 'bank', url: 'http://127.0.0.1:1', timeout: 5_000 })
   await assert.rejects(nobody.tell(write), { code: 'SUBGRAPH_UNAVAILABLE' })
   await nobody.close()
 })

@@ -110,7 +110,7 @@ test('a process of which everything is undone, and which something still keeps, 
 })
 
 test('what is undone knows whether the process still works, and how long ago the stop began', async () => {
-  const tell = `lifecycle.onStop('first', (stop) => console.log('orderly', stop.orderly, stop.elapsed < 1_000))`
+  const tell = `lifecycle.onStop('first', (stop) => console.log('orderly', stop.orderly, stop.elapsed < 20_000))`
   const orderly = startProcess(`lifecycle.onStop('process', end); ${tell}`)
   await orderly.ready
   orderly.child.kill('SIGTERM')

@@ -45,7 +45,7 @@ lockContract({
 describe('when Redis fails', { skip: !redisVersion() && 'there is no redis-server' }, () => {
   let server: RedisServer
   let tokens = 0
-  const options: Times = { nextToken: async () => ++tokens, lease: 300, wait: 1_000 }
+  const options: Times = { nextToken: async () => ++tokens, lease: 3_000, wait: 1_000 }
   before(async () => {
     server = await startRedis()
   })
@@ -95,7 +95,7 @@ describe('when Redis fails', { skip: !redisVersion() && 'there is no redis-serve
     server.pause()
     const started = performance.now()
     assert.equal(await one.locks.run(randomUUID(), async () => 'done'), 'done')
-    assert.ok(performance.now() - started < 1_000)
+    assert.ok(performance.now() - started < 10_000)
     server.resume()
     await one.close()
   })

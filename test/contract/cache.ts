@@ -168,12 +168,13 @@ export function cacheContract({ name, skip = false, open }: CachesUnderTest): vo
       failing = false
       const started = performance.now()
       assert.equal(await versionIn(other, 'a'), 1)
-      assert.ok(performance.now() - started < 500)
+      const waited = performance.now() - started
+      assert.ok(waited < 900, `${waited} ms, where a load that goes on is waited for for a second`)
     })
 
     test('what is remembered is forgotten in its time, and what is not there earlier', async () => {
       const things = createThings()
-      const { one } = caches(things, { seconds: () => 1, absentSeconds: 0.2 })
+      const { one } = caches(things, { seconds: () => 3, absentSeconds: 0.2 })
       things.write('a')
       const started = performance.now()
       await one.getMany(['a', 'none'])
@@ -183,7 +184,7 @@ export function cacheContract({ name, skip = false, open }: CachesUnderTest): vo
       assert.equal(loadsOf('a'), 1)
       await waitFor('another load', async () => (await one.getMany(['a'])) && loadsOf('a') === 2)
       const elapsed = performance.now() - started
-      assert.ok(elapsed > 850 && elapsed < 2_500, `${elapsed} ms`)
+      assert.ok(elapsed > 2_500 && elapsed < 30_000, `${elapsed} ms`)
     })
 
     test('a time that changes is that of what is remembered from then on', async () => {

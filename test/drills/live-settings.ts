@@ -14,8 +14,8 @@ const prefix = 'drill/'
 const key = `${settingsKey(prefix, 'gateway')}${setting}`
 /** Requests a minute that are more than the drill makes, and fewer than it has made by the time it asks for them. */
 const [many, few] = ['1000000', '1']
-/** Milliseconds until a change is in force, at the most. */
-const longest = 2_000
+/** Milliseconds until a change is in force, at the most; the short run is beside other tests. */
+const longest = { short: 20_000, full: 2_000 }
 
 export const liveSettings: Drill = {
   summary:
@@ -54,7 +54,7 @@ export const liveSettings: Drill = {
       print(
         `${times.length} changes in force: p50 ${percentile(times, 0.5).toFixed(0)} ms, p99 ${percentile(times, 0.99).toFixed(0)} ms, at the latest ${Math.max(...times).toFixed(0)} ms`,
       )
-      assert.ok(Math.max(...times) < longest)
+      assert.ok(Math.max(...times) < longest[short ? 'short' : 'full'])
 
       await Promise.all(inForce(gateways, () => put(key, few), true))
       await put(key, 'hunter2')
@@ -112,15 +112,22 @@ async function isRefused({ url }: TestGateway): Promise<boolean> {
   return statusCode === 429
 }
 
-/** Asks again and again for a while, and says how often: all of it must be refused. */
+/**
+ * Asks again and again for a while, and says how much was refused: all of it, but for what a gateway lets through when its
+ * minute ends meanwhile.
+ */
 async function stands(gateways: readonly TestGateway[], short: boolean): Promise<number> {
   const end = performance.now() + (short ? 500 : 3_000)
+  const answered = gateways.map(() => 0)
   let count = 0
-  while (performance.now() < end) {
-    for (const gateway of gateways) assert.ok(await isRefused(gateway))
-    count += gateways.length
+  while (performance.now() < end || count === 0) {
+    for (const [index, gateway] of gateways.entries()) {
+      if (await isRefused(gateway)) count += 1
+      else answered[index] = (answered[index] ?? 0) + 1
+    }
     await sleep(5)
   }
+  assert.ok(Math.max(...answered) <= Number(few), `${answered} answered in vain`)
   return count
 }
 

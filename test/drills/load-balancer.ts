@@ -7,7 +7,7 @@ const interval = 500
 /** Milliseconds that an unused connection is kept. */
 const keptIdle = 1_000
 /** Milliseconds that an answer may take. */
-const patience = 15_000
+const patience = 30_000
 
 /**
  * What stands in front of several gateways: it asks each whether it is ready, sends requests to those that are, in turn, and

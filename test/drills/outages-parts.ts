@@ -30,7 +30,7 @@ export async function startParts({ few }: { few: boolean }) {
 
   const everywhere = { ...(redis && { REDIS_URL: redis.url }), ...(consul && { CONSUL_HTTP_ADDR: consul.address }) }
   const own: Partial<Record<ProcessName, Record<string, string>>> = {
-    gateway: counting,
+    gateway: { ...counting, ...deadlines },
     payments: { PAYMENT_PATIENCE: '5' },
   }
   const envOf = (name: ProcessName) => ({
@@ -58,6 +58,9 @@ const counting = {
   RATE_LIMIT_FIELD: '1000000',
   RATE_LIMIT_WEBHOOKS: '1000000',
 }
+
+/** Those of a shop that is set up as it comes. */
+const deadlines = { REQUEST_TIMEOUT: '10000', SUBGRAPH_TIMEOUT: '5000' }
 
 function throughProxy(url: string, { port }: TcpProxy): string {
   const proxied = new URL(url)

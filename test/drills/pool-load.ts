@@ -9,16 +9,24 @@ export const readers = 24
 const buyers = 4
 /** Clients that ask other services alone. */
 export const others = 4
-/** Milliseconds between a client's answer and its next request. */
-const pause = 300
+/** Milliseconds between attempts of a mutation that is sent again. */
+const again = 300
 
 const readQuery = 'query ($id: ID!) { me { name } product(id: $id) { id name available } }'
 const otherQuery = '{ me { name orders { edges { node { status total { amount } } } } } }'
 
 export type Answer = { at: number; time: number; whole: boolean }
 
-/** Clients that read products, buy one, and ask other services, at a pace. Each answer is judged. */
-export function startLoad(stack: TestStack, token: string, shop: { read: string[]; available: number; sold: string }) {
+/**
+ * Clients that read products, buy one, and ask other services, with a pause of milliseconds after each answer. Each answer is
+ * judged.
+ */
+export function startLoad(
+  stack: TestStack,
+  token: string,
+  shop: { read: string[]; available: number; sold: string; pause: number },
+) {
+  const { pause } = shop
   const reads: Answer[] = []
   const rest: Answer[] = []
   let stopped = false
@@ -96,6 +104,6 @@ export async function untilDone(send: () => Promise<GraphQLResult>): Promise<voi
     const { errors } = await send()
     if (errors.length === 0) return
     for (const { extensions } of errors) assert.ok(Number(extensions.retryAfter) > 0, JSON.stringify(extensions))
-    await pace(pause)
+    await pace(again)
   }
 }

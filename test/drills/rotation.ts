@@ -56,7 +56,7 @@ export const rotation: Drill = {
           },
           ['rotate'],
         )
-        await waitFor('tokens of the new key', () => requests.size === n + 2, 30_000)
+        await waitFor('tokens of the new key', () => requests.size === n + 2, 60_000)
       }
       working = false
       await load

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
+import { growth, scrape } from '../infra/scrape.ts'
 import { startTestStack, type TestStack } from '../infra/stack.ts'
 import { type Drill, stockQuery } from './drill.ts'
 
@@ -36,9 +37,9 @@ export const stock: Drill = {
       assert.equal(outcomes.get('placed')?.length, supply)
       assert.equal(outcomes.get('INSUFFICIENT_STOCK')?.length, buyers - supply)
       assert.deepEqual({ available, ledger, held }, { available: 0, ledger: 0, held: supply })
-      const [{ connections }] = await stack.sql('products', connectionsQuery)
-      print(`both instances worked: they have ${connections} connections together`)
-      assert.ok(connections > poolSize, `${connections} connections`)
+      const reserved = await Promise.all(stack.instancesOf('products').map(reservations))
+      print(`both instances worked: they answered ${reserved.join(' and ')} calls to reserve`)
+      assert.ok(reserved.every((count) => count > 0))
       assert.deepEqual(
         stack.output.filter((line) => /deadlock|40P01|"level":"?(error|50)/.test(line)),
         [],
@@ -49,10 +50,13 @@ export const stock: Drill = {
   },
 }
 
-/** Connections that one instance has at the most. */
-const poolSize = 10
-const connectionsQuery = `
-  SELECT count(*)::int AS connections FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'products'`
+/** Calls to reserve stock that an instance of products has answered. */
+async function reservations(url: string): Promise<number> {
+  const series = await scrape(url)
+  return growth(new Map(), series, 'rpc_server_call_duration_seconds_count', {
+    method: 'products.v1.ProductService/ReserveStock',
+  })
+}
 
 /** Orders one, as a client would: sends it again, under the same key, when told that it may succeed then. */
 async function buy(stack: TestStack, token: string, productId: string) {

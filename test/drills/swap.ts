@@ -8,8 +8,8 @@ import { startTestStack } from '../infra/stack.ts'
 import { waitFor } from '../infra/wait.ts'
 import { type Drill, percentile } from './drill.ts'
 
-/** Requests a second, sent whether those before were answered or not. */
-const rate = 200
+/** Requests a second, sent whether those before were answered or not; fewer in the short run, which is beside other tests. */
+const rates = { short: 20, full: 200 }
 const query = '{ products(first: 3) { edges { node { id name price { amount } category { name } } } } }'
 
 /** What a file can have in place of a supergraph schema. */
@@ -39,7 +39,7 @@ export const swap: Drill = {
       await stack.addProducts(5, 5, 5)
       const metric = (name: string) => gatewayMetric(stack.urlOf('gateway'), name)
       const rounds = short ? 4 : 20
-      const load = await startLoad(() => stack.graphql(query))
+      const load = await startLoad(() => stack.graphql(query), rates[short ? 'short' : 'full'])
 
       for (let round = 1; round <= rounds; round++) {
         const { version } = await schemaOf(stack.urlOf('gateway'))
@@ -84,7 +84,7 @@ export const swap: Drill = {
 type Answered = { time: number; whole: boolean; why?: string }
 
 /** Sends requests at a rate until it is stopped. */
-async function startLoad(send: () => ReturnType<Awaited<ReturnType<typeof startTestStack>>['graphql']>) {
+async function startLoad(send: () => ReturnType<Awaited<ReturnType<typeof startTestStack>>['graphql']>, rate: number) {
   const answers: Answered[] = []
   const underWay = new Set<Promise<void>>()
   async function one(): Promise<void> {

@@ -132,19 +132,23 @@ describe('signing keys', () => {
     assert.equal(code, 0)
     const kept = await stack.sql('users', 'SELECT jsonb_typeof(private_jwk) AS type FROM signing_keys')
     assert.deepEqual(kept, [{ type: 'string' }, { type: 'string' }], 'private keys are kept encrypted')
-    const { kids } = await waitFor(
-      'the new key',
-      async () => {
-        const now = await keySet()
-        return now.kids.length === 2 && now
-      },
-      4_000,
-    )
+    const { kids } = await waitFor('the new key', async () => {
+      const now = await keySet()
+      return now.kids.length === 2 && now
+    })
     const [next] = kids.filter((kid) => !before.kids.includes(kid))
     await waitFor('a token of the new key', async () => {
       const { accessToken } = await login(email)
-      return decodeProtectedHeader(accessToken).kid === next
+      const { kid = '' } = decodeProtectedHeader(accessToken)
+      assert.ok((await keySet()).kids.includes(kid), 'whatever signs is published')
+      return kid === next
     })
+    const [{ began }] = await stack.sql(
+      'users',
+      'SELECT signs_from <= now() AS began FROM signing_keys WHERE kid = $1',
+      [next],
+    )
+    assert.ok(began, 'it signs nothing before its time')
     const { data } = await stack.graphql('{ me { email } }', {}, token)
     assert.equal(data.me.email, email, 'tokens of the superseded key stay valid')
   })

@@ -43,6 +43,7 @@ describe('a gateway process', () => {
       SUPERGRAPH_FILE: await graph.supergraph(),
       PAYMENTS_URLS: `http://127.0.0.1:${(standIn.address() as AddressInfo).port}/graphql`,
       RATE_LIMITS: 'off',
+      MAX_EVENT_LOOP_DELAY: '250',
       // A process that is behind takes its time.
       SUBGRAPH_TIMEOUT: '60000',
       REQUEST_TIMEOUT: '60000',

@@ -53,12 +53,14 @@ describe('one gateway', () => {
     const gateway = await gatewayWith({ RATE_LIMIT_ANONYMOUS: '2' })
     const first = await send(gateway)
     assert.deepEqual([first.status, first.headers['ratelimit-policy']], [200, '"anonymous";q=2;w=60'])
-    assert.match(String(first.headers.ratelimit), /^"anonymous";r=1;t=(60|59)$/)
+    assert.match(String(first.headers.ratelimit), /^"anonymous";r=1;t=(60|[1-5]?\d)$/)
     await send(gateway)
     const refused = await send(gateway)
     assert.deepEqual([refused.status, refused.code], [429, 'RATE_LIMITED'])
-    assert.ok(Number(refused.headers['retry-after']) > 50)
-    assert.match(String(refused.headers.ratelimit), /^"anonymous";r=0;t=\d+$/)
+    // Both tell when the window of a minute ends, which the first request began.
+    const [, left] = /^"anonymous";r=0;t=(\d+)$/.exec(String(refused.headers.ratelimit)) ?? []
+    assert.equal(refused.headers['retry-after'], left)
+    assert.ok(Number(left) > 0 && Number(left) <= 60, left)
   })
 
   test('an operation pays for each limited field it asks for, under whatever name', async () => {

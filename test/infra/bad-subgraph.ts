@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-/** Milliseconds of an answer that is too late for everybody, of a slow one, and between the bytes of one without end. */
+/** Milliseconds of an answer that is too late for everybody, and between the bytes of one without end. */
 const tooLate = 30_000
 const drip = 50
 
@@ -60,7 +60,8 @@ const ways = {
 
 const filling = Buffer.alloc(64 * 1024, 'a')
 
-export type Way = keyof typeof ways | { milliseconds: number }
+/** `held`: well, once it is told to behave otherwise. */
+export type Way = keyof typeof ways | 'held'
 export const badWays = (Object.keys(ways) as (keyof typeof ways)[]).filter((way) => way !== 'well')
 
 function later(response: ServerResponse, milliseconds: number, body: string): void {
@@ -69,12 +70,13 @@ function later(response: ServerResponse, milliseconds: number, body: string): vo
 }
 
 /**
- * A subgraph `products` over HTTP that behaves as it is told: well, in one of the ways above, or well but slowly. It knows
- * products by their ids, whatever those are, and three in a list.
+ * A subgraph `products` over HTTP that behaves as it is told: well, in one of the ways above, or well but when a test says so. It
+ * knows products by their ids, whatever those are, and three in a list.
  */
 export async function startBadSubgraph() {
   let way: Way = 'well'
   let count = 0
+  const held: (() => void)[] = []
   const server = createServer((request, response) => {
     let text = ''
     request.setEncoding('utf8').on('data', (chunk) => {
@@ -82,8 +84,8 @@ export async function startBadSubgraph() {
     })
     request.on('end', () => {
       count += 1
-      if (typeof way === 'string') ways[way](response, answerTo(text), count)
-      else later(response, way.milliseconds, answerTo(text))
+      if (way === 'held') held.push(() => whole(response, answerTo(text)))
+      else ways[way](response, answerTo(text), count)
     })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -96,6 +98,7 @@ export async function startBadSubgraph() {
     behave(next: Way): void {
       way = next
       count = 0
+      for (const answer of held.splice(0)) answer()
     },
     async stop(): Promise<void> {
       const closed = new Promise((resolve) => server.close(resolve))

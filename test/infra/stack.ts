@@ -72,7 +72,7 @@ export async function startTestStack(wanted: TestStackOptions = {}) {
     onCrash: (name, how) => output.push(`${name} ended: ${how}`),
   }
   const stack = createStack(options)
-  const agent = new Agent({ connections: 256, headersTimeout: 30_000 })
+  const agent = new Agent({ connections: 256, headersTimeout: 90_000 })
 
   /** Sends a body to a process as it is. */
   async function post(url: string, body: string, headers: Record<string, string> = {}): Promise<GraphQLResult> {
@@ -234,14 +234,16 @@ function readLines(file: string): Record<string, unknown>[] {
   return lines.map((line) => JSON.parse(line))
 }
 
-/** All calls of a test come from one address: no limits, unless it sets some. */
+/** All calls of a test come from one address: no limits, unless it sets some. And a machine that is busy is no shop that fails. */
 function unlimited({ gateway, users }: NonNullable<StackOptions['extra']>): NonNullable<StackOptions['extra']> {
   const many = '1000000'
   return {
-    gateway: { ...gateway, env: { RATE_LIMITS: 'off', ...gateway?.env } },
+    gateway: { ...gateway, env: { RATE_LIMITS: 'off', ...patient, ...gateway?.env } },
     users: { ...users, env: { WRONG_PASSWORDS: many, WRONG_PASSWORDS_PER_ADDRESS: many, ...users?.env } },
   }
 }
+
+const patient = { MAX_EVENT_LOOP_DELAY: '0', REQUEST_TIMEOUT: '60000', SUBGRAPH_TIMEOUT: '50000' }
 
 /** Ports for all processes, and for each twin. */
 async function portsOf(

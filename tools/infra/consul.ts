@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { freePorts } from './ports.ts'
 
 /** Milliseconds that an agent has to start. */
-const startLimit = 20_000
+const startLimit = 60_000
 
 /** A Consul of our own, in its memory. It ends with this process at the latest. */
 export type ConsulAgent = {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Health } from '#platform/health.ts'
 
 /** Milliseconds that processes which are ready have to reach each other. */
-const limit = 15_000
+const limit = 60_000
 const pause = 100
 /** Milliseconds that one answer may take. */
 const patience = 2_000

@@ -10,7 +10,7 @@ import { freePorts } from './ports.ts'
 /** Where `mvn -f deploy/kafka/pom.xml dependency:copy-dependencies` puts the jars. */
 const jars = join(root, 'deploy/kafka/target/dependency')
 /** Milliseconds that a broker has to start. */
-const startLimit = 60_000
+const startLimit = 120_000
 
 /** Besides plain connections: TLS with sign-in, and TLS with a certificate that clients need too. */
 export type KafkaSecurity = {

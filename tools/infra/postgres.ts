@@ -22,15 +22,18 @@ export type PostgresOptions = {
   port: number
   /** The superuser's password; the one the folder was made with. */
   password: string
-  /** False trades safety against power loss for speed, and keeps the times of commits. For tests. Default true. */
+  /** False trades safety against power loss for speed. For tests. Default true. */
   durable?: boolean
+  /** Keeps the times of commits. Default: where it is not durable. */
+  commitTimes?: boolean
 }
 
 /**
  * Starts a server over the folder and makes the cluster first where there is none. It stops with `stop()`; one that an
  * earlier process left behind, killed before it could stop it, is stopped first.
  */
-export async function startPostgres({ folder, port, password, durable = true }: PostgresOptions): Promise<Postgres> {
+export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
+  const { folder, port, password, durable = true, commitTimes = !durable } = options
   const data = resolve(folder)
   mkdirSync(data, { recursive: true })
   const programs = await postgresPrograms(data)
@@ -77,9 +80,7 @@ export async function startPostgres({ folder, port, password, durable = true }: 
   }
 
   function settings(): string {
-    const safety = durable
-      ? []
-      : ['fsync = off', 'full_page_writes = off', 'synchronous_commit = off', 'track_commit_timestamp = on']
+    const safety = durable ? [] : ['fsync = off', 'full_page_writes = off', 'synchronous_commit = off']
     return [
       `port = ${port}`,
       "listen_addresses = '127.0.0.1'",
@@ -90,6 +91,7 @@ export async function startPostgres({ folder, port, password, durable = true }: 
       // Its log names no values of rows, which are people's.
       'log_error_verbosity = terse',
       ...safety,
+      ...(commitTimes ? ['track_commit_timestamp = on'] : []),
       '',
     ].join('\n')
   }

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { freePorts, listenFault } from './ports.ts'
 
 /** Milliseconds that a server has to start. */
-const startLimit = 10_000
+const startLimit = 60_000
 
 /** A Redis of our own that keeps nothing on disk. It ends with this process at the latest. */
 export type RedisServer = {

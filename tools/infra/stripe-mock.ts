@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { freePorts, listenFault } from './ports.ts'
 
 /** Milliseconds that a server has to start. */
-const startLimit = 10_000
+const startLimit = 60_000
 
 /** Stripe's own mock of its API, which keeps nothing: it checks what it is asked, and answers with examples. */
 export type StripeMock = { readonly url: string; stop(): void }

@@ -23,7 +23,7 @@ export type Supervised = {
   readonly pid: number | undefined
   /** Resolves when the process first says that it is ready. Rejects when it ends before. */
   readonly ready: Promise<void>
-  /** Resolves when the process says so the next time, after it was killed. Rejects when it does not within 30 s. */
+  /** Resolves when the process says so the next time, after it was killed. Rejects when it does not within 2 minutes. */
   nextReady(): Promise<void>
   /** Ends the process, as a crash would; it is started again. */
   kill(signal: NodeJS.Signals): void
@@ -36,7 +36,7 @@ const firstPause = 200
 /** Milliseconds up after which an end counts as the first again. */
 const stableAfter = 10_000
 /** Milliseconds that a process that ended has to be ready again. */
-const readyLimit = 30_000
+const readyLimit = 120_000
 /** Milliseconds that a process has to stop. */
 const stopLimit = 35_000
 

@@ -1,9 +1,9 @@
-import type { Prisma, PrismaClient } from '#generated/prisma/notifications/client.ts'
+import { Prisma, type PrismaClient } from '#generated/prisma/notifications/client.ts'
 import { recordInInbox } from '#platform/inbox.ts'
 import type { Contact } from '../domain/contact.ts'
 import type { Reachability } from '../domain/delivery.ts'
 import type { Notification } from '../domain/notification.ts'
-import { holdOffErasure, lockAccount } from './accounts.ts'
+import { isErased, lockAccount } from './accounts.ts'
 
 /** What an event makes known: how to reach the person, something to tell them, or both. */
 export type Recording = {
@@ -16,19 +16,30 @@ export type Recording = {
 
 /** The effects of events. */
 export function eventStore(prisma: PrismaClient) {
+  /** What most events do takes two statements. Somebody who changes how to be reached meanwhile may do so before or after it. */
+  async function tell(
+    eventId: string,
+    userId: string,
+    notification: NonNullable<Recording['notification']>,
+    traceparent: string | undefined,
+  ): Promise<boolean> {
+    const made = notification(await findAccount(prisma, userId))
+    const handled = Prisma.sql`INSERT INTO inbox (event_id) VALUES (${eventId}::uuid) ON CONFLICT DO NOTHING RETURNING 1`
+    return (await prisma.$executeRaw(addition(made, traceparent, handled))) > 0
+  }
+
   return {
     /**
      * Writes the effect of an event about an account, once. A contact takes the place of an older one only, and nothing
      * is written about an account that is erased. True when something was written.
      */
     record(eventId: string, userId: string, { contact, notification, traceparent }: Recording): Promise<boolean> {
+      if (!contact && notification) return tell(eventId, userId, notification, traceparent)
       return prisma.$transaction(async (tx) => {
         if (!(await recordInInbox(tx, eventId))) return false
-        await holdOffErasure(tx, userId)
+        if (await isErased(tx, userId)) return false
         if (contact) await putContact(tx, contact)
-        const account = await findAccount(tx, userId)
-        if (account.erased) return false
-        if (notification) await addNotification(tx, notification(account), traceparent)
+        if (notification) await tx.$executeRaw(addition(notification(await findAccount(tx, userId)), traceparent))
         return true
       })
     },
@@ -68,39 +79,42 @@ async function putContact(tx: Prisma.TransactionClient, contact: Contact): Promi
 }
 
 /** What is known of an account, by one statement: events are many. */
-async function findAccount(
-  tx: Prisma.TransactionClient,
-  userId: string,
-): Promise<Reachability & { readonly erased: boolean }> {
-  const [account] = await tx.$queryRaw<(Reachability & { erased: boolean; known: boolean; phone: string | null })[]>`
-    SELECT e.user_id IS NOT NULL AS erased, c.user_id IS NOT NULL AS known, c.phone,
+async function findAccount(sql: Pick<Prisma.TransactionClient, '$queryRaw'>, userId: string): Promise<Reachability> {
+  const [account] = await sql.$queryRaw<(Reachability & { known: boolean; phone: string | null })[]>`
+    SELECT c.user_id IS NOT NULL AS known, c.phone,
       ARRAY(SELECT id FROM push_subscriptions s WHERE s.user_id = a.id) AS subscriptions,
       ARRAY(SELECT jsonb_build_object('channel', channel, 'type', type, 'enabled', enabled)
             FROM preferences p WHERE p.user_id = a.id) AS preferences
     FROM (VALUES (${userId}::uuid)) AS a (id)
-    LEFT JOIN erasures e ON e.user_id = a.id
     LEFT JOIN contacts c ON c.user_id = a.id`
   if (!account) throw new Error('A row of values is always there.')
-  const { erased, known, phone, subscriptions, preferences } = account
-  return { erased, contact: known ? { phone } : undefined, subscriptions, preferences }
+  const { known, phone, subscriptions, preferences } = account
+  return { contact: known ? { phone } : undefined, subscriptions, preferences }
 }
 
-/** One statement for the notification and its deliveries. */
-async function addNotification(
-  tx: Prisma.TransactionClient,
+/**
+ * One statement for the notification and its deliveries, written where `condition` has a row and the account is not erased. It
+ * affects one row or none.
+ */
+function addition(
   notification: Notification,
   traceparent: string | undefined,
-): Promise<void> {
+  condition = Prisma.sql`SELECT 1`,
+): Prisma.Sql {
   const { id, userId, facts, orderId, createdAt, readAt, deliveries } = notification
-  await tx.$executeRaw`
-    WITH added AS (
+  return Prisma.sql`
+    WITH condition AS (${condition}),
+    added AS (
       INSERT INTO notifications (id, user_id, type, facts, order_id, created_at, read_at, traceparent)
-      VALUES (${id}::uuid, ${userId}::uuid, ${facts.type}::notification_type, ${JSON.stringify(facts)}::jsonb,
-        ${orderId}::uuid, ${createdAt}, ${readAt}, ${traceparent ?? null})
+      SELECT ${id}::uuid, ${userId}::uuid, ${facts.type}::notification_type, ${JSON.stringify(facts)}::jsonb,
+        ${orderId}::uuid, ${createdAt}::timestamptz, ${readAt}::timestamptz, ${traceparent ?? null}
+      FROM condition WHERE NOT is_erased(${userId}::uuid)
       RETURNING id, created_at
+    ), sent AS (
+      INSERT INTO deliveries (id, notification_id, channel, target_id, status, attempts, next_attempt_at, sent_at)
+      SELECT d.id, added.id, d.channel, d."targetId", d.status, d.attempts, added.created_at, d."sentAt"
+      FROM added, jsonb_to_recordset(${JSON.stringify(deliveries)}::jsonb)
+        AS d (id uuid, channel channel, "targetId" uuid, status delivery_status, attempts int, "sentAt" timestamptz)
     )
-    INSERT INTO deliveries (id, notification_id, channel, target_id, status, attempts, next_attempt_at, sent_at)
-    SELECT d.id, added.id, d.channel, d."targetId", d.status, d.attempts, added.created_at, d."sentAt"
-    FROM added, jsonb_to_recordset(${JSON.stringify(deliveries)}::jsonb)
-      AS d (id uuid, channel channel, "targetId" uuid, status delivery_status, attempts int, "sentAt" timestamptz)`
+    SELECT id FROM added`
 }

@@ -1,10 +1,10 @@
-import type { PrismaClient } from '#generated/prisma/orders/client.ts'
+import { Prisma, type PrismaClient } from '#generated/prisma/orders/client.ts'
 import { isUniqueViolation } from '#platform/database/failures.ts'
 import { appendToOutbox } from '#platform/outbox.ts'
 import type { Order } from '../domain/order.ts'
 import { requireOrder, type Transaction } from './changes.ts'
-import { isErased, keepErasureWaiting } from './erasure.ts'
-import { type NewEvent, numbered, toRow } from './rows.ts'
+import { isErased } from './erasure.ts'
+import { insertOrder, type NewEvent, numbered } from './rows.ts'
 
 /** A claim on an idempotency key, to be taken or found. */
 export type ClaimRequest = {
@@ -34,16 +34,24 @@ export type Placement = 'placed' | 'lease lost' | 'account erased' | 'number tak
 export function claimStore(prisma: PrismaClient) {
   return {
     /** Takes a key that is free or whose lease ran out, under the order id it has. None for an account that is erased. */
-    claim({ customerId, idempotencyKey, inputHash, orderId, token, at, until }: ClaimRequest): Promise<ClaimState> {
+    async claim({
+      customerId,
+      idempotencyKey,
+      inputHash,
+      orderId,
+      token,
+      at,
+      until,
+    }: ClaimRequest): Promise<ClaimState> {
+      const lease = { customerId, idempotencyKey, orderId, token }
+      // The first request with a key, which most are, takes one statement.
+      const added = await prisma.$executeRaw`
+        INSERT INTO claims (customer_id, idempotency_key, input_hash, order_id, lease_token, lease_until)
+        SELECT ${customerId}::uuid, ${idempotencyKey}, ${inputHash}, ${orderId}::uuid, ${token}::uuid, ${until}::timestamptz
+        WHERE NOT is_erased(${customerId}::uuid)
+        ON CONFLICT (customer_id, idempotency_key) DO NOTHING`
+      if (added > 0) return { state: 'leased', lease }
       return prisma.$transaction(async (tx): Promise<ClaimState> => {
-        await keepErasureWaiting(tx, customerId)
-        const added = await tx.$executeRaw`
-          INSERT INTO claims (customer_id, idempotency_key, input_hash, order_id, lease_token, lease_until)
-          SELECT ${customerId}::uuid, ${idempotencyKey}, ${inputHash}, ${orderId}::uuid, ${token}::uuid, ${until}::timestamptz
-          WHERE NOT EXISTS (SELECT FROM erasures WHERE customer_id = ${customerId}::uuid)
-          ON CONFLICT (customer_id, idempotency_key) DO NOTHING`
-        const lease = { customerId, idempotencyKey, orderId, token }
-        if (added > 0) return { state: 'leased', lease }
         if (await isErased(tx, customerId)) return { state: 'account erased' }
         const claim = await lockClaim(tx, lease)
         // Freed by its holder just now.
@@ -66,10 +74,13 @@ export function claimStore(prisma: PrismaClient) {
     async place(order: Order, lease: Lease, events: readonly NewEvent[]): Promise<Placement> {
       try {
         return await prisma.$transaction(async (tx): Promise<Placement> => {
-          const { count } = await tx.claim.updateMany({ where: mine(lease), data: { completedAt: order.createdAt } })
+          const completed = Prisma.sql`
+            UPDATE claims SET completed_at = ${order.createdAt}
+            WHERE customer_id = ${lease.customerId}::uuid AND idempotency_key = ${lease.idempotencyKey}
+              AND order_id = ${lease.orderId}::uuid AND lease_token = ${lease.token}::uuid AND completed_at IS NULL`
+          const placed = await tx.$executeRaw(insertOrder(order, events.length, completed))
           // An erasure takes the claim away with the account, or waits for this to commit and then finds the order.
-          if (count === 0) return (await isErased(tx, lease.customerId)) ? 'account erased' : 'lease lost'
-          await tx.order.create({ data: toRow(order, events.length), select: { id: true } })
+          if (placed === 0) return (await isErased(tx, lease.customerId)) ? 'account erased' : 'lease lost'
           await appendToOutbox(tx, numbered(events, 0), order.updatedAt)
           return 'placed'
         })

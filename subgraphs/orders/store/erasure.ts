@@ -4,19 +4,16 @@ import { addressColumns, toAddress, toAddressColumns } from './rows.ts'
 
 type Transaction = Prisma.TransactionClient
 
-/** The advisory locks by which claims of a customer and their erasure take turns. Any number of 32 bits. */
+/** The advisory locks by which claims of a customer and their erasure take turns: those of `is_erased`, too. */
 const customerLocks = 7_340_021
 
 /**
- * Lets an erasure of this customer wait for the end of the transaction, after waiting for one that is under way. The
- * next statement sees what it did.
+ * Whether a customer is erased. Lets an erasure wait for the end of the transaction, after waiting for one that is under way;
+ * the next statement sees what it did.
  */
-export async function keepErasureWaiting(tx: Transaction, customerId: string): Promise<void> {
-  await tx.$executeRaw`SELECT pg_advisory_xact_lock_shared(${customerLocks}::int, hashtext(${customerId}::uuid::text))`
-}
-
-export async function isErased(tx: Transaction, customerId: string): Promise<boolean> {
-  return (await tx.erasure.findUnique({ where: { customerId } })) !== null
+export async function isErased(sql: Pick<Transaction, '$queryRaw'>, customerId: string): Promise<boolean> {
+  const [row] = await sql.$queryRaw<{ erased: boolean }[]>`SELECT is_erased(${customerId}::uuid) AS erased`
+  return row?.erased ?? false
 }
 
 /**

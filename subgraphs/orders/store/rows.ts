@@ -1,4 +1,4 @@
-import type { Prisma } from '#generated/prisma/orders/client.ts'
+import { Prisma } from '#generated/prisma/orders/client.ts'
 import type { OutboxEvent } from '#platform/outbox.ts'
 import type { Address, Order } from '../domain/order.ts'
 
@@ -21,27 +21,35 @@ export function numbered(events: readonly NewEvent[], before: number): OutboxEve
   return events.map((event, index) => ({ ...event, sequence: before + index + 1 }))
 }
 
-export function toRow(
-  { id, number, customerId, status, lines, total, shippingAddress, history, ...rest }: Order,
-  sequence: number,
-) {
-  return {
-    ...rest,
-    id,
-    number,
-    customerId,
-    status,
-    sequence,
-    totalAmount: total.amount,
-    currency: total.currency,
-    ...toAddressColumns(shippingAddress),
-    items: {
-      createMany: {
-        data: lines.map(({ unitPrice, ...line }, position) => ({ ...line, position, unitAmount: unitPrice.amount })),
-      },
-    },
-    history: { createMany: { data: history.map((entry, position) => ({ ...entry, position })) } },
-  }
+/**
+ * One statement that writes an order with its lines and its history where `condition`, an UPDATE, finds a row, and nothing where
+ * it finds none. It affects one row or none.
+ */
+export function insertOrder(order: Order, sequence: number, condition: Prisma.Sql): Prisma.Sql {
+  const { id, number, customerId, status, total, shippingAddress: to, createdAt, updatedAt } = order
+  const lines = order.lines.map(({ unitPrice, ...line }, position) => ({ ...line, position, amount: unitPrice.amount }))
+  const history = order.history.map((entry, position) => ({ ...entry, position }))
+  return Prisma.sql`
+    WITH condition AS (${condition} RETURNING 1),
+    placed AS (
+      INSERT INTO orders (id, number, customer_id, status, total_amount, currency, ship_name, ship_line1, ship_line2, ship_city,
+        ship_region, ship_postal_code, ship_country, cancel_reason, tracking_number, sequence, created_at, updated_at)
+      SELECT ${id}::uuid, ${number}, ${customerId}::uuid, ${status}::order_status, ${total.amount}::int, ${total.currency},
+        ${to.name}, ${to.line1}, ${to.line2}, ${to.city}, ${to.region}, ${to.postalCode}, ${to.country}, ${order.cancelReason},
+        ${order.trackingNumber}, ${sequence}::int, ${createdAt}::timestamptz, ${updatedAt}::timestamptz
+      FROM condition RETURNING id
+    ), items AS (
+      INSERT INTO order_items (order_id, position, product_id, sku, name, quantity, unit_amount)
+      SELECT placed.id, r.position, "productId", sku, name, quantity, amount
+      FROM placed, jsonb_to_recordset(${JSON.stringify(lines)}::jsonb)
+        AS r (position int, "productId" uuid, sku text, name text, quantity int, amount int)
+    ), history AS (
+      INSERT INTO order_transitions (order_id, position, "from", "to", at, reason, "by", by_id)
+      SELECT placed.id, r.position, "from", "to", at, reason, "by", "byId"
+      FROM placed, jsonb_to_recordset(${JSON.stringify(history)}::jsonb)
+        AS r (position int, "from" order_status, "to" order_status, at timestamptz, reason text, "by" order_actor, "byId" uuid)
+    )
+    SELECT id FROM placed`
 }
 
 export function toOrder(row: OrderRow): Order {

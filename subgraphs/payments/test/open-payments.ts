@@ -63,7 +63,7 @@ export async function openPayments({ provider = (own) => own, webhookUrl }: Open
     onUndelivered() {},
   })
   const loop = createLoop({ name: 'sandbox', work: sandbox.turn, interval: 50, log })
-  const own = createSandboxProvider({ ...party, timeout: 500 })
+  const own = createSandboxProvider({ ...party, timeout: 3_000 })
 
   const service = createPaymentsService({
     store,

@@ -1,3 +1,4 @@
+import { Prisma } from '#generated/prisma/products/client.ts'
 import { appendToOutbox } from '#platform/outbox.ts'
 import type { Reservable } from '../domain/reservation.ts'
 import type { StockLevel, StockReason } from '../domain/stock.ts'
@@ -17,23 +18,36 @@ export type Entry = {
 /** The event that tells of a new level of stock, where there is something to tell. */
 export type TellLevel = (level: StockLevel) => NewEvent | undefined
 
+export type LockedRow = Omit<Reservable, 'price'> & { amount: number; currency: string }
+
 /**
  * Locks products in the order of their ids, so that no two changes wait for each other in a circle. What only refers to a
  * product, as entries of the ledger do, does not wait for this.
  */
-export async function lockProducts(tx: Transaction, ids: readonly string[]): Promise<Reservable[]> {
-  const rows = await tx.$queryRaw<(Omit<Reservable, 'price'> & { amount: number; currency: string })[]>`
+export function lockedProducts(ids: readonly string[]): Prisma.Sql {
+  return Prisma.sql`
     SELECT id, sku, name, price_amount AS amount, price_currency AS currency, available, archived_at AS "archivedAt"
     FROM products WHERE id = ANY(${ids}::uuid[]) ORDER BY id FOR NO KEY UPDATE`
-  return rows.map(({ amount, currency, ...row }) => ({ ...row, price: { amount, currency } }))
 }
 
-/** The one place where stock changes: products, ledger and events, together. The products are locked, or nothing of them changes. */
+export async function lockProducts(tx: Transaction, ids: readonly string[]): Promise<void> {
+  await tx.$executeRaw(lockedProducts(ids))
+}
+
+export function toReservable({ amount, currency, ...row }: LockedRow): Reservable {
+  return { ...row, price: { amount, currency } }
+}
+
+/**
+ * The one place where stock changes: products, ledger and events, together. The products are locked, or nothing of them changes.
+ * `along` is an INSERT that takes part in the statement.
+ */
 export async function changeStock(
   tx: Transaction,
   changes: readonly StockChange[],
   { reason, reference, actor, at }: Entry,
   tell: TellLevel,
+  along?: Prisma.Sql,
 ): Promise<void> {
   if (changes.length === 0) return
   const ids = changes.map(({ productId }) => productId)
@@ -45,7 +59,7 @@ export async function changeStock(
     ), entries AS (
       INSERT INTO stock_entries (product_id, delta, held, reason, reference, actor, at)
       SELECT id, delta, held, ${reason}::stock_reason, ${reference}, ${actor}, ${at} FROM changes
-    )
+    )${along ? Prisma.sql`, along AS (${along})` : Prisma.empty}
     UPDATE products p SET available = p.available + c.delta, stock_version = p.stock_version + 1
     FROM changes c WHERE p.id = c.id AND c.delta <> 0
     RETURNING p.id AS "productId", sku, name, p.available - c.delta AS before, p.available, stock_version AS "stockVersion",

@@ -1,4 +1,4 @@
-import type { Prisma, PrismaClient } from '#generated/prisma/products/client.ts'
+import { Prisma, type PrismaClient } from '#generated/prisma/products/client.ts'
 import { recordInInbox } from '#platform/inbox.ts'
 import { appendToOutbox } from '#platform/outbox.ts'
 import {
@@ -11,7 +11,16 @@ import {
   type Step,
   steps,
 } from '../domain/reservation.ts'
-import { changeStock, type Entry, lockProducts, type TellLevel } from './ledger.ts'
+import {
+  changeStock,
+  type Entry,
+  type LockedRow,
+  lockedProducts,
+  lockProducts,
+  type StockChange,
+  type TellLevel,
+  toReservable,
+} from './ledger.ts'
 import type { NewEvent, Transaction } from './rows.ts'
 
 type NewReservation = { orderId: string; itemsHash: string; expiresAt: Date; at: Date; actor: string }
@@ -32,32 +41,17 @@ export function reservationStore(prisma: PrismaClient) {
       tell: TellLevel,
     ): Promise<{ lines: ReservedLine[]; existing?: Reservation }> {
       return prisma.$transaction(async (tx) => {
-        // The row comes first: a twin waits here, and a release that came before has left its mark here.
-        const added = await tx.$executeRaw`
-          INSERT INTO reservations (order_id, items_hash, status, expires_at, created_at)
-          VALUES (${orderId}::uuid, ${itemsHash}, 'HELD', ${expiresAt}, ${at}) ON CONFLICT DO NOTHING`
-        if (added === 0) {
+        const products = await beginReservation(tx, { orderId, itemsHash, expiresAt, at }, items)
+        if (!products) {
           const row = await tx.reservation.findUniqueOrThrow({
             where: { orderId },
             include: { lines: { orderBy: { position: 'asc' } } },
           })
           return { lines: [], existing: { ...row, lines: row.lines.map(toLine) } }
         }
-        const products = await lockProducts(
-          tx,
-          items.map(({ productId }) => productId),
-        )
         const lines = decide(products)
-        await tx.reservationLine.createMany({
-          data: lines.map(({ unitPrice, ...line }, position) => ({
-            ...line,
-            orderId,
-            position,
-            unitAmount: unitPrice.amount,
-            currency: unitPrice.currency,
-          })),
-        })
-        await move(tx, 'RESERVED', new Map([[orderId, lines]]), { actor, at, tell })
+        const entry = { reason: 'RESERVED', reference: orderId, actor, at } as const
+        await changeStock(tx, changesOf('RESERVED', lines), entry, tell, insertLines(orderId, lines))
         return { lines }
       })
     },
@@ -106,6 +100,34 @@ export function reservationStore(prisma: PrismaClient) {
   }
 }
 
+/**
+ * Adds a reservation, and locks the products that it asks for. Undefined when there is one of the order already: a twin waits
+ * here, and a release that came before has left its mark. One statement: the row comes first, and the products only with it.
+ */
+async function beginReservation(
+  tx: Transaction,
+  { orderId, itemsHash, expiresAt, at }: Omit<NewReservation, 'actor'>,
+  items: readonly ReservationItem[],
+): Promise<Reservable[] | undefined> {
+  const ids = items.map(({ productId }) => productId)
+  const rows = await tx.$queryRaw<(LockedRow | { id: null })[]>`
+    WITH added AS (
+      INSERT INTO reservations (order_id, items_hash, status, expires_at, created_at)
+      VALUES (${orderId}::uuid, ${itemsHash}, 'HELD', ${expiresAt}, ${at}) ON CONFLICT DO NOTHING RETURNING 1
+    ), locked AS (${lockedProducts(ids)})
+    SELECT locked.* FROM added LEFT JOIN locked ON true`
+  return rows.length === 0 ? undefined : rows.filter((row) => row.id !== null).map(toReservable)
+}
+
+function insertLines(orderId: string, lines: readonly ReservedLine[]): Prisma.Sql {
+  const rows = lines.map(({ unitPrice, ...line }, position) => ({ ...line, ...unitPrice, position }))
+  return Prisma.sql`
+    INSERT INTO reservation_lines (order_id, position, product_id, sku, name, unit_amount, currency, quantity)
+    SELECT ${orderId}::uuid, position, "productId", sku, name, amount, currency, quantity
+    FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+      AS r (position int, "productId" uuid, sku text, name text, amount int, currency text, quantity int)`
+}
+
 async function lockReservation(tx: Transaction, orderId: string): Promise<ReservationStatus | undefined> {
   const [row] = await tx.$queryRaw<{ status: ReservationStatus }[]>`
     SELECT status FROM reservations WHERE order_id = ${orderId}::uuid FOR UPDATE`
@@ -115,23 +137,26 @@ async function lockReservation(tx: Transaction, orderId: string): Promise<Reserv
 /** Does to the stock what a step of reservations means. All products are locked at once, in one order whatever the orders are. */
 async function move(
   tx: Transaction,
-  step: Step | 'RESERVED',
+  step: Step,
   lines: ReadonlyMap<string, readonly ReservationItem[]>,
   { tell, at, actor }: Omit<Entry, 'reason' | 'reference'> & { tell: TellLevel },
 ): Promise<void> {
-  const { available, held } = steps[step]
-  if (available !== 0) {
+  if (steps[step].available !== 0) {
     const ids = new Set([...lines.values()].flat().map(({ productId }) => productId))
     await lockProducts(tx, [...ids])
   }
   for (const [reference, items] of lines) {
-    const changes = items.map(({ productId, quantity }) => ({
-      productId,
-      delta: available * quantity,
-      held: held * quantity,
-    }))
-    await changeStock(tx, changes, { reason: step, reference, actor, at }, tell)
+    await changeStock(tx, changesOf(step, items), { reason: step, reference, actor, at }, tell)
   }
+}
+
+function changesOf(step: Step | 'RESERVED', items: readonly ReservationItem[]): StockChange[] {
+  const { available, held } = steps[step]
+  return items.map(({ productId, quantity }) => ({
+    productId,
+    delta: available * quantity,
+    held: held * quantity,
+  }))
 }
 
 async function linesOf(tx: Transaction, orderIds: readonly string[]): Promise<Map<string, ReservationItem[]>> {

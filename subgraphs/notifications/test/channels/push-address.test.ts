@@ -137,7 +137,7 @@ describe('a connection goes to no address that is not public', () => {
       asked++
       return answers.shift() ?? []
     })
-    const client = createHttpClient({ name: 'push service', url: `http://push.test:${port}`, lookup, timeout: 300 })
+    const client = createHttpClient({ name: 'push service', url: `http://push.test:${port}`, lookup, timeout: 5_000 })
     const errors: { cause?: { name?: string } }[] = []
     while (answers.length > 0) {
       await client.tell({ method: 'POST', path: '/', idempotent: false }).catch((error) => errors.push(error))
@@ -199,7 +199,7 @@ describe('names are resolved by name servers', () => {
 
   test('and those that say nothing hold up no other name', () =>
     withNameServer(async (server, asked) => {
-      const resolve = createNameResolver({ servers: [server], timeout: 1_000 })
+      const resolve = createNameResolver({ servers: [server], timeout: 3_000 })
       let ended = 0
       const silent = Array.from({ length: 20 }, (_, n) => resolve(`silent.example${n}`).catch(() => ended++))
       await waitFor('all to be asked for', () => asked.length >= 40)

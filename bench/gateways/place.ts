@@ -1,0 +1,70 @@
+/** Where the gateways run: subgraphs in processes of their own, supergraph schemas, keys and real tokens. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { exportJWK, generateKeyPair, SignJWT } from 'jose'
+import { root } from '../../tools/services.ts'
+import { composeGraph, type SubgraphName, subgraphNames } from './graph.ts'
+import { start, until } from './processes.ts'
+import type { Place } from './rows.ts'
+
+/** Signed-in users that the requests come from. */
+const users = 100
+
+export async function openPlace(hiveRouter: string | undefined) {
+  const folder = await mkdtemp(join(tmpdir(), 'gateways-'))
+  const subgraphs = subgraphNames.map((name) =>
+    start(process.execPath, [join(root, 'bench/gateways/subgraph.ts'), name], {}),
+  )
+  const found = await Promise.all(
+    subgraphs.map((subgraph) => until(subgraph, () => /^http:.*$/m.exec(subgraph.output())?.[0])),
+  )
+  const urls = Object.fromEntries(subgraphNames.map((name, n) => [name, found[n] ?? ''])) as Record<
+    SubgraphName,
+    string
+  >
+  const open = join(folder, 'open.graphql')
+  const guarded = join(folder, 'guarded.graphql')
+  await writeFile(open, composeGraph(urls, { guarded: false }))
+  await writeFile(guarded, composeGraph(urls, { guarded: true }))
+
+  const tokenKey = await generateKeyPair('EdDSA', { extractable: true })
+  const gatewayKey = await generateKeyPair('EdDSA', { extractable: true })
+  const published = { ...(await exportJWK(tokenKey.publicKey)), kid: 'bench', alg: 'EdDSA', use: 'sig' }
+  const jwks = createServer((_request, response) => {
+    response.setHeader('content-type', 'application/json')
+    response.end(JSON.stringify({ keys: [published] }))
+  })
+  await new Promise<void>((resolve) => jwks.listen(0, '127.0.0.1', resolve))
+  const place: Place = {
+    folder,
+    open,
+    guarded,
+    jwksUrl: `http://127.0.0.1:${(jwks.address() as AddressInfo).port}/`,
+    gatewayKey: JSON.stringify({ ...(await exportJWK(gatewayKey.privateKey)), kid: 'gateway.bench', alg: 'EdDSA' }),
+    hiveRouter,
+  }
+  return {
+    place,
+    tokens: await Promise.all(Array.from({ length: users }, (_, n) => sign(tokenKey.privateKey, n))),
+    async stop(): Promise<void> {
+      jwks.close()
+      await Promise.all(subgraphs.map((subgraph) => subgraph.stop()))
+      await rm(folder, { recursive: true })
+    },
+  }
+}
+
+function sign(key: Parameters<SignJWT['sign']>[0], n: number): Promise<string> {
+  return new SignJWT({ sid: `s${n}`, scope: 'users:read orders:read' })
+    .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid: 'bench' })
+    .setIssuer('commerce-users')
+    .setAudience('commerce-graph')
+    .setSubject(`u${n}`)
+    .setJti(`j${n}`)
+    .setIssuedAt()
+    .setExpirationTime('1h')
+    .sign(key)
+}

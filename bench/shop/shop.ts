@@ -1,0 +1,135 @@
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { migrate } from '#platform/database/migrate.ts'
+import { openDatabase } from '#platform/database/open.ts'
+import { silentLog as log } from '#platform/log.ts'
+import { createProductsStore } from '../../subgraphs/products/store.ts'
+import { startKafka } from '../../tools/infra/kafka.ts'
+import { freePorts } from '../../tools/infra/ports.ts'
+import { startPostgres } from '../../tools/infra/postgres.ts'
+import { startRedis } from '../../tools/infra/redis.ts'
+import { ensureSecrets } from '../../tools/infra/secrets.ts'
+import { addBigCatalogue } from '../../tools/seed/big-catalogue.ts'
+import { migrationsFolder, root, type ServiceName, serviceNames } from '../../tools/services.ts'
+import { createStack, type Ports, processNames, type StackOptions } from '../../tools/stack.ts'
+import { signUpAll } from './customers.ts'
+
+export type ShopOptions = {
+  /** Kafka and Redis, in place of the embedded event log and of what each process remembers for itself. */
+  real: boolean
+  /** Without the product cache, with a database connection for each statement or transaction, and without loaders' batches. */
+  before: boolean
+  /** The folder that each process writes its CPU profile to when it ends. */
+  profiles?: string | undefined
+  customers: number
+  products: number
+}
+
+/** Every limit is on and counts, and none is reached. */
+const many = '1000000000'
+const limits = {
+  gateway: { RATE_LIMIT_ANONYMOUS: many, RATE_LIMIT_COST: many, RATE_LIMIT_FIELD: many, RATE_LIMIT_WEBHOOKS: many },
+  users: { WRONG_PASSWORDS: many, WRONG_PASSWORDS_PER_ADDRESS: many },
+}
+
+/** The whole shop as `npm start` runs it, with a PostgreSQL that writes to disk, in a temporary folder that goes with it. */
+export async function startShop({ real, before, profiles, customers, products }: ShopOptions) {
+  const folder = mkdtempSync(join(tmpdir(), 'commerce-bench-'))
+  chmodSync(folder, 0o755)
+  const ends: (() => unknown)[] = [() => rmSync(folder, { recursive: true, force: true, maxRetries: 10 })]
+  /** However the process ends, no server stays behind. */
+  const cleanUp = () => {
+    for (const end of ends.splice(0).reverse()) end()
+  }
+  process.on('exit', cleanUp)
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1))
+
+  const [port = 0, ...free] = await freePorts(1 + processNames.length * 2)
+  const data = join(folder, 'postgres')
+  const secrets = await ensureSecrets(folder, [...serviceNames, 'events'], processNames)
+  const postgres = await startPostgres({ folder: data, port, password: secrets.postgres, commitTimes: true })
+  ends.push(postgres.stop)
+  const role = (name: string) => ({ name, password: secrets.databases[name] ?? '' })
+  for (const name of [...serviceNames, 'events']) await postgres.ensureDatabase(role(name))
+  const databases = Object.fromEntries(serviceNames.map((name) => [name, postgres.url(name, role(name))])) as Record<
+    ServiceName,
+    string
+  >
+  await fill(databases.products, products)
+
+  const kafka = real ? await startKafka() : undefined
+  if (kafka) ends.push(kafka.stop)
+  const redis = real ? await startRedis() : undefined
+  if (redis) ends.push(redis.stop)
+
+  const stack = createStack({
+    ports: Object.fromEntries(
+      processNames.map((name) => [name, { http: free.pop() ?? 0, grpc: free.pop() ?? 0 }]),
+    ) as Ports,
+    secrets,
+    databases,
+    events: kafka ? { KAFKA_BROKERS: kafka.brokers } : { EVENTS_DATABASE_URL: postgres.url('events', role('events')) },
+    mailFolder: join(folder, 'mail'),
+    smsFolder: join(folder, 'sms'),
+    pushFolder: join(folder, 'push'),
+    auditLog: join(folder, 'audit.log'),
+    env: redis ? { REDIS_URL: redis.url } : {},
+    extra: extrasOf({ before, profiles }),
+    onLine: (name, line) => {
+      if (/"level":"?(error|fatal|50|60)/.test(line)) console.error(name, line.slice(0, 300))
+    },
+    onCrash: (name, how) => console.error(`${name} ended: ${how}`),
+  })
+  ends.push(() => {
+    for (const process of Object.values(stack.processes)) process.kill('SIGKILL')
+  })
+  await stack.start()
+  return {
+    stack,
+    postgres,
+    /** The folder of PostgreSQL's data. */
+    data,
+    customers: await signUpAll(stack.url, customers),
+    async stop(): Promise<void> {
+      await stack.stop()
+      cleanUp()
+      process.off('exit', cleanUp)
+    },
+  }
+}
+
+export type Shop = Awaited<ReturnType<typeof startShop>>
+
+function extrasOf({ before, profiles }: Pick<ShopOptions, 'before' | 'profiles'>): NonNullable<StackOptions['extra']> {
+  const nodeOptions = [
+    ...(before ? [`--import=${join(root, 'bench/shop/before.ts')}`] : []),
+    ...(profiles ? ['--cpu-prof', `--cpu-prof-dir=${profiles}`] : []),
+  ]
+  const extras = processNames.map((name) => {
+    const own = name === 'gateway' || name === 'users' ? limits[name] : {}
+    const uncached: Record<string, string> = before && name === 'products' ? { PRODUCT_CACHE: '0' } : {}
+    const named = profiles ? [`--cpu-prof-name=${name}.cpuprofile`] : []
+    return [name, { env: { ...own, ...uncached }, nodeOptions: [...nodeOptions, ...named] }]
+  })
+  return Object.fromEntries(extras)
+}
+
+/** Adds the catalogue, which a busy machine may need several attempts for: each adds what is missing. */
+async function fill(url: string, products: number, attempts = 5): Promise<void> {
+  await migrate({ url, folder: migrationsFolder('products'), log })
+  const database = openDatabase({ name: 'bench', url, poolSize: 1, log })
+  const store = createProductsStore(database.adapter)
+  try {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await addBigCatalogue(store, products)
+      } catch (error) {
+        if (attempt >= attempts) throw error
+      }
+    }
+  } finally {
+    await store.close()
+    await database.close()
+  }
+}

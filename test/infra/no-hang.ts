@@ -1,0 +1,20 @@
+import { after } from 'node:test'
+
+/**
+ * Loaded before each test file (`--import`): a file whose tests are over ends, also when one of them failed and left
+ * something behind that would keep its process, and with it the whole run, for ever.
+ */
+
+/** Milliseconds for the file's own hooks to clean up. A shop that does not stop is killed after 35 s. */
+const limit = 120_000
+
+// The runner itself loads this too, and runs no tests.
+if (process.env.NODE_TEST_CONTEXT?.startsWith('child')) {
+  after(() => {
+    const end = () => {
+      console.error(`Still here after the tests: ${process.getActiveResourcesInfo()}`)
+      process.exit(1)
+    }
+    setTimeout(end, limit).unref()
+  })
+}
