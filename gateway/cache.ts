@@ -5,8 +5,8 @@ import type { Metrics } from '#platform/metrics.ts'
 import { createAnswers } from './cache/answers.ts'
 import type { Changes } from './cache/changes.ts'
 import { createEntityFetches } from './cache/entities.ts'
+import type { Send } from './cache/question.ts'
 import { createRootFetches } from './cache/roots.ts'
-import type { FetchOptions } from './execution/fetch.ts'
 import { representationsOf } from './forward/planned.ts'
 import { createAskedBy } from './stale/asked.ts'
 import { publicFieldsOf } from './stale/public.ts'
@@ -23,8 +23,6 @@ export const cacheSettings = {
   /** Bytes that are kept at the most. Default 32 MiB. */
   RESPONSE_CACHE_BYTES: integer(1024 ** 2, 4 * 1024 ** 3).default(32 * 1024 ** 2),
 }
-
-export type Send = FetchOptions['send']
 
 export type ResponseCacheOptions = {
   /** When things changed. */

@@ -5,7 +5,7 @@ import { createHttpPool, httpFailure, isLate, takesLeave } from '#platform/http-
 import type { Log } from '#platform/log.ts'
 import { timedOut, unavailable } from '#platform/mask.ts'
 import { inSpanOf } from '#platform/telemetry/span.ts'
-import type { CacheUse } from './cache/extension.ts'
+import type { CacheUse } from './cache/use.ts'
 import { missing } from './forward/missing.ts'
 import { type FetchVariables, type PlannedFetch, planFetch, representationsOf } from './forward/planned.ts'
 import { type Response, readResponse } from './forward/response.ts'

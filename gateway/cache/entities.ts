@@ -1,11 +1,10 @@
-import type { Send } from '../cache.ts'
 import { type FetchVariables, type PlannedFetch, representationsOf } from '../forward/planned.ts'
 import type { Response } from '../forward/response.ts'
 import { type Data, isObject } from '../objects.ts'
 import { createKeys, failuresIn, keyOf, typeOf, variantOf } from '../stale/asked.ts'
 import type { Question } from './answers.ts'
-import { tellCached } from './extension.ts'
-import { audienceOf, type CachedContext, type CachedFetchesOptions } from './question.ts'
+import { audienceOf, type CachedContext, type CachedFetchesOptions, type Send } from './question.ts'
+import { tellCached } from './use.ts'
 
 /**
  * Fetches of entities: those that are known and fresh are not asked for, and the others take the places between them that

@@ -1,12 +1,15 @@
+import type { FetchOptions } from '../execution/fetch.ts'
 import type { FetchContext } from '../forward.ts'
 import type { createAskedBy } from '../stale/asked.ts'
 import type { AskedEntity } from '../stale/selection.ts'
 import type { Answers } from './answers.ts'
 import type { Changes } from './changes.ts'
-import type { CacheUse } from './extension.ts'
+import type { CacheUse } from './use.ts'
 
 /** What goes along with a fetch that may be answered from the cache. */
 export type CachedContext = FetchContext & { readonly cached: CacheUse }
+
+export type Send = FetchOptions['send']
 
 export type CachedFetchesOptions = {
   askedBy: ReturnType<typeof createAskedBy>

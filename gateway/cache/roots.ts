@@ -1,11 +1,10 @@
 import { hash } from 'node:crypto'
-import type { Send } from '../cache.ts'
 import type { FetchVariables, PlannedFetch } from '../forward/planned.ts'
 import type { Response } from '../forward/response.ts'
 import { variantOf } from '../stale/asked.ts'
 import type { Question } from './answers.ts'
-import { tellCached } from './extension.ts'
-import { audienceOf, type CachedContext, type CachedFetchesOptions } from './question.ts'
+import { audienceOf, type CachedContext, type CachedFetchesOptions, type Send } from './question.ts'
+import { tellCached } from './use.ts'
 
 const query = 'Query'
 

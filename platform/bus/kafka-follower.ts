@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Consumer, EachBatchPayload } from 'kafkajs'
 import { createLoop } from '../loop.ts'
-import { type Follower, type FollowOptions, followInterval, hear } from './follow.ts'
+import { type Follower, type FollowOptions, followInterval, hear } from './follower.ts'
 import { createKafkaClient, type KafkaOptions } from './kafka-client.ts'
 import { toLogRecord } from './kafka-member.ts'
 

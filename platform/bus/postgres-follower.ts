@@ -3,7 +3,7 @@ import { createLoop } from '../loop.ts'
 import { partitionCount } from './bus.ts'
 import type { LogRecord } from './cloudevents.ts'
 import type { Position } from './delivery.ts'
-import { type Follower, type FollowOptions, followInterval, hear } from './follow.ts'
+import { type Follower, type FollowOptions, followInterval, hear } from './follower.ts'
 
 /** Records that one turn takes at the most. */
 const batchSize = 500
