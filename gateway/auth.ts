@@ -21,8 +21,9 @@ const clockTolerance = 5
 /** Milliseconds between fetches for a key that is not in the set, and after one that failed. */
 const keySetCooldown = 30_000
 const keySetTimeout = 2_000
-/** Verified tokens that are remembered until they expire. */
+/** Verified tokens that are remembered, and their characters together. */
 const cacheSize = 10_000
+const cacheCharacters = 16_000_000
 
 export type Authenticator = (authorization: string | undefined, address: string) => Promise<Principal>
 
@@ -30,6 +31,9 @@ export type Authenticator = (authorization: string | undefined, address: string)
  * Turns the `Authorization` header into a principal: anonymous without one, the token's account with a valid access
  * token (RFC 9068, verified as RFC 8725 asks). Throws UNAUTHENTICATED for any other, and SUBGRAPH_UNAVAILABLE while the
  * keys cannot be had.
+ *
+ * A verified token is remembered until it expires, and no longer than a key set is, so that one whose key was withdrawn is
+ * refused as soon as the key set is known to lack it.
  */
 export function createAuthenticator({
   jwksUrl,
@@ -41,11 +45,13 @@ export function createAuthenticator({
 }: AuthenticatorOptions): Authenticator {
   if (!jwksUrl) return async (_authorization, address) => anonymous(address)
   const keys = createKeySet(new URL(jwksUrl), keySetAge * 1000)
-  const verified = new LRUCache<string, JWTPayload>({ max: cacheSize })
+  const verified = new LRUCache<string, Verified>({
+    max: cacheSize,
+    maxSize: cacheCharacters,
+    sizeCalculation: (_verified, authorization) => authorization.length,
+  })
 
   async function verify(token: string): Promise<JWTPayload> {
-    const known = verified.get(token)
-    if (known?.exp !== undefined && known.exp * 1000 > now().getTime()) return known
     try {
       const { payload } = await jwtVerify(token, keys, {
         algorithms: ['EdDSA'],
@@ -56,7 +62,6 @@ export function createAuthenticator({
         currentDate: now(),
         requiredClaims: ['sub', 'sid', 'exp', 'iat', 'jti'],
       })
-      verified.set(token, payload)
       return payload
     } catch (error) {
       if (error instanceof errors.JWTExpired) throw refuse('The access token has expired.', error)
@@ -78,16 +83,27 @@ export function createAuthenticator({
 
   return async function authenticate(authorization, address) {
     if (authorization === undefined) return anonymous(address)
-    const { sub = null, sid, scope } = await claimsOf(authorization, address)
-    return {
+    const time = now().getTime()
+    const known = verified.get(authorization)
+    if (known && time < known.until) {
+      if (known.principal.address !== address) known.principal = { ...known.principal, address }
+      return known.principal
+    }
+    const { sub = null, sid, scope, exp = 0 } = await claimsOf(authorization, address)
+    const principal = {
       sub,
       sid: typeof sid === 'string' ? sid : null,
       scopes: typeof scope === 'string' && scope !== '' ? scope.split(' ') : [],
       anonymous: false,
       address,
     }
+    verified.set(authorization, { principal, until: Math.min(exp * 1000, time + keySetAge * 1000) })
+    return principal
   }
 }
+
+/** Whose a token is, as its last caller came, and until when it is believed without another look. */
+type Verified = { principal: Principal; readonly until: number }
 
 /**
  * The keys that the issuer publishes, fetched when they are needed. While they cannot be fetched, those that were known

@@ -7,7 +7,7 @@ import { type Completion, createCompletion } from './authorization/complete.ts'
 import { type Filtered, filterOperation } from './authorization/filter.ts'
 import { compileAccessRules, meets, type Policies, type Rule } from './authorization/rules.ts'
 import type { Executed, Execution, Executor } from './executor.ts'
-import { fieldsIn, fragmentsOf } from './selections.ts'
+import { fieldsIn, fragmentsOf, nodesIn } from './selections.ts'
 
 export type AuthorizationOptions = {
   /** What the supergraph's `@policy` directives name. */
@@ -17,11 +17,15 @@ export type AuthorizationOptions = {
   audit: Audit
 }
 
-/** Forms of one document that are remembered, each without what one kind of caller may not see. */
-const mostForms = 16
+/** Forms of documents that are remembered, each without what one kind of caller may not see, and their bytes, estimated. */
+const mostForms = 2_000
+const formsBytes = 24 * 1024 ** 2
+/** What a form takes, and each node of it and each field that was taken out. */
+const formBytes = 2_000
+const nodeBytes = 200
 
 /** An operation without what one kind of caller may not see, under a hash of its own. */
-type Form = Filtered & { readonly hash: string }
+type Form = Filtered & { readonly hash: string; readonly original: DocumentNode }
 
 /**
  * Enforces `@authenticated`, `@requiresScopes` and `@policy` as the supergraph schema has them. What a caller may not see
@@ -33,7 +37,12 @@ export function createAuthorization({ policies, unauthorized, audit }: Authoriza
     const rules = compileAccessRules(parse(supergraphSdl, { noLocation: true }), schema, policies)
     // By document and not by its hash, since what is remembered speaks of its nodes, and lives as long.
     const protectedFields = new WeakMap<DocumentNode, Map<string, Rule>>()
-    const filtered = new WeakMap<DocumentNode, LRUCache<string, Form>>()
+    const forms = new LRUCache<string, Form>({
+      max: mostForms,
+      maxSize: formsBytes,
+      sizeCalculation: ({ document, original, dirty, removed }, key) =>
+        formBytes + 2 * key.length + nodeBytes * (nodesIn(document) + nodesIn(original) + dirty.size + removed.size),
+    })
 
     function protectedFieldsOf({ document }: Execution): Map<string, Rule> {
       const known = protectedFields.get(document)
@@ -48,22 +57,22 @@ export function createAuthorization({ policies, unauthorized, audit }: Authoriza
     }
 
     function withoutRefused({ hash, document, operation }: Execution, refused: ReadonlySet<string>) {
-      const forms = filtered.get(document) ?? new LRUCache({ max: mostForms })
-      filtered.set(document, forms)
       const key = [hash, operation.name?.value, ...refused].join(' ')
       const known = forms.get(key)
-      if (known) return known
+      // It speaks of nodes, and the same text may have been parsed anew.
+      if (known?.original === document) return known
       const made = filterOperation(schema, document, operation, (type, field) => refused.has(`${type}.${field}`))
-      const entry = { ...made, hash: createHash('sha256').update(key).digest('hex') }
+      const entry = { ...made, hash: createHash('sha256').update(key).digest('hex'), original: document }
       forms.set(key, entry)
       return entry
     }
 
     return async function executeAuthorized(request) {
       const { principal } = request.context
-      const refused = new Set(
-        [...protectedFieldsOf(request)].flatMap(([field, rule]) => (meets(principal, rule, policies) ? [] : [field])),
-      )
+      const guarded = protectedFieldsOf(request)
+      if (guarded.size === 0) return execute(request)
+      const refused = new Set<string>()
+      for (const [field, rule] of guarded) if (!meets(principal, rule, policies)) refused.add(field)
       if (refused.size === 0) return execute(request)
       const left = withoutRefused(request, refused)
       if (left.removed.size === 0) return execute(request)

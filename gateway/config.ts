@@ -28,6 +28,8 @@ export const settings = {
   ...auditSettings,
   /** Default 4000. */
   PORT: port.default(4000),
+  /** Processes that answer requests on the port, of which each uses one core. More than one need Redis. Default 1. */
+  GATEWAY_PROCESSES: integer(1, 64).default(1),
   /** The supergraph schema. Default `schema/supergraph.graphql`. */
   SUPERGRAPH_FILE: z.string().default(fileURLToPath(new URL('../schema/supergraph.graphql', import.meta.url))),
   ...rolloutSettings,
@@ -85,6 +87,10 @@ export const settings = {
   REQUEST_TIMEOUT: integer(100, 120_000).default(10_000),
   /** Milliseconds that one fetch from one subgraph may take. Default 5000. */
   SUBGRAPH_TIMEOUT: integer(100, 120_000).default(5_000),
+  /** Whether subgraphs are asked by HTTP/2: without TLS they must speak it then. Default off. */
+  SUBGRAPH_HTTP2: onOff.default('off'),
+  /** Whether queries that are the same, of one caller and on their way at the same time, are fetched once. Default off. */
+  SUBGRAPH_SHARING: live(onOff.default('off')),
   ...resilienceSettings,
   ...staleSettings,
   ...cacheSettings,
@@ -104,4 +110,17 @@ function limitsRule({ NODE_ENV, LIMITS }: Partial<GatewayConfig>): string[] {
   return NODE_ENV === 'production' && LIMITS === 'off' ? ['LIMITS: production does not start without limits'] : []
 }
 
-export const rules = [authenticationRule, limitsRule, rateLimitRule, redisRule, hearingRule, identityRule('gateway')]
+function processesRule({ GATEWAY_PROCESSES = 1, REDIS_URL, RATE_LIMITS }: Partial<GatewayConfig>): string[] {
+  if (GATEWAY_PROCESSES === 1 || REDIS_URL || RATE_LIMITS === 'off') return []
+  return ['GATEWAY_PROCESSES: more than one need REDIS_URL, so that rate limits are counted for all of them together']
+}
+
+export const rules = [
+  authenticationRule,
+  limitsRule,
+  processesRule,
+  rateLimitRule,
+  redisRule,
+  hearingRule,
+  identityRule('gateway'),
+]

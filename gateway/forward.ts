@@ -1,6 +1,8 @@
 import type { Addresses, Policy } from '#platform/balancer.ts'
+import type { Departure } from '#platform/departure.ts'
 import { type ErrorCode, ServiceError } from '#platform/errors.ts'
 import { createFailover } from '#platform/failover.ts'
+import type { HttpAnswer } from '#platform/http-exchange.ts'
 import { createHttpPool, httpFailure, isLate, takesLeave } from '#platform/http-pool.ts'
 import type { Log } from '#platform/log.ts'
 import { timedOut, unavailable } from '#platform/mask.ts'
@@ -9,6 +11,7 @@ import type { CacheUse } from './cache/use.ts'
 import { missing } from './forward/missing.ts'
 import { type FetchVariables, type PlannedFetch, planFetch, representationsOf } from './forward/planned.ts'
 import { type Response, readResponse } from './forward/response.ts'
+import { type Changes, createSharing } from './forward/sharing.ts'
 import { type Guard, isRefusal } from './resilience.ts'
 import { markStale, type StaleMarks } from './stale/marks.ts'
 import type { StaleAnswers } from './stale.ts'
@@ -21,8 +24,8 @@ export type FetchContext = {
   readonly tracestate?: string
   /** When the client's request is answered with what there is, in milliseconds since the epoch. */
   readonly deadline: number
-  /** Aborted when the client is gone, with the error that its fetches end with. */
-  readonly signal?: AbortSignal
+  /** Tells when the client is gone, with the error that its fetches end with. */
+  readonly signal?: Departure
   /** The signed principal. Absent when the gateway has no key. */
   readonly principalToken?: string
   /** What of the client's headers goes along. */
@@ -33,6 +36,13 @@ export type FetchContext = {
   readonly cached?: CacheUse
 }
 
+export type Sharing = {
+  /** Read at each fetch, so that it may change. */
+  readonly isOn: () => boolean
+  /** Of all forwarders together. */
+  readonly changes: Changes
+}
+
 export type ForwarderOptions = {
   /** The subgraph's name. */
   name: string
@@ -40,6 +50,8 @@ export type ForwarderOptions = {
   urls: Addresses
   /** How fetches are shared among them. Default round-robin. */
   policy?: () => Policy
+  /** Whether its instances are asked by HTTP/2. Default false. */
+  http2?: boolean | undefined
   /** Milliseconds that a fetch may take, with its repeat. */
   timeout: number
   /** Told of each fetch, and of the seconds it took, whatever came of it. */
@@ -48,6 +60,8 @@ export type ForwarderOptions = {
   onFailure?: (subgraph: string, code: ErrorCode) => void
   /** What fetches go through. Absent: all are made. */
   guard?: Guard | undefined
+  /** Queries that are the same, on their way at the same time, are made once. Absent: each is made. */
+  sharing?: Sharing | undefined
   /** What answers when a fetch of entities fails. Absent: nothing. */
   stale?: ReturnType<StaleAnswers['of']> | undefined
   log: Log
@@ -65,13 +79,14 @@ const none: FetchVariables = { text: '{}', values: {} }
  * that the rest of the client's operation is answered and the client sees what is missing.
  */
 export function createForwarder(options: ForwarderOptions) {
-  const { name, urls, policy, timeout, onFetch, onFailure, guard, stale, log } = options
+  const { name, urls, policy, http2 = false, timeout, onFetch, onFailure, guard, sharing, stale, log } = options
+  const share = sharing && createSharing<Answered>({ name, changes: sharing.changes })
   const failover = createFailover({
     addresses: urls,
     ...(policy && { policy }),
     open(url) {
       const { origin, pathname, search } = new URL(url)
-      const pool = createHttpPool(origin, { answerLimit: responseLimit })
+      const pool = createHttpPool(origin, { answerLimit: responseLimit, http2 })
       return { path: `${pathname}${search}`, pool, span: fetchSpan(name, url) }
     },
     close: ({ pool }) => pool.close(),
@@ -79,7 +94,7 @@ export function createForwarder(options: ForwarderOptions) {
     noInstance: () => unavailable(name),
   })
 
-  async function send(fetch: PlannedFetch, variables: FetchVariables, context: FetchContext): Promise<Response> {
+  async function send(fetch: PlannedFetch, variables: FetchVariables, context: FetchContext): Promise<Answered> {
     const end = Math.min(Date.now() + timeout, context.deadline)
     const timeLeft = () => end - Date.now()
     const body = `${fetch.head}${variables.text}}`
@@ -92,11 +107,12 @@ export function createForwarder(options: ForwarderOptions) {
           if (time <= 0) throw timedOut(name)
           return inSpanOf(context, 'POST', span(attempts++), async (context, recorded) => {
             const headers = headersOf(context, time)
-            const signal = signalOf(fetch, context, time)
-            const answer = await pool.request({ method: 'POST', path, headers, body, signal })
-            recorded?.setAttribute('http.response.status_code', answer.statusCode)
+            // A mutation that was sent is left to finish.
+            const signal = fetch.isQuery ? context.signal : undefined
+            const answer = await pool.exchange({ path, headers, body, time, signal })
+            recorded?.setAttribute('http.response.status_code', answer.status)
             if (takesLeave(answer.headers)) onLeave()
-            return readResponse(answer, entities)
+            return answered(answer, entities)
           })
         },
         { repeatable: fetch.isQuery, timeLeft: () => (context.signal?.aborted ? 0 : timeLeft()) },
@@ -107,7 +123,7 @@ export function createForwarder(options: ForwarderOptions) {
     }
   }
 
-  async function measured(...[fetch, variables, context]: Parameters<typeof send>): Promise<Response> {
+  async function measured(...[fetch, variables, context]: Parameters<typeof send>): Promise<Answered> {
     const start = performance.now()
     try {
       return await send(fetch, variables, context)
@@ -119,6 +135,21 @@ export function createForwarder(options: ForwarderOptions) {
     }
   }
 
+  const guarded = (...asked: Parameters<typeof send>) =>
+    guard ? guard.fetch(asked[2], () => measured(...asked)) : measured(...asked)
+
+  /** Makes a fetch, or waits for one that is the same. */
+  async function made(...asked: Parameters<typeof send>): Promise<Response> {
+    const [planned, variables, context] = asked
+    if (!planned.isQuery) return (await guarded(...asked).finally(() => sharing?.changes.onEnd())).take()
+    if (!share || !sharing.isOn()) return (await guarded(...asked)).take()
+    const end = Math.min(Date.now() + timeout, context.deadline)
+    const answered = await share(keyOf(...asked), { end, signal: context.signal }, (signal) =>
+      guarded(planned, variables, { ...context, signal }),
+    )
+    return answered.take()
+  }
+
   async function fetch(...asked: Parameters<typeof send>): Promise<Response> {
     const [planned, variables, context] = asked
     const { headers, signal, stale: marks } = context
@@ -126,7 +157,7 @@ export function createForwarder(options: ForwarderOptions) {
     const began = performance.now()
     let response: Response
     try {
-      response = await (guard ? guard.fetch(context, () => measured(...asked)) : measured(...asked))
+      response = await made(...asked)
     } catch (error) {
       if (error instanceof ServiceError && !signal?.aborted) onFailure?.(name, error.code)
       const usable = marks && !signal?.aborted && !isRefusal(error)
@@ -152,22 +183,33 @@ export function createForwarder(options: ForwarderOptions) {
 
 export type Forwarder = ReturnType<typeof createForwarder>
 
-/** What ends a fetch: its time, and for a query also that the client is gone. A mutation that was sent is left to finish. */
-function signalOf({ isQuery }: PlannedFetch, { signal }: FetchContext, time: number): AbortSignal {
-  const late = AbortSignal.timeout(time)
-  return signal && isQuery ? AbortSignal.any([signal, late]) : late
+/** An answer, of which each who takes it has a copy of its own: what is joined to it is joined to no other's. */
+type Answered = { take(): Response }
+
+function answered(answer: HttpAnswer, entities: number | undefined): Answered {
+  let first: Response | undefined = readResponse(answer, entities)
+  return {
+    take() {
+      const response = first ?? readResponse(answer, entities)
+      first = undefined
+      return response
+    },
+  }
 }
 
-function headersOf(context: FetchContext, time: number): Record<string, string> {
+/** All that a subgraph's answer may depend on: who asks, what of the client's headers goes along, and what is asked. */
+function keyOf({ head }: PlannedFetch, { text }: FetchVariables, { principalToken, headers }: FetchContext): string {
+  const forwarded = Object.keys(headers ?? {}).length > 0 ? JSON.stringify(headers) : ''
+  return `${principalToken ?? ''}\n${forwarded}\n${head}${text}`
+}
+
+/** Names and values in turn. */
+function headersOf(context: FetchContext, time: number): string[] {
   const { requestId, traceparent, tracestate, principalToken, headers } = context
-  return {
-    ...headers,
-    'content-type': 'application/json',
-    accept: 'application/json',
-    'x-request-id': requestId,
-    'x-timeout-ms': String(time),
-    traceparent,
-    ...(tracestate && { tracestate }),
-    ...(principalToken && { 'x-principal': principalToken }),
-  }
+  const own = ['content-type', 'application/json', 'accept', 'application/json', 'x-request-id', requestId]
+  own.push('x-timeout-ms', String(time), 'traceparent', traceparent)
+  if (tracestate) own.push('tracestate', tracestate)
+  if (principalToken) own.push('x-principal', principalToken)
+  for (const name in headers) own.push(name, headers[name] ?? '')
+  return own
 }

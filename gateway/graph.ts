@@ -7,7 +7,7 @@ import type { Log } from '#platform/log.ts'
 import type { Send } from './cache/question.ts'
 import { createExecutor } from './execution/executor.ts'
 import { planningOf } from './execution/planner.ts'
-import { createForwarder, type Forwarder } from './forward.ts'
+import { createForwarder, type Forwarder, type Sharing } from './forward.ts'
 import type { Guards } from './resilience.ts'
 import type { StaleAnswers } from './stale.ts'
 import { mostPlans } from './supergraph.ts'
@@ -18,10 +18,14 @@ export type GraphOptions = {
   urlsOf?: (subgraph: string, url: string) => Addresses
   /** How fetches are shared among a subgraph's instances. Default round-robin. */
   policy?: () => Policy
+  /** Whether subgraphs are asked by HTTP/2. Default false. */
+  http2?: boolean
   /** Milliseconds that one fetch from one subgraph may take. */
   subgraphTimeout: number
   /** What keeps one subgraph from taking the others down. Absent: nothing does. */
   guards?: Guards
+  /** Queries that are the same, on their way to one subgraph at the same time, are made once. Absent: each is made. */
+  sharing?: Sharing
   /** What answers for a subgraph that does not. Absent: nothing. */
   stale?: StaleAnswers | undefined
   /** What fetches go through before they are sent. Absent: nothing. */
@@ -42,7 +46,20 @@ const unused: GraphQLDataSource = {
 
 /** What a supergraph schema gives to execute with: the schema that clients see, and an executor over its subgraphs. */
 export async function openGraph(options: GraphOptions) {
-  const { supergraphSdl, urlsOf, policy, subgraphTimeout, guards, stale, cache, onFetch, onFailure, log } = options
+  const {
+    supergraphSdl,
+    urlsOf,
+    policy,
+    http2,
+    subgraphTimeout,
+    guards,
+    sharing,
+    stale,
+    cache,
+    onFetch,
+    onFailure,
+    log,
+  } = options
   refuseVendorTelemetry()
   const forwarders: Forwarder[] = []
   const gateway = new ApolloGateway({
@@ -54,10 +71,12 @@ export async function openGraph(options: GraphOptions) {
         name,
         urls,
         ...(policy && { policy }),
+        http2,
         timeout: subgraphTimeout,
         ...(onFetch && { onFetch }),
         ...(onFailure && { onFailure }),
         guard: guards?.of(name),
+        sharing,
         stale: stale?.of(name),
         log,
       })
@@ -73,11 +92,14 @@ export async function openGraph(options: GraphOptions) {
     if (!forwarder) throw new Error(`There is no subgraph ${subgraph}.`)
     return forwarder.fetch(...fetch)
   }
+  const execute = createExecutor({ schema: schema as GraphQLSchema, planning, send: cache?.(send) ?? send })
   return {
     schema: schema as GraphQLSchema,
     /** Plans an operation and fetches nothing. Throws for one that cannot be planned. */
     plan: planning.plan,
-    execute: createExecutor({ schema: schema as GraphQLSchema, planning, send: cache?.(send) ?? send }),
+    execute,
+    /** The plans that are kept now. */
+    heldPlans: execute.held,
     forwarders: forwarders as readonly Forwarder[],
     async close(): Promise<void> {
       await gateway.stop()

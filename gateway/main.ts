@@ -11,6 +11,7 @@ import { createMetrics } from '#platform/metrics.ts'
 import { createPrincipalSigner } from '#platform/principal.ts'
 import { createQuotas } from '#platform/quota.ts'
 import { openServiceRedis } from '#platform/redis.ts'
+import { followPrimary, startWorkers, workerNumber } from '#platform/workers.ts'
 import { createAuthenticator } from './auth.ts'
 import { createAuthorization } from './authorization.ts'
 import { tellingCached } from './cache/extension.ts'
@@ -19,11 +20,12 @@ import { rules, settings } from './config.ts'
 import { compileCosts } from './cost.ts'
 import { createErrorFormatter } from './errors.ts'
 import type { Executor } from './executor.ts'
+import { createChanges } from './forward/sharing.ts'
 import type { Forwarder } from './forward.ts'
 import { openGraph } from './graph.ts'
 import { createWebhookForwarder } from './http/webhooks.ts'
-import { createOperationMeters } from './meters.ts'
-import { createOperations } from './operations.ts'
+import { createOperationMeters, measureCaches } from './meters.ts'
+import { createOperations, type Held } from './operations.ts'
 import { measureAnswers } from './outcomes.ts'
 import {
   createPersisted,
@@ -51,6 +53,7 @@ type Serving = {
   stage: Stage
   recorded: RecordedOperations
   forwarders: readonly Forwarder[]
+  heldPlans: () => Held
   close: () => Promise<void>
 }
 
@@ -71,7 +74,14 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
   const policy = () => live.current.BALANCING
   const audit = createAudit({ service: name, file: config.AUDIT_LOG })
   const mask = createMask({ service: name, log })
-  const metrics = createMetrics({ service: name })
+  const { GATEWAY_PROCESSES: processes } = config
+  const worker = processes > 1 ? (workerNumber() ?? 'primary') : undefined
+  const ownMetrics = createMetrics({ service: name, worker })
+  if (worker === 'primary') {
+    await startWorkers({ count: processes, log, lifecycle, metrics: ownMetrics })
+    return discovery.register({ port: config.PORT })
+  }
+  const metrics = followPrimary(lifecycle, ownMetrics)
   await followLive({ name, live, consul: discovery.consul, prefix: config.CONSUL_PREFIX, log, metrics })
   const guards = createGuards({
     rules: () => breakerRules(live.current),
@@ -79,6 +89,7 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
     metrics,
     log,
   })
+  const changes = createChanges()
   const fetches = metrics.histogram('subgraph_fetch_duration_seconds', 'Fetches from subgraphs.', ['subgraph'])
   const failures = metrics.counter('subgraph_fetch_errors_total', 'Fetches without an answer, refused ones too.', [
     'subgraph',
@@ -87,7 +98,7 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
   const operationMeter = createOperationMeters(metrics)
   const { STALE_CACHE_BYTES: bytes, STALE_MAX_AGE: staleAge } = config
   const stale = bytes > 0 ? createStaleAnswers({ bytes, maxAge: () => staleAge, metrics }) : undefined
-  const cache = await openResponseCache({ config, metrics, log, lifecycle })
+  const cache = await openResponseCache({ config, onChange: changes.onEnd, metrics, log, lifecycle })
   const authorize = createAuthorization({ policies, unauthorized: config.UNAUTHORIZED_FIELDS, audit })
   const answering = cache ? tellingCached : (execute: Executor) => execute
   const limits = () => (live.current.LIMITS === 'on' ? live.current : undefined)
@@ -113,15 +124,17 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
       supergraphSdl: sdl,
       urlsOf,
       policy,
+      http2: config.SUBGRAPH_HTTP2 === 'on',
       subgraphTimeout: config.SUBGRAPH_TIMEOUT,
       guards,
+      sharing: { isOn: () => live.current.SUBGRAPH_SHARING === 'on', changes },
       stale: stale?.by(supergraph),
       cache: cache?.by(supergraph),
       onFetch: (subgraph, seconds) => fetches.observe({ subgraph }, seconds),
       onFailure: (subgraph, code) => failures.inc({ subgraph, code }),
       log,
     })
-    const { schema, plan, forwarders, close } = graph
+    const { schema, plan, forwarders, heldPlans, close } = graph
     const operations = createOperations({
       schema,
       limits,
@@ -142,7 +155,7 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
       mask,
       onOperation: operationMeter(recorded),
     })
-    return { answer, stage: { operations, plan }, recorded, forwarders, close }
+    return { answer, stage: { operations, plan }, recorded, forwarders, heldPlans, close }
   }
 
   const rollout = await createRollout({
@@ -154,6 +167,10 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
     log,
   })
   lifecycle.onStop('graph', rollout.stop)
+  measureCaches(metrics, () => {
+    const { stage, heldPlans } = rollout.current
+    return { documents: stage.operations.held(), plans: heldPlans() }
+  })
   const payments = rollout.current.forwarders.find(({ name }) => name === 'payments')
   const webhooks = payments && createWebhookForwarder({ ...payments, policy, timeout: config.REQUEST_TIMEOUT, log })
   lifecycle.onStop('webhooks', () => webhooks?.close())
@@ -193,5 +210,5 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
     mask,
   })
   await listen(http, { host: config.HOST, port: config.PORT, shutdownDelay: config.SHUTDOWN_DELAY, lifecycle })
-  await discovery.register({ port: config.PORT })
+  await (worker === undefined ? discovery.register({ port: config.PORT }) : discovery.known())
 })

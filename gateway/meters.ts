@@ -1,6 +1,6 @@
 import { type ErrorCode, isErrorCode } from '#platform/errors.ts'
 import type { Metrics } from '#platform/metrics.ts'
-import type { Prepared } from './operations.ts'
+import type { Held, Prepared } from './operations.ts'
 import { type RecordedOperations, shapeOf } from './persisted.ts'
 
 /** What one operation came to. */
@@ -60,4 +60,20 @@ export type OperationMeter = ReturnType<ReturnType<typeof createOperationMeters>
 /** Subgraphs that are not of this shop have codes of their own. */
 function labelOf(code: unknown): ErrorCode | 'OTHER' {
   return isErrorCode(code) ? code : 'OTHER'
+}
+
+/** Tells how full the caches of operations are: each has a bound of entries and one of bytes. */
+export function measureCaches(metrics: Metrics, held: () => Readonly<Record<string, Held>>): void {
+  metrics.measured(
+    {
+      operation_cache_entries: 'Documents, and plans, that are kept.',
+      operation_cache_bytes: 'About how many bytes they take.',
+    },
+    ['cache'],
+    async () =>
+      Object.entries(held()).map(([cache, { entries, bytes }]) => ({
+        labels: { cache },
+        values: { operation_cache_entries: entries, operation_cache_bytes: bytes },
+      })),
+  )
 }

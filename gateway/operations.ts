@@ -19,6 +19,7 @@ import { type ErrorCode, ServiceError } from '#platform/errors.ts'
 import type { OperationCost } from './cost.ts'
 import { Refusal } from './errors.ts'
 import { areSameLimits, checkLimits, type Limits, tooComplex } from './limits.ts'
+import { nodesIn } from './selections.ts'
 
 /** A document that is valid for the schema and within the limits. */
 export type Prepared = {
@@ -47,24 +48,32 @@ export type OperationsOptions = {
   /** Errors that are reported for one document. */
   mostErrors: () => number
   costOf: (document: DocumentNode, operation: OperationDefinitionNode) => OperationCost
+  /** Bytes of documents that are remembered, estimated. Default 48 MiB. */
+  cacheBytes?: number
 }
 
-/** Documents that are kept, and their characters together: a character takes up to 70 bytes once it is parsed. */
+/** What a cache holds. */
+export type Held = { readonly entries: number; readonly bytes: number }
+
+/** Documents that are remembered, however small they are. */
 const cacheSize = 2_000
-const cacheCharacters = 1_000_000
+const defaultCacheBytes = 48 * 1024 ** 2
+/** What a document takes with its cost, and each of its nodes, by measurement, rounded up. */
+const documentBytes = 8_000
+const nodeBytes = 250
 
 /**
  * Turns the text of a document into what is executed, cheapest checks first: tokens, then limits, then validation. What
  * passed is remembered, for as long as the limits stay as they are. Throws GRAPHQL_PARSE_FAILED, OPERATION_TOO_COMPLEX or GRAPHQL_VALIDATION_FAILED.
  */
 export function createOperations(options: OperationsOptions) {
-  const { schema, introspection, mostErrors, costOf } = options
+  const { schema, introspection, mostErrors, costOf, cacheBytes = defaultCacheBytes } = options
   /** What everything that is remembered is within. */
   let limits = options.limits()
   const cache = new LRUCache<string, Prepared>({
     max: cacheSize,
-    maxSize: cacheCharacters,
-    sizeCalculation: ({ text }) => text.length + 1,
+    maxSize: cacheBytes,
+    sizeCalculation: ({ text, document }) => documentBytes + 2 * text.length + nodeBytes * nodesIn(document),
   })
   const rules = [
     ...specifiedRules.filter((rule) => rule !== MaxIntrospectionDepthRule),
@@ -111,6 +120,9 @@ export function createOperations(options: OperationsOptions) {
   }
 
   return {
+    /** What is remembered now. */
+    held: (): Held => ({ entries: cache.size, bytes: cache.calculatedSize }),
+
     /** A document that was prepared before. */
     known(text: string): Prepared | undefined {
       refreshLimits()

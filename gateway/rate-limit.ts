@@ -129,12 +129,13 @@ export function createRateLimiter({ quotas, config }: RateLimiterOptions) {
       const points = quota === cost ? Math.max(Math.ceil(units), operations) : operations - 1
       if (points > 0) counted.set(policy, { ...(await quota.charge(key, points)), seconds })
       // What is the caller's own first: fields are shared by all of an address, and not paid for what is not done.
-      if (!isRefused(counted)) {
+      const limited = config().RATE_LIMIT_FIELDS.filter((name) => fields.has(name))
+      if (limited.length > 0 && !isRefused(counted)) {
         const network = networkOf(address)
         await Promise.all(
-          config().RATE_LIMIT_FIELDS.map(async (name) => {
-            const times = fields.get(name) ?? 0
-            if (times > 0) counted.set(name, { ...(await field.charge(`${network} ${name}`, times)), seconds })
+          limited.map(async (name) => {
+            const charge = await field.charge(`${network} ${name}`, fields.get(name) ?? 0)
+            counted.set(name, { ...charge, seconds })
           }),
         )
       }

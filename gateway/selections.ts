@@ -60,6 +60,36 @@ export function conditionsOf(document: DocumentNode): string[] {
   return [...names]
 }
 
+/** Nodes of a document that was parsed without locations, names and values included. However deep it is nested: this needs no stack. */
+export function nodesIn(document: DocumentNode): number {
+  const open: object[] = [document]
+  let count = 0
+  for (let at = open.pop(); at; at = open.pop()) {
+    if (!Array.isArray(at)) count++
+    for (const below of Object.values(at)) if (typeof below === 'object' && below !== null) open.push(below)
+  }
+  return count
+}
+
+/** Selections of an operation, those of a fragment as often as it is spread. Only for valid documents, which end. */
+export function selectionsIn(
+  { selectionSet }: OperationDefinitionNode,
+  fragments: ReadonlyMap<string, FragmentDefinitionNode>,
+): number {
+  const known = new Map<SelectionSetNode | undefined, number>()
+  const count = (set: SelectionSetNode | undefined): number => {
+    const before = known.get(set)
+    if (before !== undefined) return before
+    const selections = set?.selections ?? []
+    const below = (node: SelectionNode) =>
+      node.kind === Kind.FRAGMENT_SPREAD ? fragments.get(node.name.value)?.selectionSet : node.selectionSet
+    const sum = selections.reduce((sum, node) => sum + 1 + count(below(node)), 0)
+    known.set(set, sum)
+    return sum
+  }
+  return count(selectionSet)
+}
+
 /** Every field that stands in a valid document, with the type it is asked of. However deep it is nested: this needs no stack. */
 export function* fieldsIn(schema: GraphQLSchema, document: DocumentNode): Generator<[GraphQLCompositeType, FieldNode]> {
   const typeNamed = (name: string) => schema.getType(name) as GraphQLCompositeType

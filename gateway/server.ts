@@ -2,6 +2,7 @@ import compress from '@fastify/compress'
 import cors from '@fastify/cors'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { continueTrace, runWithContext } from '#platform/context.ts'
+import { createDeparture, type Departure } from '#platform/departure.ts'
 import { createHealth, type Dependency } from '#platform/health.ts'
 import { createHttpServer, type HttpOptions } from '#platform/http.ts'
 import type { Principal } from '#platform/principal.ts'
@@ -108,15 +109,16 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
   const app = createHttpServer({ ...http, health: { ...health, report } })
   app.addHook('onClose', async () => health.stop())
   const security = securityHeaders(hstsMaxAge)
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     reply.headers(security).header('x-request-id', requestIdOf(request))
     // The rest of the answer is that of CORS, whatever the path.
     if (request.method === 'OPTIONS') reply.header('allow', allowedMethods)
+    done()
   })
   await app.register(cors, {
     origin: [...origins],
     methods: ['GET', 'POST'],
-    exposedHeaders: ['x-request-id', 'ratelimit', 'ratelimit-policy', 'retry-after'],
+    exposedHeaders: 'x-request-id, ratelimit, ratelimit-policy, retry-after',
     maxAge: 86_400,
     strictPreflight: false,
   })
@@ -168,13 +170,13 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
   return app
 }
 
-/** Aborted when the client is gone before it was answered. */
-function signalOf({ raw }: FastifyReply): AbortSignal {
-  const controller = new AbortController()
-  raw.once('close', () => {
-    if (!raw.writableFinished) controller.abort(clientGone())
+/** Tells when the client is gone before it was answered. */
+function signalOf({ raw }: FastifyReply): Departure {
+  const { signal, leave } = createDeparture()
+  raw.on('close', () => {
+    if (!raw.writableFinished) leave(clientGone())
   })
-  return controller.signal
+  return signal
 }
 
 /** Tells the caller what is left. Throws RATE_LIMITED when it is too little. */

@@ -1,5 +1,3 @@
-import type { Dispatcher } from 'undici'
-
 /** Answers ended because all that came in together were too much. */
 export class TooMuchAtOnce extends Error {
   override readonly name = 'TooMuchAtOnce'
@@ -16,32 +14,19 @@ export type AnswerBound = {
  * Bounds what the answers of one instance hold of this process's memory while they come in. Beyond the total, those that
  * are large end with TooMuchAtOnce: an instance that pours out costs its own answers, and the small ones among them nothing.
  */
-export function boundAnswers({ total, each }: AnswerBound): Dispatcher.DispatcherComposeInterceptor {
+export function boundAnswers({ total, each }: AnswerBound) {
   let held = 0
-  return (dispatch) => (options, handler) => {
-    let own = 0
-    const release = () => {
+  return {
+    /** Takes bytes that came in for an answer, which has so many by now. What to end it with, if it may not have them. */
+    take(bytes: number, own: number): TooMuchAtOnce | undefined {
+      held += bytes
+      return held > total && own > each ? new TooMuchAtOnce(`${held} bytes of answers at once`) : undefined
+    },
+    /** Gives back all bytes of an answer that has ended. */
+    release(own: number): void {
       held -= own
-      own = 0
-    }
-    return dispatch(options, {
-      onRequestStart: (...args) => handler.onRequestStart?.(...args),
-      onRequestUpgrade: (...args) => handler.onRequestUpgrade?.(...args),
-      onResponseStart: (...args) => handler.onResponseStart?.(...args),
-      onResponseData(controller, chunk) {
-        own += chunk.length
-        held += chunk.length
-        if (held > total && own > each) controller.abort(new TooMuchAtOnce(`${held} bytes of answers at once`))
-        else handler.onResponseData?.(controller, chunk)
-      },
-      onResponseEnd(...args) {
-        release()
-        handler.onResponseEnd?.(...args)
-      },
-      onResponseError(...args) {
-        release()
-        handler.onResponseError?.(...args)
-      },
-    })
+    },
   }
 }
+
+export type Bound = ReturnType<typeof boundAnswers>

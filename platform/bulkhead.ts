@@ -1,3 +1,4 @@
+import type { Departure } from './departure.ts'
 import { ServiceError } from './errors.ts'
 
 export type BulkheadLimits = {
@@ -18,7 +19,7 @@ export type Wait = {
   /** Until when a call may wait, in milliseconds since the epoch. */
   readonly deadline: number
   /** Ends the wait. */
-  readonly signal?: AbortSignal | undefined
+  readonly signal?: Departure | undefined
 }
 
 type Waiting = { start: () => void; refuse: (reason: unknown) => void }

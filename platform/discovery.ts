@@ -71,6 +71,10 @@ export function openDiscovery({ name, config, log, lifecycle }: DiscoveryOptions
     /** `host:port` of the instances of a service, for gRPC. */
     grpc: (service: string, known: readonly string[]): Addresses =>
       followed(service, known, ({ address, grpcPort }) => (grpcPort ? `${hostOf(address)}:${grpcPort}` : undefined)),
+    /** Resolves when the peers are known, which Consul may tell late. */
+    async known(): Promise<void> {
+      await Promise.all(firsts)
+    },
     /**
      * Makes this instance known, when it knows its peers, until the process stops. Called last, so that it is the first thing
      * that a stop undoes. Takes 4 s at the most when Consul does not answer, and goes on trying.

@@ -1,7 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { buildConnector, type Dispatcher, errors, Pool } from 'undici'
+import { buildConnector, errors, Pool } from 'undici'
 import { boundAnswers } from './answer-bound.ts'
 import type { Failure } from './failover.ts'
+import { exchange, type HttpAnswer, type HttpExchange, Late } from './http-exchange.ts'
 
 /** Milliseconds that a connection may take to be made. */
 const connectLimit = 1_000
@@ -36,21 +37,35 @@ export function refusePassing(status: number): void {
 export type HttpPoolOptions = {
   /** Connections at once. Default: one for each call under way, which whoever calls bounds. */
   connections?: number
+  /**
+   * HTTP/2: over TLS where the other side has it too, else HTTP/1.1; without TLS by prior knowledge (RFC 9113, section 3.3), and then
+   * the other side must speak it. Default false: HTTP/1.1.
+   */
+  http2?: boolean
   /** Bytes of an answer, at the most. All that are being read at once may have eight times as many. */
   answerLimit: number
 }
 
 /**
  * Connections to one instance. A connection that cannot be made is NotConnected, whatever the reason; undici sends a request
- * only over a connection that is there, so that any other failure may be one of a request that was carried out.
+ * only over a connection that is there, so that any other failure may be one of a request that was carried out. A connection
+ * carries one request at a time, or with HTTP/2 as many as the other side allows.
  */
-export function createHttpPool(origin: string, { connections, answerLimit }: HttpPoolOptions): Dispatcher {
-  const connect = buildConnector({ timeout: connectLimit })
+export function createHttpPool(origin: string, { connections, http2 = false, answerLimit }: HttpPoolOptions) {
+  // Undici reads it in both places.
+  const useH2c = http2 && origin.startsWith('http:')
+  const http2Options = { allowH2: http2, ...(useH2c && { useH2c, h2Options: { useH2c } }) }
+  const connect = buildConnector({ timeout: connectLimit, preferH2: http2, ...http2Options })
   const pool = new Pool(origin, {
     connections: connections ?? null,
     maxResponseSize: answerLimit,
     keepAliveTimeout: keptIdle,
     keepAliveMaxTimeout: keptIdle,
+    pipelining: 1,
+    ...http2Options,
+    // Each call has a time of its own, for all of it.
+    headersTimeout: 0,
+    bodyTimeout: 0,
     connect: (options, callback) =>
       connect(options, (...[error, socket]) =>
         error
@@ -58,8 +73,16 @@ export function createHttpPool(origin: string, { connections, answerLimit }: Htt
           : callback(null, socket as Exclude<typeof socket, null>),
       ),
   })
-  return pool.compose(boundAnswers({ total: largeAnswers * answerLimit, each: answerLimit * smallShare }))
+  const bound = boundAnswers({ total: largeAnswers * answerLimit, each: answerLimit * smallShare })
+  return {
+    /** Posts, and reads the answer. */
+    exchange: (call: HttpExchange): Promise<HttpAnswer> => exchange(pool, bound, call),
+    /** Resolves when every call has ended. */
+    close: (): Promise<void> => pool.close(),
+  }
 }
+
+export type HttpPool = ReturnType<typeof createHttpPool>
 
 /** Whether an answer says that its instance takes no further calls on this connection: it stops. */
 export function takesLeave({ connection }: IncomingHttpHeaders): boolean {
@@ -77,11 +100,7 @@ export function httpFailure(error: unknown): Failure {
 
 /** Whether a call ended because its time was over. */
 export function isLate(error: unknown): boolean {
-  return (
-    error instanceof DOMException ||
-    error instanceof errors.HeadersTimeoutError ||
-    error instanceof errors.BodyTimeoutError
-  )
+  return error instanceof Late
 }
 
 const brokenConnections = new Set(['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ECONNABORTED'])

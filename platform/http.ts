@@ -104,7 +104,7 @@ export function createHttpServer({
   const app = Fastify({
     logger: false,
     bodyLimit,
-    trustProxy: (_address, hop) => hop < trustedProxies,
+    trustProxy: trustedProxies > 0 && ((_address, hop) => hop < trustedProxies),
     requestTimeout: receiveTimeout,
     connectionTimeout: idleTimeout,
     http: { headersTimeout: receiveTimeout, connectionsCheckingInterval: receiveCheckInterval },
@@ -115,12 +115,12 @@ export function createHttpServer({
     clientErrorHandler: refuseConnection,
   })
   if (maxConnections !== undefined) app.server.maxConnections = maxConnections
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     const refusal = ambiguity(request)
-    if (!refusal) return
+    if (!refusal) return done()
     // What follows on the connection may be part of it.
     reply.header('connection', 'close')
-    throw new ServiceError('BAD_REQUEST', refusal)
+    done(new ServiceError('BAD_REQUEST', refusal))
   })
   app.addHook('onSend', (_request, reply, payload, done) => {
     if (lifecycle.stopping) reply.header('connection', 'close')
@@ -180,17 +180,21 @@ function refusalOf(error: FastifyError, mask: Mask): { refusal: ServiceError; st
 
 /** Headers of which Node takes the first and others the last, where there are several. */
 const single = new Set(['host', 'content-type', 'authorization'])
+const singleLengths = new Set([...single].map(({ length }) => length))
 
 /** Why a proxy in front may have read a request in another way (RFC 9112, sections 3.2 and 6.1), if it may. */
 function ambiguity({ raw: { headers, rawHeaders } }: FastifyRequest): string | undefined {
   if ((headers['transfer-encoding'] ?? 'chunked').toLowerCase() !== 'chunked') {
     return 'The only transfer coding is chunked.'
   }
-  const seen = new Set<string>()
+  const seen: string[] = []
   for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index]?.toLowerCase() ?? ''
-    if (seen.has(name)) return `The header ${name} stands more than once.`
-    if (single.has(name)) seen.add(name)
+    const written = rawHeaders[index] ?? ''
+    if (!singleLengths.has(written.length)) continue
+    const name = written.toLowerCase()
+    if (!single.has(name)) continue
+    if (seen.includes(name)) return `The header ${name} stands more than once.`
+    seen.push(name)
   }
   return undefined
 }

@@ -1,4 +1,13 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import {
+  AggregatorRegistry,
+  Counter,
+  collectDefaultMetrics,
+  Gauge,
+  Histogram,
+  type MetricObjectWithValues,
+  type MetricValue,
+  Registry,
+} from 'prom-client'
 
 /** Seconds up to which durations are counted together. https://opentelemetry.io/docs/specs/semconv/http/http-metrics */
 const buckets = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
@@ -11,16 +20,20 @@ export type Sample<Name extends string, Label extends string = never> = {
   values: Record<Name, number>
 }
 
+/** What a registry holds, as data that another process can put together with its own. */
+export type Series = MetricObjectWithValues<MetricValue<string>>[]
+
 /**
  * The metrics of a process, in a registry of its own, with what Node tells of it: event loop, memory, garbage collection,
- * CPU. Every sample carries the service's name. Labels come from closed sets: each new value is kept for ever.
+ * CPU. Every sample carries the service's name, and where the service runs in several processes which of them it is. Labels come from closed sets: each new value is kept for ever.
  */
-export function createMetrics({ service }: { service: string }) {
+export function createMetrics({ service, worker }: { service: string; worker?: number | 'primary' | undefined }) {
   const registry = new Registry()
-  registry.setDefaultLabels({ service })
+  registry.setDefaultLabels({ service, ...(worker !== undefined && { worker: String(worker) }) })
   collectDefaultMetrics({ register: registry })
   const registers = [registry]
   const measurements: (() => Promise<void>)[] = []
+  const measureAll = () => Promise.all(measurements.map((measure) => measure()))
   return {
     counter: <Label extends string = never>(name: string, help: string, labelNames: readonly Label[] = []) =>
       new Counter<Label>({ name, help, labelNames, registers }),
@@ -53,9 +66,13 @@ export function createMetrics({ service }: { service: string }) {
         }
       })
     },
+    async series(): Promise<Series> {
+      await measureAll()
+      return registry.getMetricsAsJSON()
+    },
     /** All of them, for Prometheus to read. */
     async text(): Promise<string> {
-      await Promise.all(measurements.map((measure) => measure()))
+      await measureAll()
       return registry.metrics()
     },
     contentType: registry.contentType,
@@ -63,6 +80,14 @@ export function createMetrics({ service }: { service: string }) {
 }
 
 export type Metrics = ReturnType<typeof createMetrics>
+
+/**
+ * What several processes of a service measured, for Prometheus to read. Each series names its worker, so that none is added to another: a
+ * worker that starts again sets its own back, and no other.
+ */
+export function textOf(all: readonly Series[]): Promise<string> {
+  return AggregatorRegistry.aggregate([...all]).metrics()
+}
 
 async function inTime<T>(reading: Promise<T>): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>()

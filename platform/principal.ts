@@ -64,9 +64,14 @@ export type Clock = () => Date
  */
 export function createPrincipalSigner({ key, now = () => new Date() }: { key: PrivateKey; now?: Clock }) {
   const sign = createSigner(key)
-  const tokens = new LRUCache<string, { token: Promise<string>; reuseUntil: number }>({ max: cacheSize })
+  const tokens = new LRUCache<string, Signed>({ max: cacheSize })
+  /** The same, for a principal that comes again as the same object. */
+  const ofObject = new WeakMap<Principal, Signed>()
 
-  return async function signPrincipal(principal: Principal): Promise<string> {
+  return function signPrincipal(principal: Principal): Promise<string> {
+    const time = now().getTime()
+    const before = ofObject.get(principal)
+    if (before && time < before.reuseUntil) return before.token
     const claims = {
       sub: principal.sub,
       sid: principal.sid,
@@ -75,14 +80,18 @@ export function createPrincipalSigner({ key, now = () => new Date() }: { key: Pr
       address: principal.address,
     }
     const identity = JSON.stringify(claims)
-    const time = now().getTime()
-    const known = tokens.get(identity)
-    if (known && time < known.reuseUntil) return known.token
-    const token = sign({ principal: claims }, 'subgraphs', principalLifetime, new Date(time))
-    tokens.set(identity, { token, reuseUntil: time + (principalLifetime * 1000) / 2 })
-    return token
+    let signed = tokens.get(identity)
+    if (!signed || time >= signed.reuseUntil) {
+      const token = sign({ principal: claims }, 'subgraphs', principalLifetime, new Date(time))
+      signed = { token, reuseUntil: time + (principalLifetime * 1000) / 2 }
+      tokens.set(identity, signed)
+    }
+    ofObject.set(principal, signed)
+    return signed.token
   }
 }
+
+type Signed = { readonly token: Promise<string>; readonly reuseUntil: number }
 
 const principalClaims = z.object({
   principal: z.object({

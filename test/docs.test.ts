@@ -11,7 +11,7 @@ import { settingsOf } from '../tools/stack.ts'
 
 const read = (file: string) => readFileSync(join(root, file), 'utf8')
 /** Variables of the machine and of Node, which have their own documentation. */
-const systemVariables = ['PATH', 'NODE_COMPILE_CACHE']
+const systemVariables = ['PATH', 'NODE_COMPILE_CACHE', 'NODE_TEST_CONTEXT']
 const documents = globSync(['*.md', 'docs/**/*.md'], { cwd: root })
 const scripts: Record<string, string> = JSON.parse(read('package.json')).scripts
 
@@ -36,7 +36,7 @@ test('docs/settings.md lists the settings of every process, and no other', () =>
   const tools = globSync(['tools/**/*.ts', 'test/infra/*.ts', 'bench/*.ts', 'bench/gateways/*.ts'], { cwd: root })
     .map(read)
     .join('\n')
-  const used = new Set([...tools.matchAll(/process\.env\.([A-Z_]+)/g)].map(([, name = '']) => name))
+  const used = new Set([...tools.matchAll(/process\.env\.([A-Z0-9_]+)/g)].map(([, name = '']) => name))
   const own = sections.get('npm scripts') ?? []
   assert.deepEqual(
     own.filter((name) => !used.has(name)),
@@ -55,7 +55,7 @@ test('docs/settings.md marks as live the settings that may change while a proces
     const its = sections.filter((section) =>
       ['Every process', 'Every service', name].includes(section.split('\n')[0] ?? ''),
     )
-    const rows = its.flatMap((section) => [...section.matchAll(/^\| `([A-Z_]+)` \|[^|]*\| (\*live\*: )?/gm)])
+    const rows = its.flatMap((section) => [...section.matchAll(/^\| `([A-Z0-9_]+)` \|[^|]*\| (\*live\*: )?/gm)])
     const marked = rows.flatMap(([, variable = '', mark]) => (mark && settings[variable] ? [variable] : []))
     const live = Object.keys(settings).filter((setting) => isLive(settings[setting]))
     assert.ok(live.length > 0, name)
@@ -151,5 +151,5 @@ test('what runs under every start is written down once: the CI runs the commands
 
 /** The variables in the first column of a document's tables. */
 function variablesOf(text: string): string[] {
-  return [...text.matchAll(/^\| `([A-Z_]+)` \|/gm)].map(([, variable]) => variable ?? '')
+  return [...text.matchAll(/^\| `([A-Z0-9_]+)` \|/gm)].map(([, variable]) => variable ?? '')
 }

@@ -4,7 +4,7 @@ import { createLoad, type Load, type Round } from './load.ts'
 import { type OperationName, operations } from './operations.ts'
 import { openPlace } from './place.ts'
 import { familyMemory } from './processes.ts'
-import { figuresOf, type Memory, memoryTable, type Results, tableOf } from './report.ts'
+import { figuresOf, type Measured, memoryTable, type Results, tableOf, uncachedTable } from './report.ts'
 import { writeResults } from './results.ts'
 import { type Gateway, isAvailable, type RowName, rows, startGateway } from './rows.ts'
 
@@ -17,8 +17,8 @@ export type BenchOptions = {
 
 /** How often the requests of a round are sent, and how many texts are new. */
 const sizes = {
-  full: { rounds: 7, warmUp: 4, share: 1, fresh: 40 },
-  quick: { rounds: 3, warmUp: 2, share: 0.5, fresh: 10 },
+  full: { rounds: 5, warmUp: 6, share: 1, fresh: 30 },
+  quick: { rounds: 3, warmUp: 8, share: 0.25, fresh: 10 },
 }
 
 export async function runBench(options: BenchOptions): Promise<void> {
@@ -33,7 +33,7 @@ export async function runBench(options: BenchOptions): Promise<void> {
     for (const operation of options.operations) await compare(load, gateways, operation)
     console.log(`The answers are the same. CPU ms per request of the gateway, in the median of interleaved rounds:\n`)
     const results = await measureAll(load, gateways, options)
-    console.log(`${memoryTable(results)}\n`)
+    console.log(`${uncachedTable(results)}\n\n${memoryTable(results)}\n`)
     await writeResults(results, options)
   } finally {
     await load.close()
@@ -54,55 +54,38 @@ async function compare(load: Load, gateways: readonly Gateway[], operation: Oper
 
 async function measureAll(load: Load, gateways: readonly Gateway[], options: BenchOptions): Promise<Results> {
   const size = options.quick ? sizes.quick : sizes.full
-  const figures = new Map<string, ReturnType<typeof figuresOf>>()
-  const peaks = new Map<RowName, number>()
-  const remember = ({ name, pid }: Gateway) => {
-    const memory = familyMemory(pid)
-    peaks.set(name, Math.max(memory, peaks.get(name) ?? 0))
-    return memory
+  const results = new Map(gateways.map(({ name }) => [name, createResult()]))
+  const remember = ({ name, pid }: Gateway): void => {
+    const memory = results.get(name)?.memory
+    if (!memory) return
+    memory.after = familyMemory(pid)
+    memory.peak = Math.max(memory.peak, memory.after)
   }
   for (const operation of options.operations) {
     const requests = Math.ceil(operations[operation].requests * size.share)
-    for (const gateway of gateways) {
-      await load.round(gateway, operation, requests * size.warmUp)
-      remember(gateway)
-    }
+    for (const gateway of gateways) await load.round(gateway, operation, requests * size.warmUp)
     const measured = await interleaved(gateways, size.rounds, async (gateway) => {
       const round = await load.round(gateway, operation, requests)
       remember(gateway)
       return round
     })
-    for (const [name, rounds] of measured) figures.set(`${name} ${operation}`, figuresOf(rounds))
+    const figures = new Map([...measured].map(([name, rounds]) => [name, figuresOf(rounds)]))
+    console.log(`${tableOf(operation, Object.fromEntries(figures))}\n`)
+    for (const [name, its] of figures) Object.assign(results.get(name)?.operations ?? {}, { [operation]: its })
   }
-  const memory = new Map<RowName, Memory>()
-  for (const gateway of gateways) {
-    const after = remember(gateway)
-    memory.set(gateway.name, { peak: peaks.get(gateway.name) ?? after, after })
-  }
+  for (const gateway of gateways) remember(gateway)
   // The last, since what it leaves in caches no other figure should contain.
-  const uncached = new Map<string, number>()
   for (const operation of options.operations) {
     const measured = await interleaved(gateways, size.rounds, (gateway) => load.fresh(gateway, operation, size.fresh))
-    for (const [name, rounds] of measured) uncached.set(`${name} ${operation}`, figuresOf(rounds).cpu)
-  }
-
-  const results: Results = {}
-  for (const { name } of gateways) {
-    const of = <Value>(from: Map<string, Value>) =>
-      Object.fromEntries(
-        options.operations.flatMap((operation) => {
-          const value = from.get(`${name} ${operation}`)
-          return value === undefined ? [] : [[operation, value]]
-        }),
-      )
-    results[name] = {
-      operations: of(figures),
-      uncached: of(uncached),
-      memory: memory.get(name) ?? { peak: 0, after: 0 },
+    for (const [name, rounds] of measured) {
+      Object.assign(results.get(name)?.uncached ?? {}, { [operation]: figuresOf(rounds).cpu })
     }
   }
-  for (const operation of options.operations) console.log(`${tableOf(results, operation)}\n`)
-  return results
+  return Object.fromEntries(results)
+}
+
+function createResult(): Measured & { memory: { peak: number; after: number } } {
+  return { operations: {}, uncached: {}, memory: { peak: 0, after: 0 } }
 }
 
 /** Rounds of all gateways in turns. Each goes first in its turn. */

@@ -7,16 +7,17 @@ const width = 760
 const labelWidth = 250
 const barHeight = 16
 const gap = 4
+const margin = 12
 const barWidth = width - labelWidth - 110
 
-/** Readable on light and on dark: the colours follow the reader's preference. */
+/** Readable on light and on dark: the colours follow the reader's preference, on a ground of their own whatever the page has. */
 const style = `
   text { font: 12px system-ui, sans-serif; fill: #1f2328 }
   .title { font-weight: 600; font-size: 14px }
   .value { font-variant-numeric: tabular-nums; fill: #57606a }
-  .other { fill: #afb8c1 } .own { fill: #1f883d }
+  .ground { fill: #ffffff } .other { fill: #afb8c1 } .own { fill: #1f883d }
   @media (prefers-color-scheme: dark) {
-    text { fill: #e6edf3 } .value { fill: #9198a1 } .other { fill: #484f58 } .own { fill: #3fb950 }
+    text { fill: #e6edf3 } .value { fill: #9198a1 } .ground { fill: #0d1117 } .other { fill: #484f58 } .own { fill: #3fb950 }
   }`
 
 /** An SVG document. Shorter bars are better. */
@@ -48,8 +49,9 @@ export function chartOf(results: Results): string {
     }
   }
   const height = y + 16
-  const head = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="CPU per request of several gateways">`
-  return `${[head, `<style>${style}\n</style>`, ...parts, '</svg>'].join('\n')}\n`
+  const head = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="${-margin} 0 ${width + 2 * margin} ${height}" width="${width + 2 * margin}" height="${height}" role="img" aria-label="CPU per request of several gateways">`
+  const ground = `<rect class="ground" x="${-margin}" width="${width + 2 * margin}" height="${height}"/>`
+  return `${[head, `<style>${style}\n</style>`, ground, ...parts, '</svg>'].join('\n')}\n`
 }
 
 function kindOf(name: RowName): string {

@@ -45,15 +45,14 @@ export function createLoad(tokens: readonly string[]) {
 
   /** The data of every variant's answer. Fails for an answer with errors. */
   async function answers(gateway: Gateway, operation: OperationName): Promise<unknown[]> {
-    const all: unknown[] = []
-    for (let n = 0; n < operations[operation].variants; n++) {
+    const variants = Array.from({ length: operations[operation].variants }, async (_, n) => {
       const bytes = await send(gateway, n, bodyOf(operation, n))
       const { data, errors } = JSON.parse(bytes.toString())
       assert.equal(errors, undefined, `${gateway.name}, ${operation}: ${JSON.stringify(errors)}`)
       lengths.set(`${gateway.name} ${operation} ${n}`, bytes.length)
-      all.push(data)
-    }
-    return all
+      return data
+    })
+    return Promise.all(variants)
   }
 
   /** Sends requests at the gateway's pace. Each answer must have as many bytes as the one that was compared. */

@@ -59,11 +59,11 @@ function signal({ pid }: ChildProcess, name: 'SIGTERM' | 'SIGKILL'): void {
 /** Waits until there is a result. Throws with what the process said, when it ends or does not come to it in a minute. */
 export async function until<T>(started: Started, look: () => Promise<T | undefined> | T | undefined): Promise<T> {
   const deadline = performance.now() + 60_000
-  while (performance.now() < deadline && isAlive(started.pid)) {
+  do {
     const result = await look()
     if (result !== undefined) return result
     await sleep(50)
-  }
+  } while (performance.now() < deadline && isAlive(started.pid))
   throw new Error(`A process of the bench did not start:\n${started.output()}`)
 }
 

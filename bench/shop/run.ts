@@ -24,10 +24,10 @@ export async function measure(
   { load, usage }: { load: Load; usage: Usage },
   { rate, seconds, warmUp }: { rate: number; seconds: number; warmUp: number },
 ): Promise<{ step: Step; orders: Ran['orders'] }> {
-  const before = warmUp > 0 ? await load.run({ rate, seconds: warmUp }) : undefined
+  if (warmUp > 0) await load.run({ rate, seconds: warmUp })
   const end = usage.begin()
   const { measured, orders } = await load.run({ rate, seconds })
   const used = end()
   const memory = usage.memory()
-  return { step: { rate, seconds, ...measured, used, memory }, orders: [...(before?.orders ?? []), ...orders] }
+  return { step: { rate, seconds, ...measured, used, memory }, orders }
 }

@@ -19,7 +19,11 @@ export function createUsage({ stack, data }: Pick<Shop, 'stack' | 'data'>, gener
     const own = children(process.pid)
     const running = (program: string) => own.filter((pid) => processFile(pid, 'comm').trim() === program)
     return [
-      ...processNames.map((name): [string, number[]] => [name, [stack.processes[name].pid ?? 0]]),
+      ...processNames.map((name): [string, number[]] => {
+        const pid = stack.processes[name].pid ?? 0
+        // With what it has forked, as a gateway of several workers does.
+        return [name, [pid, ...children(pid)]]
+      }),
       ['PostgreSQL', [server, ...children(server)]],
       ['Kafka', running('java')],
       ['Redis', running('redis-server')],

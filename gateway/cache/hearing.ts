@@ -20,16 +20,28 @@ export function tells({ KAFKA_BROKERS, EVENTS_DATABASE_URL }: Partial<BusConfig>
   return KAFKA_BROKERS !== undefined || EVENTS_DATABASE_URL !== undefined
 }
 
+export type HearChangesOptions = {
+  config: BusConfig
+  changes: Changes
+  /** Told of each change, so that nobody waits for a fetch that began before it. */
+  onChange: () => void
+  metrics: Metrics
+  log: Log
+}
+
 /** Hears in the event log what changes. Each gateway hears all of it: none of them can forget for another. */
-export async function hearChanges(options: { config: BusConfig; changes: Changes; metrics: Metrics; log: Log }) {
-  const { config, changes, metrics, log } = options
+export async function hearChanges({ config, changes, onChange, metrics, log }: HearChangesOptions) {
   const follower = await followEvents(config, 'gateway', {
     handlers: [
-      on(productUpdated, async ({ data: { productId: id, sku } }) =>
-        changes.entity('Product', { id, sku }, performance.now()),
-      ),
+      on(productUpdated, async ({ data: { productId: id, sku } }) => {
+        onChange()
+        changes.entity('Product', { id, sku }, performance.now())
+      }),
     ],
-    onGap: () => changes.all(performance.now()),
+    onGap() {
+      onChange()
+      changes.all(performance.now())
+    },
     log,
   })
   const hears = () => follower.silence() < longestSilence

@@ -9,6 +9,8 @@ import { hearChanges, tells } from './hearing.ts'
 
 export type OpenResponseCacheOptions = {
   config: Parsed<typeof cacheSettings> & BusConfig
+  /** Told when something is told to have changed, or may have. */
+  onChange: () => void
   metrics: Metrics
   log: Log
   lifecycle: Lifecycle
@@ -16,10 +18,10 @@ export type OpenResponseCacheOptions = {
 
 /** Opens the cache that the settings ask for, with its ear at the event log. Undefined where they ask for none. */
 export async function openResponseCache(options: OpenResponseCacheOptions): Promise<ResponseCache | undefined> {
-  const { config, metrics, log, lifecycle } = options
+  const { config, onChange, metrics, log, lifecycle } = options
   if (config.RESPONSE_CACHE === 'off') return undefined
   const changes = createChanges()
-  const hearing = tells(config) ? await hearChanges({ config, changes, metrics, log }) : undefined
+  const hearing = tells(config) ? await hearChanges({ config, changes, onChange, metrics, log }) : undefined
   if (hearing) lifecycle.onStop('event follower', hearing.stop)
   return createResponseCache({
     changes,

@@ -11,10 +11,10 @@ import {
   type OperationDefinitionNode,
   type SelectionSetNode,
 } from 'graphql'
-import { type Data, isInherited, isObject, own } from '../objects.ts'
+import { type Data, isInherited, isObject } from '../objects.ts'
 import { collectFields, type Execution, fieldOf, rootTypeOf } from '../selections.ts'
-import { leafCheck } from './leaves.ts'
-import type { Path } from './places.ts'
+import { leafCheck, plainOf } from './leaves.ts'
+import { type Answering, type CompleteValue, completeObject, type Field, failed, propagated } from './projection.ts'
 
 /** Makes the answer to an operation from what subgraphs answered. */
 export type Complete = (
@@ -33,25 +33,6 @@ export type CompletionOptions = Execution & {
   introspect: (fields: readonly FieldNode[], variables: Readonly<Record<string, unknown>>) => unknown
 }
 
-/** A null whose reason is told already. */
-const failed = Symbol('failed')
-/** The same, where none may be: what holds it is null too. */
-const propagated = Symbol('propagated')
-
-/** Where a value stands. Read when something is wrong with it. */
-type Place = { readonly above: Place | undefined; readonly key: string | number }
-/** An answer that is being made. */
-type Answering = { readonly errors: GraphQLError[]; readonly variables: Readonly<Record<string, unknown>> }
-/** The value as the client gets it, null, or one of the two above. */
-type CompleteValue = (value: unknown, above: Place | undefined, key: string | number, answering: Answering) => unknown
-
-type Field = {
-  readonly name: string
-  /** Whether every object has something by this name. */
-  readonly inherited: boolean
-  readonly complete: CompleteValue
-}
-
 /**
  * Compiles the selections of an operation, with the values of its conditions, into a projection: what was asked for, in the order of
  * the specification, nulls where something is missing, and the consequences of a null where none may be.
@@ -59,64 +40,69 @@ type Field = {
  */
 export function compileCompletion(operation: OperationDefinitionNode, options: CompletionOptions): Complete {
   const { schema } = options
-  const root = compileObject(rootTypeOf(schema, operation), [operation.selectionSet])
+  const root = compileObject(rootTypeOf(schema, operation), [operation.selectionSet], 0)
   return (data, variables) => {
     const errors: GraphQLError[] = []
-    const completed = root(data, undefined, { errors, variables })
+    const completed = root(data, { errors, variables, at: [] })
     return { data: typeof completed === 'symbol' ? null : completed, errors }
   }
 
   /** Of a type that is known. An interface is one too, where a subgraph knows no better. */
-  function compileObject(type: GraphQLCompositeType, sets: readonly SelectionSetNode[]) {
+  function compileObject(type: GraphQLCompositeType, sets: readonly SelectionSetNode[], depth: number) {
     let fields: readonly Field[] | undefined
     let ordinary = true
-    return (value: Data, place: Place | undefined, answering: Answering): Data | typeof failed => {
+    return (value: Data, answering: Answering): Data | typeof failed => {
       if (!fields) {
-        fields = [...collectFields(options, type, sets)].map(([name, nodes]) => compileField(type, name, nodes))
+        fields = [...collectFields(options, type, sets)].map(([name, nodes]) => compileField(type, name, nodes, depth))
         ordinary = !fields.some(({ inherited }) => inherited)
       }
-      const completed: Data = ordinary ? {} : Object.create(null)
-      for (const field of fields) {
-        const { name } = field
-        const result = field.complete(field.inherited ? own(value, name) : value[name], place, name, answering)
-        if (result === propagated) return failed
-        completed[name] = result === failed ? null : result
-      }
-      return completed
+      return completeObject(value, fields, ordinary, answering)
     }
   }
 
-  function compileField(type: GraphQLCompositeType, name: string, nodes: readonly FieldNode[]): Field {
+  function compileField(type: GraphQLCompositeType, name: string, nodes: readonly FieldNode[], depth: number): Field {
     const fieldName = nodes[0]?.name.value ?? ''
-    return { name, inherited: isInherited(name), complete: completionOf(type, fieldName, nodes) }
+    const returned = fieldOf(schema, type, fieldName)?.type
+    return {
+      name,
+      inherited: isInherited(name),
+      plain: returned && !fieldName.startsWith('__') ? plainOf(returned) : undefined,
+      complete: completionOf(type, fieldName, nodes, depth),
+    }
   }
 
-  function completionOf(type: GraphQLCompositeType, name: string, nodes: readonly FieldNode[]): CompleteValue {
+  function completionOf(
+    type: GraphQLCompositeType,
+    name: string,
+    nodes: readonly FieldNode[],
+    depth: number,
+  ): CompleteValue {
     if (name === '__typename') return () => (isObjectType(type) ? type.name : propagated)
     if (name === '__schema' || name === '__type') {
-      return (_value, _above, _key, { variables }) => options.introspect(nodes, variables)
+      return (_value, _key, { variables }) => options.introspect(nodes, variables)
     }
     const field = fieldOf(schema, type, name)
     // Of an interface whose type nobody knows, fields of its types are not told.
     if (!field) return () => null
     const sets = nodes.flatMap(({ selectionSet }) => selectionSet ?? [])
-    return compileValue(field.type, sets, type)
+    return compileValue(field.type, sets, type, depth)
   }
 
   function compileValue(
     type: GraphQLOutputType,
     sets: readonly SelectionSetNode[],
     parent: GraphQLCompositeType,
+    depth: number,
   ): CompleteValue {
-    if (isNonNullType(type)) return nonNull(compileValue(type.ofType, sets, parent), type.ofType, parent)
-    if (isListType(type)) return list(compileValue(type.ofType, sets, parent), type, parent)
-    if (isCompositeType(type)) return compileComposite(type, sets, parent)
+    if (isNonNullType(type)) return nonNull(compileValue(type.ofType, sets, parent, depth), type.ofType, parent, depth)
+    if (isListType(type)) return list(compileValue(type.ofType, sets, parent, depth + 1), type, parent, depth)
+    if (isCompositeType(type)) return compileComposite(type, sets, parent, depth)
     const check = leafCheck(type)
     if (!check) return (value) => value ?? null
-    return (value, above, key, answering) => {
+    return (value, key, answering) => {
       if (value === null || value === undefined) return null
       if (check(value)) return value
-      return invalid(`Invalid value found for ${described(key, type, parent)}.`, { above, key }, answering)
+      return invalid(`Invalid value found for ${described(key, type, parent)}.`, depth, key, answering)
     }
   }
 
@@ -124,8 +110,9 @@ export function compileCompletion(operation: OperationDefinitionNode, options: C
     type: GraphQLCompositeType,
     sets: readonly SelectionSetNode[],
     parent: GraphQLCompositeType,
+    depth: number,
   ): CompleteValue {
-    const ofType = compileObject(type, sets)
+    const ofType = compileObject(type, sets, depth + 1)
     const byName = new Map([[type.name, ofType]])
     const abstract = isAbstractType(type)
     function ofName(name: unknown) {
@@ -134,58 +121,68 @@ export function compileCompletion(operation: OperationDefinitionNode, options: C
       if (known) return known
       const runtime = schema.getType(name)
       if (!isCompositeType(runtime)) return undefined
-      const made = compileObject(runtime, sets)
+      const made = compileObject(runtime, sets, depth + 1)
       byName.set(name, made)
       return made
     }
-    return (value, above, key, answering) => {
+    return (value, key, answering) => {
       if (value === null || value === undefined) return null
-      const place = { above, key }
-      if (!isObject(value)) return invalid(`Invalid value found for ${described(key, type, parent)}.`, place, answering)
+      if (!isObject(value))
+        return invalid(`Invalid value found for ${described(key, type, parent)}.`, depth, key, answering)
       const name = value.__typename
       const complete = name === type.name || (!name && !abstract) ? ofType : ofName(name || type.name)
-      if (complete) return complete(value, place, answering)
-      return invalid(`Invalid __typename found for object at ${described(key, type, parent)}.`, place, answering)
+      if (!complete)
+        return invalid(`Invalid __typename found for object at ${described(key, type, parent)}.`, depth, key, answering)
+      answering.at[depth] = key
+      return complete(value, answering)
     }
   }
 }
 
-function nonNull(inner: CompleteValue, type: GraphQLOutputType, parent: GraphQLCompositeType): CompleteValue {
-  return (value, above, key, answering) => {
-    const completed = inner(value, above, key, answering)
+function nonNull(
+  inner: CompleteValue,
+  type: GraphQLOutputType,
+  parent: GraphQLCompositeType,
+  depth: number,
+): CompleteValue {
+  return (value, key, answering) => {
+    const completed = inner(value, key, answering)
     if (completed === failed) return propagated
     if (completed !== null) return completed
-    invalid(`Cannot return null for non-nullable ${described(key, type, parent)}.`, { above, key }, answering)
+    invalid(`Cannot return null for non-nullable ${described(key, type, parent)}.`, depth, key, answering)
     return propagated
   }
 }
 
-function list(inner: CompleteValue, type: GraphQLOutputType, parent: GraphQLCompositeType): CompleteValue {
-  return (value, above, key, answering) => {
+function list(
+  inner: CompleteValue,
+  type: GraphQLOutputType,
+  parent: GraphQLCompositeType,
+  depth: number,
+): CompleteValue {
+  return (value, key, answering) => {
     if (value === null || value === undefined) return null
-    const place = { above, key }
     if (!Array.isArray(value))
-      return invalid(`Invalid value found for ${described(key, type, parent)}.`, place, answering)
+      return invalid(`Invalid value found for ${described(key, type, parent)}.`, depth, key, answering)
+    answering.at[depth] = key
     let whole = true
-    const completed = new Array(value.length)
+    let completed: unknown[] = value
     for (let index = 0; index < value.length; index++) {
-      const element = inner(value[index], place, index, answering)
+      const found = value[index]
+      const element = inner(found, index, answering)
+      if (element === found) continue
       if (element === propagated) whole = false
+      if (completed === value) completed = value.slice()
       completed[index] = element === failed ? null : element
     }
     return whole ? completed : failed
   }
 }
 
-function invalid(message: string, place: Place, { errors }: Answering): typeof failed {
-  errors.push(new GraphQLError(message, { path: pathOf(place), extensions: { code: 'INVALID_GRAPHQL' } }))
+function invalid(message: string, depth: number, key: string | number, { errors, at }: Answering): typeof failed {
+  const path = [...at.slice(0, depth), key]
+  errors.push(new GraphQLError(message, { path, extensions: { code: 'INVALID_GRAPHQL' } }))
   return failed
-}
-
-function pathOf(place: Place): Path {
-  const path: (string | number)[] = []
-  for (let at: Place | undefined = place; at; at = at.above) path.push(at.key)
-  return path.reverse()
 }
 
 function described(key: string | number, type: GraphQLOutputType, parent: GraphQLCompositeType): string {

@@ -1,7 +1,7 @@
 import type { DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode } from 'graphql'
 import { LRUCache } from 'lru-cache'
 import type { Executed, Execution, Executor } from '../executor.ts'
-import { conditionsOf, fragmentsOf } from '../selections.ts'
+import { conditionsOf, fragmentsOf, selectionsIn } from '../selections.ts'
 import { type Complete, compileCompletion } from './completion.ts'
 import { compileFetch, type FetchOptions } from './fetch.ts'
 import { createIntrospection } from './introspection.ts'
@@ -13,13 +13,19 @@ export type ExecutorOptions = {
   schema: GraphQLSchema
   planning: Planning
   send: FetchOptions['send']
+  /** Bytes of plans that are remembered, estimated. Default 64 MiB. */
+  cacheBytes?: number
 }
 
-/** Plans that are kept, and their characters together. */
+/** Plans that are remembered, however small they are. */
 const cacheSize = 2_000
-const cacheCharacters = 30_000_000
+const defaultCacheBytes = 64 * 1024 ** 2
 /** Projections that are kept of one operation: one for each combination of its conditions that was asked for. */
-const mostProjections = 32
+const mostProjections = 8
+/** What a plan takes, each character of its JSON, and each selection of a projection, by measurement, rounded up. */
+const planBytes = 8_000
+const characterBytes = 16
+const selectionBytes = 300
 
 /** An operation as it is executed again and again. */
 type Compiled = {
@@ -31,14 +37,23 @@ type Compiled = {
  * Executes operations by the plans of Apollo's planner: each plan is compiled once, into what fetches, joins and projects, and kept
  * with its operation. Behaves as Apollo's own executor does, but for what docs/adr/ and the tests name.
  */
-export function createExecutor({ schema, planning, send }: ExecutorOptions): Executor {
-  const cache = new LRUCache<string, Compiled>({ max: cacheSize, maxSize: cacheCharacters })
+export function createExecutor(options: ExecutorOptions) {
+  const { schema, planning, send, cacheBytes = defaultCacheBytes } = options
+  const cache = new LRUCache<string, Compiled>({ max: cacheSize, maxSize: cacheBytes })
 
   function compile({ document, operation }: Execution): { compiled: Compiled; size: number } {
     const plan = planning.plan(document, operation.name?.value)
     const execute = compileSteps(plan, (node, path) => compileFetch(node, path, { schema: planning.schema, send }))
-    const completionFor = compileProjections(schema, document, operation)
-    return { compiled: { execute, completionFor }, size: JSON.stringify(plan).length + 1 }
+    const fragments = fragmentsOf(document)
+    const conditions = conditionsOf(document)
+    const completionFor = compileProjections(schema, document, operation, fragments, conditions)
+    // All that it may have are counted now, whether they are ever asked for or not.
+    const projections = Math.min(2 ** conditions.length, mostProjections)
+    const size =
+      planBytes +
+      characterBytes * JSON.stringify(plan).length +
+      selectionBytes * selectionsIn(operation, fragments) * projections
+    return { compiled: { execute, completionFor }, size }
   }
 
   function compiledFor(execution: Execution): Compiled {
@@ -50,7 +65,7 @@ export function createExecutor({ schema, planning, send }: ExecutorOptions): Exe
     return compiled
   }
 
-  return async (execution) => {
+  const execute: Executor = async (execution) => {
     try {
       const { execute, completionFor } = compiledFor(execution)
       const { variables, coerced, context } = execution
@@ -61,6 +76,9 @@ export function createExecutor({ schema, planning, send }: ExecutorOptions): Exe
       return { errors: [asGraphQLError(error, 'The operation could not be executed.')] }
     }
   }
+  /** Plans that are kept now. */
+  const held = () => ({ entries: cache.size, bytes: cache.calculatedSize })
+  return Object.assign(execute, { held })
 }
 
 /** What is not of the schema counts only where no error tells why something is missing. */
@@ -70,9 +88,13 @@ function answerOf({ data, errors: invalid }: ReturnType<Complete>, errors: reado
 }
 
 /** The projections of an operation, by its conditions. */
-function compileProjections(schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode) {
-  const fragments = fragmentsOf(document)
-  const conditions = conditionsOf(document)
+function compileProjections(
+  schema: GraphQLSchema,
+  document: DocumentNode,
+  operation: OperationDefinitionNode,
+  fragments: ReturnType<typeof fragmentsOf>,
+  conditions: readonly string[],
+) {
   const introspect = createIntrospection(schema, document, operation)
   const projections = new LRUCache<string, Complete>({ max: mostProjections })
   return (variables: Run['coerced']): Complete => {

@@ -116,12 +116,13 @@ function distinct(entities: readonly Data[], represent: (entity: Data) => Data |
     const representation = represent(entity)
     if (!representation) return -1
     const text = JSON.stringify(representation)
-    const key = `${entity.__typename} ${text}`
+    const type = entity.__typename
+    const key = type === representation.__typename ? text : `${type} ${text}`
     const index = known.get(key)
     if (index !== undefined) return index
     known.set(key, texts.length)
     representations.push(representation)
-    types.push(entity.__typename)
+    types.push(type)
     return texts.push(text) - 1
   })
   return { representations, texts, types, indexes }

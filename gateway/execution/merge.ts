@@ -6,18 +6,26 @@ import { type Data, isObject, own, setOwn } from '../objects.ts'
  */
 export function merge(target: Data, source: Data): void {
   if (target === source) return
-  for (const name of Object.keys(source)) {
+  for (const name in source) {
     const value = source[name]
     if (value === undefined) continue
-    const known = own(target, name)
-    if (isObject(value) && isObject(known)) merge(known, value)
-    else if (Array.isArray(value) && Array.isArray(known) && value.length === known.length) mergeList(known, value)
-    else setOwn(target, name, value)
+    const found = target[name]
+    // What every object has by a name of its own is there, so this is never `__proto__`.
+    if (found === undefined) target[name] = value
+    else if (found !== value) replace(target, name, value)
   }
 }
 
+function replace(target: Data, name: string, value: unknown): void {
+  const known = own(target, name)
+  if (isObject(value) && isObject(known)) merge(known, value)
+  else if (Array.isArray(value) && Array.isArray(known) && value.length === known.length) mergeList(known, value)
+  else setOwn(target, name, value)
+}
+
 function mergeList(target: unknown[], source: readonly unknown[]): void {
-  for (const [index, value] of source.entries()) {
+  for (let index = 0; index < source.length; index++) {
+    const value = source[index]
     const known = target[index]
     if (isObject(known) && isObject(value)) merge(known, value)
     else if (Array.isArray(known) && Array.isArray(value) && known.length === value.length) mergeList(known, value)

@@ -1,6 +1,6 @@
 import type { QueryPlanSelectionNode } from '@apollo/query-planner'
 import type { GraphQLSchema } from 'graphql'
-import { type Data, own, setOwn } from '../objects.ts'
+import { type Data, isInherited, own, setOwn } from '../objects.ts'
 import { merge } from './merge.ts'
 import { compileRewrites } from './rewrites.ts'
 import { isOfType } from './types.ts'
@@ -21,11 +21,40 @@ export function compileRepresentation(
 ): Represent {
   const pick = compilePick(schema, requires)
   const rewrite = compileRewrites(schema, inputRewrites)
+  const [only] = requires
+  const names = requires.length === 1 && !rewrite ? namesOf(only) : undefined
+  const quick = names && only?.kind === 'InlineFragment' ? compileQuick(only.typeCondition, names) : () => undefined
   return (object) => {
+    const quickly = quick(object)
+    if (quickly) return quickly
     const representation = pick(object)
     if (!representation?.__typename) return undefined
     rewrite?.(representation)
     return representation
+  }
+}
+
+/** The names of what is selected of one type. Undefined where more than that must be looked at. */
+function namesOf(selection: QueryPlanSelectionNode | undefined): string[] | undefined {
+  if (selection?.kind !== 'InlineFragment') return undefined
+  const names = selection.selections.flatMap((each) =>
+    each.kind === 'Field' && !each.selections ? (each.alias ?? each.name) : [],
+  )
+  const simple = names.length === selection.selections.length && !names.some(isInherited)
+  return simple && new Set(names).size === names.length && names.includes('__typename') ? names : undefined
+}
+
+/** For objects of the very type that is asked for, which are the most by far. Undefined for others. */
+function compileQuick(type: string | undefined, names: readonly string[]): Represent {
+  return (object) => {
+    if (object.__typename !== type) return undefined
+    const picked: Data = {}
+    for (const name of names) {
+      const value = object[name]
+      if (value === undefined || typeof value === 'object') return undefined
+      picked[name] = value
+    }
+    return picked
   }
 }
 

@@ -1,5 +1,5 @@
 import type { GraphQLFormattedError } from 'graphql'
-import type { Dispatcher } from 'undici'
+import type { HttpAnswer } from '#platform/http-exchange.ts'
 import { refusePassing } from '#platform/http-pool.ts'
 import { isObject } from '../objects.ts'
 import { NoGraphQLResponse } from '../resilience.ts'
@@ -15,24 +15,20 @@ export type Response = {
  * Reads the answer to a fetch of so many entities, or of root fields. Throws NotPassedOn or another error for a status of
  * 5xx, and NoGraphQLResponse for what is none: the executor would stumble over it, and leave the whole operation without data.
  */
-export async function readResponse(
-  { statusCode, headers, body }: Dispatcher.ResponseData,
-  entities?: number,
-): Promise<Response> {
-  if (statusCode >= 500 || !String(headers['content-type']).includes('json')) {
-    await body.dump()
-    refusePassing(statusCode)
-    if (statusCode >= 500) throw new Error(`status ${statusCode}`)
-    throw new NoGraphQLResponse(statusCode)
+export function readResponse({ status, headers, text }: HttpAnswer, entities?: number): Response {
+  if (status >= 500 || !String(headers['content-type']).includes('json')) {
+    refusePassing(status)
+    if (status >= 500) throw new Error(`status ${status}`)
+    throw new NoGraphQLResponse(status)
   }
-  const response = await body.json()
-  if (!isResponse(response)) throw new NoGraphQLResponse(statusCode)
+  const response: unknown = JSON.parse(text)
+  if (!isResponse(response)) throw new NoGraphQLResponse(status)
   if (entities === undefined || !response.data) return response
   const { _entities: found } = response.data
   if (isListOf(found, isEntity) && found.length === entities) return response
   // Some say so that none of them could be resolved.
   if (found === null && response.errors) return { ...response, data: null }
-  throw new NoGraphQLResponse(statusCode)
+  throw new NoGraphQLResponse(status)
 }
 
 /** https://spec.graphql.org/October2021/#sec-Response-Format */

@@ -2,7 +2,6 @@ import { METHODS } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { runWithContext } from '#platform/context.ts'
 import { ServiceError } from '#platform/errors.ts'
-import { traceOfRequest } from '#platform/telemetry/http.ts'
 import { Refusal, refusalOf } from '../errors.ts'
 import type { Answer, Call } from '../pipeline.ts'
 import { withTraceId } from '../trace.ts'
@@ -24,6 +23,13 @@ export type GraphqlRouteOptions = {
 /** A caller who is let in. */
 export type Admitted = Pick<Call, 'context' | 'charge'>
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who was let in with it. */
+    caller?: Admitted
+  }
+}
+
 const path = '/graphql'
 export const allowedMethods = 'GET, POST, OPTIONS'
 /** Headers that no page of another origin can send without asking first. */
@@ -32,15 +38,13 @@ const preflightHeaders = ['apollo-require-preflight', 'x-apollo-operation-name']
 /** GraphQL over HTTP. https://graphql.github.io/graphql-over-http/draft/ */
 export async function serveGraphql(app: FastifyInstance, options: GraphqlRouteOptions): Promise<void> {
   const { admit, answer, batchLimit, sandbox } = options
-  const callers = new WeakMap<FastifyRequest, Admitted>()
-  const callerOf = (request: FastifyRequest): Admitted => {
-    const caller = callers.get(request)
+  const callerOf = ({ caller }: FastifyRequest): Admitted => {
     if (!caller) throw new Error('The request was not admitted.')
     return caller
   }
 
   async function letIn(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    callers.set(request, await admit(request, reply))
+    request.caller = await admit(request, reply)
   }
   /** After the body is read, since reading it loses the context. */
   const inContext = (request: FastifyRequest, _reply: FastifyReply, next: () => void) =>
@@ -74,9 +78,10 @@ export async function serveGraphql(app: FastifyInstance, options: GraphqlRouteOp
         done(error as Error)
       }
     })
-    scope.addHook('onRequest', async (_request, reply) => {
+    scope.addHook('onRequest', (_request, reply, done) => {
       const others = reply.getHeader('vary')
       reply.header('vary', others ? `${others}, Accept` : 'Accept')
+      done()
     })
     scope.setErrorHandler((error, request, reply) => {
       if (!(error instanceof Refusal)) throw error
@@ -84,7 +89,7 @@ export async function serveGraphql(app: FastifyInstance, options: GraphqlRouteOp
         .code(error.status)
         .headers(error.headers)
         .type('application/json; charset=utf-8')
-        .send(JSON.stringify({ errors: withTraceId(error.errors, traceOfRequest(request)) }))
+        .send(JSON.stringify({ errors: withTraceId(error.errors, request.trace) }))
     })
 
     scope.get(path, {
@@ -144,6 +149,7 @@ function requireAcceptable({ headers }: FastifyRequest): void {
 
 /** A body is JSON in UTF-8, as it is. */
 function requireJson({ headers }: FastifyRequest): void {
+  if (headers['content-type'] === 'application/json' && headers['content-encoding'] === undefined) return
   const [, charset] = /^application\/json[ \t]*(?:;[ \t]*charset="?([\w-]+)"?[ \t]*)?$/i.exec(
     headers['content-type'] ?? '',
   ) ?? [undefined, 'none']

@@ -51,7 +51,11 @@ export function requestIdOf({ headers }: FastifyRequest): string {
 }
 
 /** Those of the client's headers that go on to subgraphs. Characters that no header may hold were refused by Node. */
-export function forwardedHeaders({ headers }: FastifyRequest, names: readonly string[]): Record<string, string> {
+export function forwardedHeaders(
+  { headers }: FastifyRequest,
+  names: readonly string[],
+): Readonly<Record<string, string>> {
+  if (names.length === 0) return none
   return Object.fromEntries(
     names.flatMap((name) => {
       const value = headers[name]
@@ -59,3 +63,5 @@ export function forwardedHeaders({ headers }: FastifyRequest, names: readonly st
     }),
   )
 }
+
+const none: Readonly<Record<string, string>> = Object.freeze({})

@@ -3,7 +3,7 @@ import type { Addresses, Policy } from '#platform/balancer.ts'
 import type { Trace } from '#platform/context.ts'
 import { ServiceError } from '#platform/errors.ts'
 import { createFailover } from '#platform/failover.ts'
-import { createHttpPool, httpFailure, takesLeave } from '#platform/http-pool.ts'
+import { createHttpPool, httpFailure, isLate, takesLeave } from '#platform/http-pool.ts'
 import type { Log } from '#platform/log.ts'
 import { timedOut, unavailable } from '#platform/mask.ts'
 
@@ -48,20 +48,20 @@ export function createWebhookForwarder({ name, urls, policy, timeout, log }: Web
   let underWay = 0
 
   async function send({ body, headers }: Webhook): Promise<{ status: number; text: string }> {
-    const late = AbortSignal.timeout(timeout)
     const end = Date.now() + timeout
+    const timeLeft = () => end - Date.now()
     try {
       return await failover.call(
         async (pool, onLeave) => {
-          const answer = await pool.request({ method: 'POST', path, headers, body, signal: late })
+          const answer = await pool.exchange({ path, headers: Object.entries(headers).flat(), body, time: timeLeft() })
           if (takesLeave(answer.headers)) onLeave()
-          return { status: answer.statusCode, text: await answer.body.text() }
+          return answer
         },
-        { repeatable: false, timeLeft: () => end - Date.now() },
+        { repeatable: false, timeLeft },
       )
     } catch (error) {
       log.warn('webhook not passed on', { subgraph: name, error })
-      throw late.aborted ? timedOut(name, error) : unavailable(name, error)
+      throw isLate(error) ? timedOut(name, error) : unavailable(name, error)
     }
   }
 

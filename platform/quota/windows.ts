@@ -21,10 +21,15 @@ const mostKeys = 50_000
  * a flood of addresses loosens limits, and locks nobody out.
  */
 export function createWindows({ limit, seconds, now = Date.now }: WindowOptions & { now?: () => number }) {
-  const windows = new LRUCache<string, { taken: number; ends: number }>({ max: mostKeys })
+  // Made when it is needed: it takes its room at once, and nothing is counted here while Redis is used.
+  let kept: LRUCache<string, { taken: number; ends: number }> | undefined
+  function all() {
+    kept ??= new LRUCache({ max: mostKeys })
+    return kept
+  }
 
   function open(key: string) {
-    const window = windows.get(key)
+    const window = kept?.get(key)
     return window && window.ends > now() ? window : { taken: 0, ends: now() + seconds * 1000 }
   }
 
@@ -34,9 +39,9 @@ export function createWindows({ limit, seconds, now = Date.now }: WindowOptions 
       const window = open(key)
       const allowed = window.taken + points <= limit()
       if (allowed) window.taken = Math.max(0, window.taken + points)
-      if (window.taken > 0) windows.set(key, window)
+      if (window.taken > 0) all().set(key, window)
       return { allowed, taken: window.taken, left: window.ends - now() }
     },
-    forget: (key: string): void => void windows.delete(key),
+    forget: (key: string): void => void kept?.delete(key),
   }
 }

@@ -3,15 +3,14 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { readTrace, type Trace, type TracePlace, traceId } from '../context.ts'
 import { enter } from './span.ts'
 
-const traces = new WeakMap<FastifyRequest, Trace>()
-
-/** The trace of a request that was let in so far. */
-export function traceOfRequest(request: FastifyRequest): Trace | undefined {
-  return traces.get(request)
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The trace of a request that was let in so far. */
+    trace?: Trace
+  }
 }
 
-export function traceIdOf(request: FastifyRequest): string | undefined {
-  const trace = traces.get(request)
+export function traceIdOf({ trace }: FastifyRequest): string | undefined {
   return trace && traceId(trace.traceparent)
 }
 
@@ -35,7 +34,7 @@ export function traceRequest(request: FastifyRequest, { raw }: FastifyReply, pla
     attributes: { 'http.request.method': method, 'http.route': route, 'url.scheme': protocol },
     ...(place?.links && { links: place.links }),
   })
-  traces.set(request, trace)
+  request.trace = trace
   if (span) {
     raw.once('close', () => {
       if (raw.writableFinished) span.setAttribute('http.response.status_code', raw.statusCode)

@@ -2,13 +2,14 @@ import assert from 'node:assert/strict'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, test } from 'node:test'
-import { Pool } from 'undici'
 import { waitFor } from '../../test/infra/wait.ts'
-import { boundAnswers } from '../answer-bound.ts'
+import { createHttpPool } from '../http-pool.ts'
 
 const small = 1_000
 const large = 200_000
-const total = 1_000_000
+/** All that are read at once may have eight times as much. */
+const answerLimit = 210_000
+const total = 8 * answerLimit
 
 /** Answers that have sent all but their last byte. */
 let open: ServerResponse[] = []
@@ -17,6 +18,7 @@ const server = createServer(({ url }, response) => {
   response.writeHead(200, { 'content-length': size }).write(Buffer.alloc(size - 1))
   open.push(response)
 })
+const asked = (size: number) => ({ path: `/${size}`, headers: [], body: '', time: 20_000 })
 let origin: string
 before(async () => {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -28,9 +30,8 @@ after(() => {
 })
 
 test('of answers that are too much together the large ones end, the small ones are read, and the room is free again', async () => {
-  const pool = new Pool(origin).compose(boundAnswers({ total, each: 10 * small }))
-  const read = async (size: number) =>
-    (await (await pool.request({ method: 'GET', path: `/${size}` })).body.bytes()).length
+  const pool = createHttpPool(origin, { answerLimit })
+  const read = async (size: number) => (await pool.exchange(asked(size))).text.length
   for (let round = 0; round < 3; round++) {
     open = []
     const larges = Array.from({ length: 10 }, () => read(large).catch((error: Error) => error.name))
@@ -52,13 +53,13 @@ test('of answers that are too much together the large ones end, the small ones a
 })
 
 test('one answer after another, however large together, is read', async () => {
-  const pool = new Pool(origin).compose(boundAnswers({ total, each: 10 * small }))
+  const pool = createHttpPool(origin, { answerLimit })
   for (let made = 0; made < 20; made++) {
     open = []
-    const answer = pool.request({ method: 'GET', path: `/${large}` }).then(({ body }) => body.bytes())
+    const answer = pool.exchange(asked(large))
     await waitFor('the answer', () => open.length === 1)
     open[0]?.end('x')
-    assert.equal((await answer).length, large)
+    assert.equal((await answer).text.length, large)
   }
   await pool.close()
 })

@@ -12,8 +12,7 @@ test('a connection on which nothing is asked is closed after a second, whatever 
   const pool = createHttpPool(`http://127.0.0.1:${port}`, { connections: 1, answerLimit: 1_000 })
   const connected = once(server, 'connection')
   const ask = async () => {
-    const { body, headers } = await pool.request({ method: 'POST', path: '/', body: '{}' })
-    await body.text()
+    const { headers } = await pool.exchange({ path: '/', headers: [], body: '{}', time: 5_000 })
     return headers['keep-alive']
   }
   assert.equal(await ask(), 'timeout=60')

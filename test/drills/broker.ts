@@ -17,20 +17,32 @@ export const broker: Drill = {
     const missing = kafkaMissing()
     if (missing) return print(`not run: ${missing}`)
     const kafka = await startKafka()
-    const stack = await startTestStack({ events: 'Kafka', brokers: kafka.brokers })
+    const stack = await startTestStack({ events: 'Kafka', brokers: kafka.brokers }).catch((error) => {
+      kafka.stop()
+      throw error
+    })
+    const seen = watch(stack, kafka)
     try {
-      await placeThrough(stack, kafka, short ? 60 : 200, print)
+      await placeThrough({ stack, kafka, seen, total: short ? 60 : 200, print })
     } finally {
+      await seen.close()
       await stack.stop()
       kafka.stop()
     }
   },
 }
 
-async function placeThrough(stack: TestStack, kafka: Kafka, total: number, print: (line: string) => void) {
+type Run = {
+  stack: TestStack
+  kafka: Kafka
+  seen: ReturnType<typeof watch>
+  total: number
+  print: (line: string) => void
+}
+
+async function placeThrough({ stack, kafka, seen, total, print }: Run) {
   const { token } = await stack.signUp()
   const [product = ''] = await stack.addProducts(100_000)
-  const seen = watch(stack, kafka)
   const placed: string[] = []
 
   /** Places this share of the orders and cancels them. Refused by nobody, whatever the event log does: both assert it. */
@@ -76,7 +88,6 @@ async function placeThrough(stack: TestStack, kafka: Kafka, total: number, print
   )
   const caughtUp = (performance.now() - back) / 1_000
   await waitFor('every event', () => seen.events.size === 2 * total, restLimit)
-  await seen.close()
   assert.equal(placed.length, total)
   assert.deepEqual(row, { rows: total, orders: total })
   assert.deepEqual(seen.outOfOrder, [])

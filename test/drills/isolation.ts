@@ -57,7 +57,8 @@ export const isolation: Drill = {
 /** `cache`: whether the gateway keeps answers, those of private fields too. */
 async function isolate(cache: string, { short, print }: Parameters<Drill['run']>[0]): Promise<void> {
   const requests = short ? 100 : 1_000
-  const env = { RESPONSE_CACHE: cache, RESPONSE_CACHE_PRIVATE: cache }
+  const env = { SUBGRAPH_SHARING: 'on', RESPONSE_CACHE: cache, RESPONSE_CACHE_PRIVATE: cache }
+  // What one caller asks at once is fetched once here, and what two callers ask never.
   const stack = await startTestStack({ extra: { gateway: { env } } })
   try {
     const [product = ''] = await stack.addProducts(1_000)
@@ -83,6 +84,19 @@ async function isolate(cache: string, { short, print }: Parameters<Drill['run']>
       }),
     )
     const elapsed = Math.round(performance.now() - started)
+    const rounds = short ? 10 : 100
+    await inParallel(rounds, 2, async () => {
+      // The very same query, by all at the same moment, each three times.
+      const query = `{ me { id email orders { edges { node { ${order} } } } } }`
+      await Promise.all(
+        [...askers, ...askers, ...askers].map(async ({ who, token, hidden, own }) => {
+          const answer = JSON.stringify(await stack.graphql(query, undefined, token))
+          for (const mark of hidden) assert.ok(!answer.includes(mark), `${mark} in the answer to ${who}`)
+          assert.ok(own.length === 0 || own.some((mark) => answer.includes(mark)), `${who} sees what is theirs`)
+        }),
+      )
+    })
+    print(`${9 * rounds} identical queries at once, none answered with another's`)
     for (const [index, { who }] of askers.entries()) {
       print(`${who}: ${requests} requests, ${seen[index]} answers with data of their own, none with another's`)
     }

@@ -9,7 +9,7 @@ import { after } from 'node:test'
 const limit = 120_000
 
 // The runner itself loads this too, and runs no tests.
-if (process.env.NODE_TEST_CONTEXT?.startsWith('child')) {
+if (!process.execArgv.includes('--test')) {
   after(() => {
     const end = () => {
       console.error(`Still here after the tests: ${process.getActiveResourcesInfo()}`)

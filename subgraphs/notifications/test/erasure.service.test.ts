@@ -129,15 +129,20 @@ test('events about an erased account that arrive later write nothing personal', 
 })
 
 test('what is recorded at the same time as an erasure is deleted or not written', async () => {
-  const people = Array.from({ length: 20 }, someone)
-  await Promise.all(
-    people.flatMap((contact) => [
-      service().userRegistered(randomUUID(), contact),
-      service().orderPlaced(randomUUID(), orderOf(contact)),
-      service().userErased(randomUUID(), contact.userId),
-      service().userUpdated(randomUUID(), { ...contact, sequence: 2 }),
-    ]),
-  )
+  const people = Array.from({ length: 20 }, () => someone())
+  // Of two people at once, for which there are connections: none waits so long for one that it is refused.
+  for (let n = 0; n < people.length; n += 2) {
+    await Promise.all(
+      people
+        .slice(n, n + 2)
+        .flatMap((contact) => [
+          service().userRegistered(randomUUID(), contact),
+          service().orderPlaced(randomUUID(), orderOf(contact)),
+          service().userErased(randomUUID(), contact.userId),
+          service().userUpdated(randomUUID(), { ...contact, sequence: 2 }),
+        ]),
+    )
+  }
   assert.deepEqual(await kept(), nothingBut(people.length))
 })
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import type { FastifyInstance } from 'fastify'
 import { createHealth } from '#platform/health.ts'
@@ -136,4 +137,14 @@ test('the number of all is counted only where it is asked for', async () => {
   const counted = await ask(page.replace('COUNT', 'totalCount'))
   assert.equal(counted.count, 2)
   assert.equal(counted.data.products.totalCount, 100)
+})
+
+test('a reservation is one transaction of two statements, however many products it holds', async () => {
+  for (const many of [1, 20]) {
+    const items = all.slice(-many).map(({ id: productId }) => ({ productId, quantity: 1 }))
+    const [count, { lines }] = await products.statementsOf(() => products.service.reserve(randomUUID(), items))
+    assert.equal(lines.length, many)
+    // With its begin and its commit.
+    assert.equal(count, 4)
+  }
 })
