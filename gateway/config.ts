@@ -2,10 +2,13 @@ import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { auditSettings } from '#platform/audit.ts'
 import { balancerSettings } from '#platform/balancer.ts'
+import { busSettings } from '#platform/bus/open.ts'
 import { discoverySettings } from '#platform/discovery.ts'
 import { integer, list, live, type Parsed, port, processSettings, urls } from '#platform/env.ts'
 import { identityRule, identitySettings } from '#platform/principal.ts'
 import { redisRule, redisSettings } from '#platform/redis.ts'
+import { hearingRule } from './cache/hearing.ts'
+import { cacheSettings } from './cache.ts'
 import { defaultListSize, defaultMaxCost } from './cost.ts'
 import { headerSettings } from './http/headers.ts'
 import { limitSettings } from './limits.ts'
@@ -90,6 +93,8 @@ export const settings = {
   SUBGRAPH_SHARING: live(onOff.default('off')),
   ...resilienceSettings,
   ...staleSettings,
+  ...cacheSettings,
+  ...busSettings,
   ...sheddingSettings,
   ...traceSettings,
 }
@@ -110,4 +115,12 @@ function processesRule({ GATEWAY_PROCESSES = 1, REDIS_URL, RATE_LIMITS }: Partia
   return ['GATEWAY_PROCESSES: more than one need REDIS_URL, so that rate limits are counted for all of them together']
 }
 
-export const rules = [authenticationRule, limitsRule, processesRule, rateLimitRule, redisRule, identityRule('gateway')]
+export const rules = [
+  authenticationRule,
+  limitsRule,
+  processesRule,
+  rateLimitRule,
+  redisRule,
+  hearingRule,
+  identityRule('gateway'),
+]

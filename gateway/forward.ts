@@ -7,6 +7,7 @@ import { createHttpPool, httpFailure, isLate, takesLeave } from '#platform/http-
 import type { Log } from '#platform/log.ts'
 import { timedOut, unavailable } from '#platform/mask.ts'
 import { inSpanOf } from '#platform/telemetry/span.ts'
+import type { CacheUse } from './cache/use.ts'
 import { missing } from './forward/missing.ts'
 import { type FetchVariables, type PlannedFetch, planFetch, representationsOf } from './forward/planned.ts'
 import { type Response, readResponse } from './forward/response.ts'
@@ -31,6 +32,8 @@ export type FetchContext = {
   readonly headers?: Readonly<Record<string, string>>
   /** Takes down what is answered from memory. Absent: nothing may be. */
   readonly stale?: StaleMarks
+  /** Takes down what is answered from the cache. Absent: nothing may be. */
+  readonly cached?: CacheUse
 }
 
 export type Sharing = {

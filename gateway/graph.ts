@@ -4,6 +4,7 @@ import type { Addresses, Policy } from '#platform/balancer.ts'
 import { refuseVendorTelemetry } from '#platform/env.ts'
 import type { ErrorCode } from '#platform/errors.ts'
 import type { Log } from '#platform/log.ts'
+import type { Send } from './cache/question.ts'
 import { createExecutor } from './execution/executor.ts'
 import { planningOf } from './execution/planner.ts'
 import { createForwarder, type Forwarder, type Sharing } from './forward.ts'
@@ -27,6 +28,8 @@ export type GraphOptions = {
   sharing?: Sharing
   /** What answers for a subgraph that does not. Absent: nothing. */
   stale?: StaleAnswers | undefined
+  /** What fetches go through before they are sent. Absent: nothing. */
+  cache?: ((send: Send) => Send) | undefined
   /** Told of each fetch, and of the seconds it took, whatever came of it. */
   onFetch?: (subgraph: string, seconds: number) => void
   /** Told of each fetch that came to nothing, also of one that was not made. */
@@ -43,8 +46,20 @@ const unused: GraphQLDataSource = {
 
 /** What a supergraph schema gives to execute with: the schema that clients see, and an executor over its subgraphs. */
 export async function openGraph(options: GraphOptions) {
-  const { supergraphSdl, urlsOf, policy, http2, subgraphTimeout, guards, sharing, stale, onFetch, onFailure, log } =
-    options
+  const {
+    supergraphSdl,
+    urlsOf,
+    policy,
+    http2,
+    subgraphTimeout,
+    guards,
+    sharing,
+    stale,
+    cache,
+    onFetch,
+    onFailure,
+    log,
+  } = options
   refuseVendorTelemetry()
   const forwarders: Forwarder[] = []
   const gateway = new ApolloGateway({
@@ -72,15 +87,12 @@ export async function openGraph(options: GraphOptions) {
   const { schema } = await gateway.load({ apollo: {} })
   const planning = planningOf(gateway)
   const byName = new Map(forwarders.map((forwarder) => [forwarder.name, forwarder]))
-  const execute = createExecutor({
-    schema: schema as GraphQLSchema,
-    planning,
-    async send(subgraph, ...fetch) {
-      const forwarder = byName.get(subgraph)
-      if (!forwarder) throw new Error(`There is no subgraph ${subgraph}.`)
-      return forwarder.fetch(...fetch)
-    },
-  })
+  const send: Send = async (subgraph, ...fetch) => {
+    const forwarder = byName.get(subgraph)
+    if (!forwarder) throw new Error(`There is no subgraph ${subgraph}.`)
+    return forwarder.fetch(...fetch)
+  }
+  const execute = createExecutor({ schema: schema as GraphQLSchema, planning, send: cache?.(send) ?? send })
   return {
     schema: schema as GraphQLSchema,
     /** Plans an operation and fetches nothing. Throws for one that cannot be planned. */

@@ -14,9 +14,12 @@ import { openServiceRedis } from '#platform/redis.ts'
 import { followPrimary, startWorkers, workerNumber } from '#platform/workers.ts'
 import { createAuthenticator } from './auth.ts'
 import { createAuthorization } from './authorization.ts'
+import { tellingCached } from './cache/extension.ts'
+import { openResponseCache } from './cache/open.ts'
 import { rules, settings } from './config.ts'
 import { compileCosts } from './cost.ts'
 import { createErrorFormatter } from './errors.ts'
+import type { Executor } from './executor.ts'
 import { createChanges } from './forward/sharing.ts'
 import type { Forwarder } from './forward.ts'
 import { openGraph } from './graph.ts'
@@ -95,7 +98,9 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
   const operationMeter = createOperationMeters(metrics)
   const { STALE_CACHE_BYTES: bytes, STALE_MAX_AGE: staleAge } = config
   const stale = bytes > 0 ? createStaleAnswers({ bytes, maxAge: () => staleAge, metrics }) : undefined
+  const cache = await openResponseCache({ config, onChange: changes.onEnd, metrics, log, lifecycle })
   const authorize = createAuthorization({ policies, unauthorized: config.UNAUTHORIZED_FIELDS, audit })
+  const answering = cache ? tellingCached : (execute: Executor) => execute
   const limits = () => (live.current.LIMITS === 'on' ? live.current : undefined)
   const mostErrors = () => live.current.MAX_VALIDATION_ERRORS
   const redis = await openServiceRedis({ name, config, log, lifecycle })
@@ -124,6 +129,7 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
       guards,
       sharing: { isOn: () => live.current.SUBGRAPH_SHARING === 'on', changes },
       stale: stale?.by(supergraph),
+      cache: cache?.by(supergraph),
       onFetch: (subgraph, seconds) => fetches.observe({ subgraph }, seconds),
       onFailure: (subgraph, code) => failures.inc({ subgraph, code }),
       log,
@@ -140,7 +146,7 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
       schema,
       persisted: createPersisted({ mode: config.OPERATIONS, recorded, store: texts, log }),
       operations,
-      execute: tellingStale(authorize(sdl, schema, graph.execute)),
+      execute: answering(tellingStale(authorize(sdl, schema, graph.execute))),
       degraded: guards.degraded,
       chargesCost: () => live.current.RATE_LIMITS === 'on',
       maxCost: () => limits()?.MAX_COST,

@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto'
 import type { DocumentNode, GraphQLFormattedError } from 'graphql'
-import { LRUCache } from 'lru-cache'
 import { integer } from '#platform/env.ts'
 import type { Metrics } from '#platform/metrics.ts'
+import type { Representation } from './forward/planned.ts'
+import { createAskedBy, createKeys, type EntityFetch, failuresIn, keyOf, typeOf, variantOf } from './stale/asked.ts'
 import { publicFieldsOf } from './stale/public.ts'
-import { type AskedEntity, compileAsked } from './stale/selection.ts'
+import type { AskedEntity } from './stale/selection.ts'
 import { answerTo, createStaleStore, latest } from './stale/store.ts'
 
 export const staleSettings = {
@@ -14,16 +14,7 @@ export const staleSettings = {
   STALE_MAX_AGE: integer(1, 7 * 86_400).default(3_600),
 }
 
-/** A fetch of entities, as it is sent to a subgraph. */
-export type EntityFetch = {
-  readonly query: string
-  readonly variables: Readonly<Record<string, unknown>>
-  /** Of the client, that subgraphs get too. Who sends others may be answered otherwise. */
-  readonly headers?: Readonly<Record<string, string>> | undefined
-}
-
 type Answer = { data?: Record<string, unknown> | null; errors?: readonly GraphQLFormattedError[] }
-type Representation = Readonly<Record<string, unknown>>
 type Entity = Record<string, unknown>
 
 /** What is remembered of the entities that a fetch asked for. */
@@ -42,9 +33,6 @@ export type StaleOptions = {
   metrics?: Metrics
 }
 
-/** Documents of fetches that are kept compiled, and their characters together. */
-const mostDocuments = 1_000
-const documentCharacters = 1_000_000
 /** Milliseconds in which an entity that is asked for in the same way again and again is remembered once. */
 const renewal = 1_000
 
@@ -65,23 +53,6 @@ export function createStaleAnswers({ bytes, maxAge, metrics }: StaleOptions) {
       values: { stale_cache_entities: entities, stale_cache_bytes: bytes },
     })),
   )
-
-  /** Tells what a document asks of entities that is public. */
-  function createAskedBy(supergraph: DocumentNode) {
-    const fields = publicFieldsOf(supergraph)
-    const documents = new LRUCache<string, (type: string) => AskedEntity>({
-      max: mostDocuments,
-      maxSize: documentCharacters,
-      sizeCalculation: (_asked, query) => query.length + 1,
-    })
-    return (query: string): ((type: string) => AskedEntity) => {
-      const known = documents.get(query)
-      if (known) return known
-      const asked = compileAsked(query, fields)
-      documents.set(query, asked)
-      return asked
-    }
-  }
 
   /** Of one subgraph: what others tell of the same entity is another thing. */
   function answersOf(subgraph: string, askedBy: ReturnType<typeof createAskedBy>) {
@@ -149,7 +120,7 @@ export function createStaleAnswers({ bytes, maxAge, metrics }: StaleOptions) {
   return {
     /** What a supergraph schema says is public. What is remembered stays when another one takes its place. */
     by(supergraph: DocumentNode) {
-      const askedBy = createAskedBy(supergraph)
+      const askedBy = createAskedBy(publicFieldsOf(supergraph))
       return { of: (subgraph: string) => answersOf(subgraph, askedBy) }
     },
     store,
@@ -158,64 +129,7 @@ export function createStaleAnswers({ bytes, maxAge, metrics }: StaleOptions) {
 
 export type StaleAnswers = ReturnType<ReturnType<typeof createStaleAnswers>['by']>
 
-/**
- * Names an entity as a subgraph is asked for it. Undefined for one that is known by something that is not public: neither is
- * then what is told of it.
- */
-function keyOf(
-  subgraph: string,
-  variant: string,
-  representation: Representation,
-  { type, known }: AskedEntity,
-): string | undefined {
-  let name: string | undefined
-  let names = 0
-  for (const each in representation) {
-    if (each === '__typename') continue
-    if (!known.has(each) || typeof representation[each] === 'object') return undefined
-    name = each
-    names++
-  }
-  const value = name === undefined ? undefined : representation[name]
-  // Those with one key are by far the most.
-  const text = names === 1 && typeof value === 'string' ? `${name} ${value}` : JSON.stringify(representation)
-  return `${subgraph} ${variant}${type} ${text}`
-}
-
-/** Tells clients apart by the headers that subgraphs get of them, without keeping any. */
-function variantOf(headers: EntityFetch['headers']): string {
-  if (!headers) return ''
-  const texts = Object.entries(headers).flat()
-  return texts.length === 0 ? '' : `${createHash('sha256').update(JSON.stringify(texts)).digest('base64url')} `
-}
-
-/** What is asked of each type, once for all entities of a fetch. */
-function createKeys(variables: EntityFetch['variables']) {
-  const known = new Map<AskedEntity, readonly string[]>()
-  return (asked: AskedEntity): readonly string[] => {
-    const keys = known.get(asked) ?? asked.keys(variables)
-    known.set(asked, keys)
-    return keys
-  }
-}
-
 /** Copies of what was answered of an entity. */
 function valuesOf(entity: Entity, { fields }: AskedEntity): unknown[] {
   return fields.map(({ name, copy }) => (Object.hasOwn(entity, name) ? copy(entity[name]) : undefined))
-}
-
-function typeOf({ __typename }: Representation): string {
-  return String(__typename)
-}
-
-/** The code for each entity that was answered with an error. `any`: there is an error that does not say for which. */
-function failuresIn(errors: readonly GraphQLFormattedError[]): ReadonlyMap<number, unknown> | 'any' {
-  const failed = new Map<number, unknown>()
-  for (const { path, extensions } of errors) {
-    const [root, index] = path ?? []
-    if (root !== '_entities' || typeof index !== 'number') return 'any'
-    const { code = null } = extensions ?? {}
-    failed.set(index, code)
-  }
-  return failed
 }

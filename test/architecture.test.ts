@@ -23,6 +23,7 @@ const rules: Record<string, { may: string[]; types?: string[] }> = {
       'platform/principal',
       'platform/redis',
       'platform/database/open',
+      'platform/database/url',
       'platform/bus/open',
       'zod',
     ],

@@ -14,6 +14,7 @@ import {
   parse,
 } from 'graphql'
 import { compileWeights } from '../gateway/cost/weights.ts'
+import { publicFieldsOf } from '../gateway/stale/public.ts'
 import { createResolvers as notifications } from '../subgraphs/notifications/resolvers.ts'
 import { createResolvers as orders } from '../subgraphs/orders/resolvers.ts'
 import { createResolvers as payments } from '../subgraphs/payments/resolvers.ts'
@@ -74,6 +75,21 @@ test('every list says how long it is, and every connection is as long as its pag
     unsized.map(({ type, field }) => `${type.name}.${field.name}`),
     [],
   )
+})
+
+test('what is public says for how long it is fresh, unless an event tells that it changes', () => {
+  const fields = publicFieldsOf(parse(sdl))
+  const open = apiTypes
+    .filter(isObjectType)
+    .flatMap(({ name: type }) =>
+      [...fields.of(type).keys()].flatMap((field) =>
+        fields.maxAgeOf(type, field) === Number.POSITIVE_INFINITY ? `${type}.${field}` : [],
+      ),
+    )
+  // product.updated tells of a product, with its price and in which category it stands.
+  const product = 'id sku name description price category version createdAt updatedAt archived'.split(' ')
+  const told = ['Query.product', 'Query.productBySku', 'Category.id', 'Money.amount', 'Money.currency']
+  assert.deepEqual(open.sort(), [...told, ...product.map((field) => `Product.${field}`)].sort())
 })
 
 function subgraphSchema(service: ServiceName) {

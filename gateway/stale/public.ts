@@ -7,7 +7,20 @@ export type PublicFields = {
   readonly of: (type: string) => ReadonlyMap<string, string>
   /** Whether an object of a type is of another type too: itself, an interface of it, a union with it. */
   readonly isOf: (type: string, condition: string) => boolean
+  /** Seconds for which a field may be taken for fresh. */
+  readonly maxAgeOf: (type: string, field: string) => number
+  /** Whether a field is the same for one caller only. */
+  readonly isPrivate: (type: string, field: string) => boolean
 }
+
+export type MarkOptions = {
+  /** Seconds for which fields may be taken for fresh whose marks do not say. Default: any time. */
+  maxAge?: number
+  /** Whether fields count that are marked `PRIVATE` with a `maxAge`. Default false. */
+  privates?: boolean
+}
+
+type Mark = { readonly type: string; readonly maxAge: number; readonly isPrivate: boolean }
 
 const none: ReadonlyMap<string, string> = new Map()
 
@@ -15,9 +28,13 @@ const none: ReadonlyMap<string, string> = new Map()
  * Reads which fields are marked `@cacheControl(scope: PUBLIC)`, by whatever name the schema has for it. A field is public only when it
  * is marked itself, on an object: marks of types and interfaces count for nothing, and one with `maxAge: 0` is kept by nobody.
  */
-export function publicFieldsOf(supergraph: DocumentNode): PublicFields {
+export function publicFieldsOf(
+  supergraph: DocumentNode,
+  { maxAge: otherwise = Number.POSITIVE_INFINITY, privates = false }: MarkOptions = {},
+): PublicFields {
   const directive = linkedFeatures(supergraph).find(({ identity }) => identity.endsWith('/cacheControl'))?.directive
-  const fields = new Map<string, Map<string, string>>()
+  const fields = new Map<string, ReadonlyMap<string, string>>()
+  const marks = new Map<string, Mark>()
   const wider = new Map<string, Set<string>>()
   const widen = (type: string, condition: string) =>
     void wider.set(type, (wider.get(type) ?? new Set([type])).add(condition))
@@ -27,23 +44,33 @@ export function publicFieldsOf(supergraph: DocumentNode): PublicFields {
     }
     if (node.kind !== Kind.OBJECT_TYPE_DEFINITION) continue
     for (const { name } of node.interfaces ?? []) widen(node.name.value, name.value)
-    const marked = (node.fields ?? []).filter(({ directives = [] }) => directives.some(isPublic))
-    if (marked.length > 0) {
-      fields.set(node.name.value, new Map(marked.map(({ name, type }) => [name.value, nameOf(type)])))
+    const marked = new Map<string, string>()
+    for (const { name, type, directives = [] } of node.fields ?? []) {
+      const mark = markOf(nameOf(type), directives)
+      if (!mark) continue
+      marked.set(name.value, mark.type)
+      marks.set(`${node.name.value}.${name.value}`, mark)
     }
+    if (marked.size > 0) fields.set(node.name.value, marked)
   }
 
-  function isPublic(node: ConstDirectiveNode): boolean {
-    if (node.name.value !== directive) return false
+  function markOf(type: string, directives: readonly ConstDirectiveNode[]): Mark | undefined {
+    const node = directives.find(({ name }) => name.value === directive)
     const { scope, maxAge } = Object.fromEntries(
-      (node.arguments ?? []).map(({ name, value }) => [name.value, valueFromASTUntyped(value)]),
+      (node?.arguments ?? []).map(({ name, value }) => [name.value, valueFromASTUntyped(value)]),
     )
-    return scope === 'PUBLIC' && maxAge !== 0
+    const stated = typeof maxAge === 'number'
+    const isPrivate = scope === 'PRIVATE'
+    if (scope !== 'PUBLIC' && !(isPrivate && privates && stated)) return undefined
+    if (stated && maxAge <= 0) return undefined
+    return { type, maxAge: stated ? maxAge : otherwise, isPrivate }
   }
 
   return {
     of: (type) => fields.get(type) ?? none,
     isOf: (type, condition) => type === condition || wider.get(type)?.has(condition) === true,
+    maxAgeOf: (type, field) => marks.get(`${type}.${field}`)?.maxAge ?? Number.POSITIVE_INFINITY,
+    isPrivate: (type, field) => marks.get(`${type}.${field}`)?.isPrivate === true,
   }
 }
 

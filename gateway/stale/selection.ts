@@ -3,6 +3,7 @@ import {
   type FieldNode,
   type FragmentDefinitionNode,
   Kind,
+  type OperationDefinitionNode,
   parse,
   print,
   type SelectionSetNode,
@@ -23,6 +24,14 @@ export type AskedField = {
   readonly key: (variables: Variables) => string
   /** A copy of what is selected, and of nothing that others may have added to the object since. */
   readonly copy: (value: unknown) => unknown
+} & Bounds
+
+/** For how long, and for whom, what is selected of a field is fresh: the strictest of all marks. */
+type Bounds = {
+  /** Seconds. */
+  readonly maxAge: number
+  /** It is the same for one caller only. */
+  readonly isPrivate: boolean
 }
 
 /** What a fetch asks of an entity of one type that is the same for everybody. */
@@ -33,36 +42,42 @@ export type AskedEntity = {
   readonly keys: (variables: Variables) => readonly string[]
   /** The names of those that a representation may have. */
   readonly known: ReadonlySet<string>
-}
+  /** There is nothing else that is asked for, whatever variables say. */
+  readonly isWhole: boolean
+} & Bounds
 
 /** What is selected of an object, by the names it is answered under. Undefined: all of it, since it has no fields. */
 type Shape = Map<string, Shape | undefined>
 
 const typename = '__typename'
 
-/** What a fetch asks of entities, by their type. A field counts only when all that is selected below it is public too. */
+/** What a fetch asks of entities, by their type, or of the query itself: of `Query`. A field counts only when all that is selected below it is public too. */
 export function compileAsked(query: string, fields: PublicFields): (type: string) => AskedEntity {
   const document = withoutFragments(parse(query, { noLocation: true }))
   const operation = document.definitions.find((node) => node.kind === Kind.OPERATION_DEFINITION)
   const entities = operation?.selectionSet.selections.find(
     (node): node is FieldNode => node.kind === Kind.FIELD && node.name.value === '_entities',
   )
+  const asked = entities ? entities.selectionSet : operation?.selectionSet
+  const defaults = defaultsOf(operation)
   const known = new Map<string, AskedEntity>()
   return (type) => {
     const found = known.get(type)
     if (found) return found
-    const compiled = [...selected(entities?.selectionSet, type, fields)].flatMap(
-      ([name, nodes]) => compileField(name, nodes, type, fields) ?? [],
-    )
+    const nodes = selected(asked, type, fields)
+    const compiled = [...nodes].flatMap(([name, nodes]) => compileField(name, nodes, type, fields, defaults) ?? [])
     const fixed = compiled.some(({ varies }) => varies) ? undefined : compiled.map(({ key }) => key({}))
-    const asked = {
+    const entity = {
       type,
       fields: compiled.some(({ name }) => name !== typename) ? compiled : [],
       keys: (variables: Variables) => fixed ?? compiled.map(({ key }) => key(variables)),
       known: new Set(fields.of(type).keys()),
+      isWhole: compiled.length === nodes.size && !isConditional(asked, type, fields),
+      maxAge: Math.min(...compiled.map(({ maxAge }) => maxAge)),
+      isPrivate: compiled.some(({ isPrivate }) => isPrivate),
     }
-    known.set(type, asked)
-    return asked
+    known.set(type, entity)
+    return entity
   }
 }
 
@@ -83,45 +98,78 @@ function selected(selectionSet: SelectionSetNode | undefined, type: string, { is
   return found
 }
 
+/** Whether variables have a say in which fields are asked of an object of a type. */
+function isConditional(set: SelectionSetNode | undefined, type: string, fields: PublicFields): boolean {
+  return (set?.selections ?? []).some((node) => {
+    if (node.directives?.length) return true
+    if (node.kind !== Kind.INLINE_FRAGMENT) return false
+    const applies = !node.typeCondition || fields.isOf(type, node.typeCondition.name.value)
+    return applies && isConditional(node.selectionSet, type, fields)
+  })
+}
+
+/** What variables are that are not given. */
+function defaultsOf(operation: OperationDefinitionNode | undefined): ReadonlyMap<string, string> {
+  const definitions = operation?.variableDefinitions ?? []
+  return new Map(
+    definitions.flatMap(({ variable, defaultValue }) =>
+      defaultValue ? [[variable.name.value, print(defaultValue)]] : [],
+    ),
+  )
+}
+
 function compileField(
   name: string,
   nodes: readonly FieldNode[],
   type: string,
   fields: PublicFields,
+  defaults: ReadonlyMap<string, string>,
 ): AskedField | undefined {
   const shape: Shape = new Map()
-  if (!addShape(shape, { kind: Kind.SELECTION_SET, selections: nodes }, type, fields)) return undefined
+  const bounds = { maxAge: Number.POSITIVE_INFINITY, isPrivate: false }
+  if (!addShape(shape, { kind: Kind.SELECTION_SET, selections: nodes }, type, fields, bounds)) return undefined
   const below = shape.get(name)
   const bare = nodes.map(({ alias: _alias, directives: _directives, ...node }) => node)
   const text = [...new Set(bare.map(print))].join(' ')
   const variables = new Set<string>()
   for (const node of bare) visit(node, { Variable: ({ name }) => void variables.add(name.value) })
+  const givenOf = (name: string, given: Variables) => (given[name] === undefined ? defaults.get(name) : [given[name]])
   return {
+    ...bounds,
     name,
     varies: variables.size > 0,
-    key: (given) => (variables.size === 0 ? text : `${text} ${JSON.stringify([...variables].map((v) => given[v]))}`),
+    key: (given) =>
+      variables.size === 0 ? text : `${text} ${JSON.stringify([...variables].map((name) => givenOf(name, given)))}`,
     copy: (value) => copyOf(value, below),
   }
 }
 
-/** Adds what is selected of an object to a shape. False when some of it is not public. */
-function addShape(shape: Shape, { selections }: SelectionSetNode, type: string, fields: PublicFields): boolean {
+/** Adds what is selected of an object to a shape, and its bounds. False when some of it is not public. */
+function addShape(
+  shape: Shape,
+  { selections }: SelectionSetNode,
+  type: string,
+  fields: PublicFields,
+  bounds: { -readonly [Bound in keyof Bounds]: Bounds[Bound] },
+): boolean {
   return selections.every((node) => {
     if (node.kind === Kind.FRAGMENT_SPREAD) return false
     if (node.kind === Kind.INLINE_FRAGMENT) {
-      return addShape(shape, node.selectionSet, node.typeCondition?.name.value ?? type, fields)
+      return addShape(shape, node.selectionSet, node.typeCondition?.name.value ?? type, fields, bounds)
     }
     const name = (node.alias ?? node.name).value
     const of = node.name.value === typename ? 'String' : fields.of(type).get(node.name.value)
     // The one name under which an object takes nothing of its own.
     if (of === undefined || name === '__proto__') return false
+    bounds.maxAge = Math.min(bounds.maxAge, fields.maxAgeOf(type, node.name.value))
+    bounds.isPrivate ||= fields.isPrivate(type, node.name.value)
     if (!node.selectionSet) {
       shape.set(name, undefined)
       return true
     }
     const below: Shape = shape.get(name) ?? new Map()
     shape.set(name, below)
-    return addShape(below, node.selectionSet, of, fields)
+    return addShape(below, node.selectionSet, of, fields, bounds)
   })
 }
 

@@ -217,6 +217,7 @@ test('in this shop the catalogue is public, its stock is not, and nothing that i
   assert.deepEqual(
     marked.sort(),
     [
+      ...['Query.product', 'Query.productBySku', 'Query.categories'],
       ...['Money.amount', 'Money.currency'],
       ...['id', 'name', 'parent', 'children'].map((field) => `Category.${field}`),
       ...product.map((field) => `Product.${field}`),

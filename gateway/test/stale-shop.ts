@@ -12,7 +12,7 @@ import { tellingStale } from '../stale/extension.ts'
 import { createStaleAnswers } from '../stale.ts'
 import { anonymous } from './things.ts'
 
-const cacheControl = `
+export const cacheControl = `
   extend schema
     @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@composeDirective"])
     @link(url: "https://specs.commerce.example/cacheControl/v0.1", import: [{ name: "@cacheControl", as: "@caching" }])
@@ -141,9 +141,10 @@ type Failure = { path?: (string | number)[]; extensions: { code: string } }
 export type StaleShop = Awaited<ReturnType<typeof startStaleShop>>
 
 /** A subgraph in this process. */
-async function serve(sdl: string, resolvers: GraphQLSchemaModule['resolvers']) {
+export async function serve(sdl: string, resolvers: GraphQLSchemaModule['resolvers']) {
   const schema = buildSubgraphSchema([{ typeDefs: parse(sdl), ...(resolvers && { resolvers }) }])
   let failure: number | 'silent' | 'gone' | undefined
+  const asked: { query: string; variables?: Record<string, unknown> }[] = []
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk)
@@ -151,6 +152,7 @@ async function serve(sdl: string, resolvers: GraphQLSchemaModule['resolvers']) {
     if (failure === 'silent') return
     if (failure) return void response.writeHead(failure).end()
     const { query: source, variables: variableValues } = JSON.parse(Buffer.concat(chunks).toString())
+    asked.push({ query: source, variables: variableValues })
     const contextValue = { who: String(request.headers['x-principal']) }
     const answer = await graphql({ schema, source, variableValues, contextValue })
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
@@ -159,6 +161,8 @@ async function serve(sdl: string, resolvers: GraphQLSchemaModule['resolvers']) {
   const { port } = server.address() as AddressInfo
   return {
     url: `http://127.0.0.1:${port}/graphql`,
+    /** What it was asked and has answered, or is about to. */
+    asked,
     /** From now on: breaks connections, says nothing, or answers with a status. Undefined: works. */
     fail: (how: typeof failure) => {
       failure = how

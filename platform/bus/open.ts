@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
-import { databaseUrl } from '../database/open.ts'
+import { databaseUrl } from '../database/url.ts'
 import { addresses, type Parsed, type processSettings } from '../env.ts'
 import type { Log } from '../log.ts'
 import type { Bus } from './bus.ts'

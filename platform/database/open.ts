@@ -1,6 +1,5 @@
 import { fileURLToPath } from 'node:url'
 import { PrismaPg } from '@prisma/adapter-pg'
-import { z } from 'zod'
 import { integer, type Parsed } from '../env.ts'
 import { Degraded } from '../health.ts'
 import type { Lifecycle } from '../lifecycle.ts'
@@ -11,9 +10,6 @@ import { openPool } from './pool.ts'
 import { watchPool } from './pool-watch.ts'
 import { createStatementNames } from './prepared.ts'
 import { traceStatements } from './span.ts'
-
-/** A PostgreSQL connection URL. */
-export const databaseUrl = z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres:// URL' })
 
 export const databaseSettings = {
   /** Connections that one process holds at the most. Default 10. */

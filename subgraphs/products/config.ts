@@ -1,5 +1,6 @@
 import { busRules, busSettings } from '#platform/bus/open.ts'
-import { databaseSettings, databaseUrl } from '#platform/database/open.ts'
+import { databaseSettings } from '#platform/database/open.ts'
+import { databaseUrl } from '#platform/database/url.ts'
 import { discoverySettings } from '#platform/discovery.ts'
 import { integer, live, port, processSettings } from '#platform/env.ts'
 import { identityRule, identitySettings } from '#platform/principal.ts'

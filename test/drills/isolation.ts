@@ -43,60 +43,74 @@ const queries: { query: string; variables?: (about: Person) => object }[] = [
   },
   { query: '{ productBySku(sku: "none") { id } product(id: "none") { id } me { email } }' },
   { query: '{ categories { id name children { id } } me { name } }' },
+  { query: '{ me { orders { edges { node { number items { product { id name price { amount } } } } } } } }' },
 ]
 
 export const isolation: Drill = {
-  summary: 'two customers and a stranger over every query at once: nobody sees what is another’s',
-  async run({ short, print }) {
-    const requests = short ? 100 : 1_000
-    // What one caller asks at once is fetched once here, and what two callers ask never.
-    const stack = await startTestStack({ extra: { gateway: { env: { SUBGRAPH_SHARING: 'on' } } } })
-    try {
-      const [product = ''] = await stack.addProducts(1_000)
-      const [eve, bob] = await Promise.all([newPerson(stack, product), newPerson(stack, product)])
-      // Each asks for what is theirs and for what is the other's; the stranger for both.
-      const askers = [
-        { who: 'the first', token: eve.account.token, hidden: bob.marks, own: eve.marks },
-        { who: 'the second', token: bob.account.token, hidden: eve.marks, own: bob.marks },
-        { who: 'a stranger', token: undefined, hidden: [...eve.marks, ...bob.marks], own: [] },
-      ]
-      const started = performance.now()
-      const seen = await Promise.all(
-        askers.map(async ({ token, hidden, own }) => {
-          let ownAnswers = 0
-          await inParallel(requests, 10, async (n) => {
-            const { query, variables } = queries[n % queries.length] ?? { query: '' }
-            const about = Math.floor(n / queries.length) % 2 ? eve : bob
-            const answer = JSON.stringify(await stack.graphql(query, variables?.(about), token))
-            for (const mark of hidden) assert.ok(!answer.includes(mark), `${mark} in the answer to ${query}`)
-            if (own.some((mark) => answer.includes(mark))) ownAnswers += 1
-          })
-          return ownAnswers
+  summary:
+    'two customers and a stranger over every query at once, with and without caching: nobody sees what is another’s',
+  async run(given) {
+    for (const cache of ['off', 'on']) await isolate(cache, given)
+  },
+}
+
+/** `cache`: whether the gateway keeps answers, those of private fields too. */
+async function isolate(cache: string, { short, print }: Parameters<Drill['run']>[0]): Promise<void> {
+  const requests = short ? 100 : 1_000
+  const env = { SUBGRAPH_SHARING: 'on', RESPONSE_CACHE: cache, RESPONSE_CACHE_PRIVATE: cache }
+  // What one caller asks at once is fetched once here, and what two callers ask never.
+  const stack = await startTestStack({ extra: { gateway: { env } } })
+  try {
+    const [product = ''] = await stack.addProducts(1_000)
+    const [eve, bob] = await Promise.all([newPerson(stack, product), newPerson(stack, product)])
+    // Each asks for what is theirs and for what is the other's; the stranger for both.
+    const askers = [
+      { who: 'the first', token: eve.account.token, hidden: bob.marks, own: eve.marks },
+      { who: 'the second', token: bob.account.token, hidden: eve.marks, own: bob.marks },
+      { who: 'a stranger', token: undefined, hidden: [...eve.marks, ...bob.marks], own: [] },
+    ]
+    const started = performance.now()
+    const seen = await Promise.all(
+      askers.map(async ({ token, hidden, own }) => {
+        let ownAnswers = 0
+        await inParallel(requests, 10, async (n) => {
+          const { query, variables } = queries[n % queries.length] ?? { query: '' }
+          const about = Math.floor(n / queries.length) % 2 ? eve : bob
+          const answer = JSON.stringify(await stack.graphql(query, variables?.(about), token))
+          for (const mark of hidden) assert.ok(!answer.includes(mark), `${mark} in the answer to ${query}`)
+          if (own.some((mark) => answer.includes(mark))) ownAnswers += 1
+        })
+        return ownAnswers
+      }),
+    )
+    const elapsed = Math.round(performance.now() - started)
+    const rounds = short ? 10 : 100
+    await inParallel(rounds, 2, async () => {
+      // The very same query, by all at the same moment, each three times.
+      const query = `{ me { id email orders { edges { node { ${order} } } } } }`
+      await Promise.all(
+        [...askers, ...askers, ...askers].map(async ({ who, token, hidden, own }) => {
+          const answer = JSON.stringify(await stack.graphql(query, undefined, token))
+          for (const mark of hidden) assert.ok(!answer.includes(mark), `${mark} in the answer to ${who}`)
+          assert.ok(own.length === 0 || own.some((mark) => answer.includes(mark)), `${who} sees what is theirs`)
         }),
       )
-      const elapsed = Math.round(performance.now() - started)
-      const rounds = short ? 10 : 100
-      await inParallel(rounds, 2, async () => {
-        // The very same query, by all at the same moment, each three times.
-        const query = `{ me { id email orders { edges { node { ${order} } } } } }`
-        await Promise.all(
-          [...askers, ...askers, ...askers].map(async ({ who, token, hidden, own }) => {
-            const answer = JSON.stringify(await stack.graphql(query, undefined, token))
-            for (const mark of hidden) assert.ok(!answer.includes(mark), `${mark} in the answer to ${who}`)
-            assert.ok(own.length === 0 || own.some((mark) => answer.includes(mark)), `${who} sees what is theirs`)
-          }),
-        )
-      })
-      print(`${9 * rounds} identical queries at once, none answered with another's`)
-      for (const [index, { who }] of askers.entries()) {
-        print(`${who}: ${requests} requests, ${seen[index]} answers with data of their own, none with another's`)
-      }
-      print(`${3 * requests} requests in ${elapsed} ms`)
-      assert.ok((seen[0] ?? 0) > requests / 3 && (seen[1] ?? 0) > requests / 3, 'each sees what is theirs')
-    } finally {
-      await stack.stop()
+    })
+    print(`${9 * rounds} identical queries at once, none answered with another's`)
+    for (const [index, { who }] of askers.entries()) {
+      print(`${who}: ${requests} requests, ${seen[index]} answers with data of their own, none with another's`)
     }
-  },
+    const metrics = await (await fetch(`${stack.urlOf('gateway')}/metrics`)).text()
+    const hits = [...metrics.matchAll(/^cache_requests_total\{.*result="hit".*\} (\d+)/gm)].map(([, count]) =>
+      Number(count),
+    )
+    const cached = hits.reduce((sum, count) => sum + count, 0)
+    print(`${3 * requests} requests in ${elapsed} ms, caching ${cache}: ${cached} answers from the cache`)
+    assert.equal(cached > 0, cache === 'on')
+    assert.ok((seen[0] ?? 0) > requests / 3 && (seen[1] ?? 0) > requests / 3, 'each sees what is theirs')
+  } finally {
+    await stack.stop()
+  }
 }
 
 /** Somebody with two orders and their notifications. */
