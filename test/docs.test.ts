@@ -11,7 +11,7 @@ import { settingsOf } from '../tools/stack.ts'
 
 const read = (file: string) => readFileSync(join(root, file), 'utf8')
 /** Variables of the machine and of Node, which have their own documentation. */
-const systemVariables = ['PATH', 'NODE_COMPILE_CACHE', 'NODE_TEST_CONTEXT']
+const systemVariables = ['PATH', 'NODE_COMPILE_CACHE']
 const documents = globSync(['*.md', 'docs/**/*.md'], { cwd: root })
 const scripts: Record<string, string> = JSON.parse(read('package.json')).scripts
 
