@@ -120,7 +120,8 @@ export function createHttpServer({
     if (!refusal) return done()
     // What follows on the connection may be part of it.
     reply.header('connection', 'close')
-    done(new ServiceError('BAD_REQUEST', refusal))
+    // Once the parser has seen the rest, which it may refuse itself: there is one answer.
+    setImmediate(done, new ServiceError('BAD_REQUEST', refusal))
   })
   app.addHook('onSend', (_request, reply, payload, done) => {
     if (lifecycle.stopping) reply.header('connection', 'close')
