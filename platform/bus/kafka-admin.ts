@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import kafkajs, { type Admin } from 'kafkajs'
 import { createKafkaClient, type KafkaOptions } from './kafka-client.ts'
-import { createTopic, planTopic, type TopicPlan } from './kafka-topics.ts'
+import { attemptInterval, createTopic, mostAttempts, planTopic, type TopicPlan } from './kafka-topics.ts'
 
 /** A topic as it is to be, and as it is. */
 export type TopicState = {
@@ -34,7 +35,10 @@ export async function openKafkaTopics(options: KafkaOptions) {
   return {
     look,
     create: ({ name, plan }: TopicState) => createTopic(admin, prefix + name, plan),
-    /** Makes the configuration as planned; what the plan says nothing of stays. Partitions and replicas are left alone. */
+    /**
+     * Makes the configuration as planned, and resolves when the broker that is asked for it tells it so, or after some seconds.
+     * What the plan says nothing of stays. Partitions and replicas are left alone.
+     */
     async configure({ name, plan, actual }: TopicState): Promise<void> {
       // This request replaces the whole configuration of the topic, so that all of it is sent.
       const configEntries = Object.entries({ ...actual?.config, ...plan.config }).map(([name, value]) => ({
@@ -43,6 +47,12 @@ export async function openKafkaTopics(options: KafkaOptions) {
       }))
       const resource = { type: kafkajs.ConfigResourceTypes.TOPIC, name: prefix + name, configEntries }
       await admin.alterConfigs({ validateOnly: false, resources: [resource] })
+      // Brokers learn of it after the controller has answered.
+      for (let attempt = 1; attempt < mostAttempts; attempt++) {
+        const told = (await describe(admin, [prefix + name])).get(prefix + name)
+        if (differencesOf({ name, plan, actual: told }).configuration.length === 0) return
+        await sleep(attemptInterval)
+      }
     },
     close: () => admin.disconnect(),
   }

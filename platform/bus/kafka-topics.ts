@@ -8,9 +8,9 @@ const replicasInSync = 2
 /** Bytes of a batch of records. A dead letter is larger than its record by the reason. */
 const largestBatch = { topics: 1_048_588, deadLetters: 2_097_152 }
 
-/** Attempts at what brokers refuse while a topic is new to them, and milliseconds between them. */
-const mostAttempts = 30
-const attemptInterval = 100
+/** Attempts at what brokers refuse or do not tell while it is new to them, and milliseconds between them. */
+export const mostAttempts = 30
+export const attemptInterval = 100
 
 /** How a topic is to be. */
 export type TopicPlan = { partitions: number; replicas: number; config: Record<string, string> }

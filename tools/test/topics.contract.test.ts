@@ -57,11 +57,12 @@ describe('npm run topics on Kafka', { skip: !brokers && 'there is no Kafka' }, (
     assert.deepEqual(new Set(Object.values(second)), new Set(['was there']))
   })
 
-  test('tells what is not as planned, changes the configuration when told to, and never partitions', async () => {
+  test('tells what is not as planned, changes the configuration when told to, and never partitions', async (context) => {
     const own = { KAFKA_BROKERS: brokers, KAFKA_PREFIX: `${randomUUID()}.` }
     const topic = `${own.KAFKA_PREFIX}orders`
     const admin = kafka.admin()
     await admin.connect()
+    context.after(() => admin.disconnect())
     const configEntries = [
       { name: 'retention.ms', value: '60000' },
       { name: 'segment.ms', value: '777000' },
@@ -84,6 +85,5 @@ describe('npm run topics on Kafka', { skip: !brokers && 'there is no Kafka' }, (
     assert.deepEqual(Object.fromEntries(values), { 'retention.ms': '604800000', 'segment.ms': '777000' })
     const { topics: found } = await admin.fetchTopicMetadata({ topics: [topic] })
     assert.equal(found[0]?.partitions.length, 3)
-    await admin.disconnect()
   })
 })
