@@ -9,9 +9,9 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { Agent, request } from 'undici'
 import { runGateway, startForeignGraph, type TestGateway } from '../test/infra/gateway.ts'
+import { createCallers } from './callers.ts'
 import { cpuPerRequest, median } from './cpu.ts'
 
 const rounds = 12
@@ -68,28 +68,12 @@ const folder = await mkdtemp(join(tmpdir(), 'front-door-'))
 await mkdir(join(folder, 'bench'))
 for (const [name, text] of Object.entries(operations)) await writeFile(join(folder, 'bench', `${name}.graphql`), text)
 
-const tokenKey = await generateKeyPair('EdDSA', { extractable: true })
-const gatewayKey = await generateKeyPair('EdDSA', { extractable: true })
-const jwks = createServer(async (_request, response) => {
+const { tokens, keySet, gatewayKey } = await createCallers(users, () => 'reviews:read')
+const jwks = createServer((_request, response) => {
   response.setHeader('content-type', 'application/json')
-  response.end(
-    JSON.stringify({ keys: [{ ...(await exportJWK(tokenKey.publicKey)), kid: 'k', alg: 'EdDSA', use: 'sig' }] }),
-  )
+  response.end(keySet)
 })
 await new Promise<void>((resolve) => jwks.listen(0, '127.0.0.1', resolve))
-const tokens = await Promise.all(
-  Array.from({ length: users }, (_, n) =>
-    new SignJWT({ sid: `s${n}`, scope: 'reviews:read' })
-      .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid: 'k' })
-      .setIssuer('commerce-users')
-      .setAudience('commerce-graph')
-      .setSubject(`u${n}`)
-      .setJti(`j${n}`)
-      .setIssuedAt()
-      .setExpirationTime('1h')
-      .sign(tokenKey.privateKey),
-  ),
-)
 
 const open = await startForeignGraph(subgraphs(false))
 const guarded = await startForeignGraph(subgraphs(true))
@@ -102,11 +86,7 @@ const off = await runGateway({
 const on = await runGateway({
   SUPERGRAPH_FILE: await guarded.supergraph(),
   JWKS_URL: `http://127.0.0.1:${(jwks.address() as AddressInfo).port}/`,
-  SERVICE_PRIVATE_KEY: JSON.stringify({
-    ...(await exportJWK(gatewayKey.privateKey)),
-    kid: 'gateway.bench',
-    alg: 'EdDSA',
-  }),
+  SERVICE_PRIVATE_KEY: gatewayKey,
   OPERATIONS: 'safelist',
   OPERATIONS_FOLDER: folder,
   RATE_LIMIT_COST: '1000000000',

@@ -1,5 +1,5 @@
-import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import type { ForeignSubgraph } from '../test/infra/gateway.ts'
+import { createCallers } from './callers.ts'
 import { startRememberingGraph } from './remembering-graph.ts'
 
 /** Accounts, each with a token of its own. */
@@ -60,37 +60,16 @@ const subgraphs: Record<string, ForeignSubgraph> = {
  */
 export async function startSoakShop() {
   const { supergraph, serve, stop } = await startRememberingGraph(subgraphs)
-  const tokenKey = await generateKeyPair('EdDSA', { extractable: true })
-  const gatewayKey = await generateKeyPair('EdDSA', { extractable: true })
-  const keys = JSON.stringify({
-    keys: [{ ...(await exportJWK(tokenKey.publicKey)), kid: 'k', alg: 'EdDSA', use: 'sig' }],
-  })
-  const tokens = await Promise.all(
-    Array.from({ length: users }, (_, n) =>
-      new SignJWT({ sid: `s${n}`, scope: n % 2 ? 'things:read' : '' })
-        .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid: 'k' })
-        .setIssuer('commerce-users')
-        .setAudience('commerce-graph')
-        .setSubject(`u${n}`)
-        .setJti(`j${n}`)
-        .setIssuedAt()
-        .setExpirationTime('4h')
-        .sign(tokenKey.privateKey),
-    ),
-  )
+  const { tokens, keySet, gatewayKey } = await createCallers(users, (n) => (n % 2 ? 'things:read' : ''))
   return {
     tokens,
     /** Limits stay on; only what would refuse this load for its speed is set high. */
     env: {
       SUPERGRAPH_FILE: supergraph,
       JWKS_URL: await serve(
-        (_request, response) => void response.setHeader('content-type', 'application/json').end(keys),
+        (_request, response) => void response.setHeader('content-type', 'application/json').end(keySet),
       ),
-      SERVICE_PRIVATE_KEY: JSON.stringify({
-        ...(await exportJWK(gatewayKey.privateKey)),
-        kid: 'gateway.soak',
-        alg: 'EdDSA',
-      }),
+      SERVICE_PRIVATE_KEY: gatewayKey,
       OTEL_EXPORTER_OTLP_ENDPOINT: await serve((request, response) => {
         request.resume()
         request.once('end', () => response.setHeader('content-type', 'application/x-protobuf').end())

@@ -4,11 +4,11 @@
  * the last one, and the plan cache must stay within its bound. `--requests 100000` is shorter: the comparison begins at a tenth. Linux only.
  */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { createResourceProbe } from '../test/drills/resources.ts'
 import { runGateway } from '../test/infra/gateway.ts'
 import { scrape } from '../test/infra/scrape.ts'
+import { proportionalSize } from '../tools/infra/processes.ts'
 import { createSoakLoad } from './soak-load.ts'
 import { startSoakShop } from './soak-shop.ts'
 
@@ -78,7 +78,7 @@ async function soak(pid: number): Promise<void> {
 
 async function sampled(pid: number, at: number): Promise<Sample> {
   const { heap } = await probe.read(pid)
-  const pss = Number(/^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1]) * 1024
+  const pss = proportionalSize(pid)
   const metrics = await scrape(gateway.url)
   const held = (what: string, cache: string) => metrics.get(`operation_cache_${what}{cache="${cache}"}`) ?? Number.NaN
   for (const [cache, [entries, bytes]] of Object.entries(bounds)) {

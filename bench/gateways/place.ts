@@ -4,8 +4,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { root } from '../../tools/services.ts'
+import { createCallers } from '../callers.ts'
 import { composeGraph, type SubgraphName, subgraphNames } from './graph.ts'
 import { start, until } from './processes.ts'
 import type { Place } from './rows.ts'
@@ -30,12 +30,10 @@ export async function openPlace(hiveRouter: string | undefined) {
   await writeFile(open, composeGraph(urls, { guarded: false }))
   await writeFile(guarded, composeGraph(urls, { guarded: true }))
 
-  const tokenKey = await generateKeyPair('EdDSA', { extractable: true })
-  const gatewayKey = await generateKeyPair('EdDSA', { extractable: true })
-  const published = { ...(await exportJWK(tokenKey.publicKey)), kid: 'bench', alg: 'EdDSA', use: 'sig' }
+  const { tokens, keySet, gatewayKey } = await createCallers(users, () => 'users:read orders:read')
   const jwks = createServer((_request, response) => {
     response.setHeader('content-type', 'application/json')
-    response.end(JSON.stringify({ keys: [published] }))
+    response.end(keySet)
   })
   await new Promise<void>((resolve) => jwks.listen(0, '127.0.0.1', resolve))
   const place: Place = {
@@ -43,28 +41,16 @@ export async function openPlace(hiveRouter: string | undefined) {
     open,
     guarded,
     jwksUrl: `http://127.0.0.1:${(jwks.address() as AddressInfo).port}/`,
-    gatewayKey: JSON.stringify({ ...(await exportJWK(gatewayKey.privateKey)), kid: 'gateway.bench', alg: 'EdDSA' }),
+    gatewayKey,
     hiveRouter,
   }
   return {
     place,
-    tokens: await Promise.all(Array.from({ length: users }, (_, n) => sign(tokenKey.privateKey, n))),
+    tokens,
     async stop(): Promise<void> {
       jwks.close()
       await Promise.all(subgraphs.map((subgraph) => subgraph.stop()))
       await rm(folder, { recursive: true })
     },
   }
-}
-
-function sign(key: Parameters<SignJWT['sign']>[0], n: number): Promise<string> {
-  return new SignJWT({ sid: `s${n}`, scope: 'users:read orders:read' })
-    .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid: 'bench' })
-    .setIssuer('commerce-users')
-    .setAudience('commerce-graph')
-    .setSubject(`u${n}`)
-    .setJti(`j${n}`)
-    .setIssuedAt()
-    .setExpirationTime('1h')
-    .sign(key)
 }

@@ -1,7 +1,8 @@
 /** Processes of the bench: started until they answer, measured with their children, ended with the bench. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { processFile, proportionalSize } from '../../tools/infra/processes.ts'
 import { cpuOf } from '../cpu.ts'
 
 const running = new Set<ChildProcess>()
@@ -82,13 +83,12 @@ export function familyCpu(pid: number): number {
 
 /** Bytes of memory of a process and its children, as proportional set size: shared pages count once. */
 export function familyMemory(pid: number): number {
-  const sizes = familyOf(pid).map((member) => /^Pss:\s+(\d+) kB/m.exec(read(`/proc/${member}/smaps_rollup`))?.[1])
-  return sizes.reduce((sum, size) => sum + Number(size ?? 0) * 1024, 0)
+  return familyOf(pid).reduce((sum, member) => sum + proportionalSize(member), 0)
 }
 
 function familyOf(pid: number): number[] {
   const tasks = listed(`/proc/${pid}/task`)
-  const children = tasks.flatMap((task) => read(`/proc/${pid}/task/${task}/children`).split(' ').filter(Boolean))
+  const children = tasks.flatMap((task) => processFile(pid, `task/${task}/children`).split(' ').filter(Boolean))
   return [pid, ...children.flatMap((child) => familyOf(Number(child)))]
 }
 
@@ -97,13 +97,5 @@ function listed(folder: string): string[] {
     return readdirSync(folder)
   } catch {
     return []
-  }
-}
-
-function read(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch {
-    return ''
   }
 }
