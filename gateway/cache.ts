@@ -1,6 +1,5 @@
 import type { DocumentNode } from 'graphql'
-import { z } from 'zod'
-import { integer } from '#platform/env.ts'
+import { integer, onOff } from '#platform/env.ts'
 import type { Metrics } from '#platform/metrics.ts'
 import { createAnswers } from './cache/answers.ts'
 import type { Changes } from './cache/changes.ts'
@@ -10,8 +9,6 @@ import { createRootFetches } from './cache/roots.ts'
 import { representationsOf } from './forward/planned.ts'
 import { createAskedBy } from './stale/asked.ts'
 import { publicFieldsOf } from './stale/public.ts'
-
-const onOff = z.enum(['on', 'off'], 'must be on or off')
 
 export const cacheSettings = {
   /** Whether answers of subgraphs that are the same for everybody are kept, and given again. Default off. */

@@ -4,7 +4,7 @@ import { auditSettings } from '#platform/audit.ts'
 import { balancerSettings } from '#platform/balancer.ts'
 import { busSettings } from '#platform/bus/open.ts'
 import { discoverySettings } from '#platform/discovery.ts'
-import { integer, list, live, type Parsed, port, processSettings, urls } from '#platform/env.ts'
+import { integer, list, live, onOff, type Parsed, port, processSettings, urls } from '#platform/env.ts'
 import { identityRule, identitySettings } from '#platform/principal.ts'
 import { redisRule, redisSettings } from '#platform/redis.ts'
 import { hearingRule } from './cache/hearing.ts'
@@ -19,8 +19,6 @@ import { rolloutSettings } from './rollout.ts'
 import { sheddingSettings } from './shedding.ts'
 import { staleSettings } from './stale.ts'
 import { traceSettings } from './trace.ts'
-
-const onOff = z.enum(['on', 'off'], 'must be on or off')
 
 export const settings = {
   ...processSettings,

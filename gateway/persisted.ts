@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { stripIgnoredCharacters } from 'graphql'
 import { LRUCache } from 'lru-cache'
 import { z } from 'zod'
+import { onOff } from '#platform/env.ts'
 import { ServiceError } from '#platform/errors.ts'
 import type { Log } from '#platform/log.ts'
 import type { Quotas } from '#platform/quota.ts'
@@ -20,7 +21,7 @@ export const persistedSettings = {
   /** The folder of recorded operations, `<client>/<name>.graphql`. Default `schema/operations`. */
   OPERATIONS_FOLDER: z.string().default(fileURLToPath(new URL('../schema/operations', import.meta.url))),
   /** `off` refuses automatic persisted queries. Default on. */
-  PERSISTED_QUERIES: z.enum(['on', 'off'], 'must be on or off').default('on'),
+  PERSISTED_QUERIES: onOff.default('on'),
 }
 
 /** Recorded operations: text by id, `<client>/<name>`, and by hash. */

@@ -1,12 +1,11 @@
-import { z } from 'zod'
-import { integer } from '#platform/env.ts'
+import { integer, onOff } from '#platform/env.ts'
 import type { Log } from '#platform/log.ts'
 import type { Metrics } from '#platform/metrics.ts'
 import { readSupergraph, type Supergraph, stampOf } from './supergraph.ts'
 
 export const rolloutSettings = {
   /** Whether a new supergraph schema is taken over while the gateway runs. Default on. */
-  SUPERGRAPH_WATCH: z.enum(['on', 'off'], 'must be on or off').default('on'),
+  SUPERGRAPH_WATCH: onOff.default('on'),
   /** Milliseconds between two looks at the file of the supergraph schema. Default 1000. */
   SUPERGRAPH_INTERVAL: integer(10, 3_600_000).default(1_000),
 }

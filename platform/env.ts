@@ -88,6 +88,9 @@ export function integer(min: number, max = Number.MAX_SAFE_INTEGER) {
   return z.coerce.number('must be a whole number').int('must be a whole number').min(min).max(max)
 }
 
+/** A setting that is on or off. */
+export const onOff = z.enum(['on', 'off'], 'must be on or off')
+
 export const port = integer(0, 65_535)
 
 /** One or more of a kind, separated by commas. */

@@ -3,14 +3,14 @@ import type { Response } from '../forward/response.ts'
 import { type Data, isObject } from '../objects.ts'
 import { createKeys, failuresIn, keyOf, typeOf, variantOf } from '../stale/asked.ts'
 import type { Question } from './answers.ts'
-import { audienceOf, type CachedContext, type CachedFetchesOptions, type Send } from './question.ts'
+import { audienceOf, type CachedContext, type CachedFetch, type CachedFetchesOptions } from './question.ts'
 import { tellCached } from './use.ts'
 
 /**
  * Fetches of entities: those that are known and fresh are not asked for, and the others take the places between them that
  * they would have had.
  */
-export function createEntityFetches({ askedBy, answers, changes }: CachedFetchesOptions) {
+export function createEntityFetches({ askedBy, answers, changes }: CachedFetchesOptions): CachedFetch {
   function questionsOf(
     subgraph: string,
     { operation }: PlannedFetch,
@@ -43,13 +43,7 @@ export function createEntityFetches({ askedBy, answers, changes }: CachedFetches
     }
   }
 
-  return async (
-    send: Send,
-    subgraph: string,
-    fetch: PlannedFetch,
-    variables: FetchVariables,
-    context: CachedContext,
-  ): Promise<Response> => {
+  return async (send, subgraph, fetch, variables, context) => {
     const began = performance.now()
     const questions = questionsOf(subgraph, fetch, variables, context)
     const found = questions.map((question) => question && answers.find(question, began))

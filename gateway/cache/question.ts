@@ -1,4 +1,5 @@
 import type { FetchOptions } from '../execution/fetch.ts'
+import type { FetchVariables, PlannedFetch } from '../forward/planned.ts'
 import type { FetchContext } from '../forward.ts'
 import type { createAskedBy } from '../stale/asked.ts'
 import type { AskedEntity } from '../stale/selection.ts'
@@ -10,6 +11,15 @@ import type { CacheUse } from './use.ts'
 export type CachedContext = FetchContext & { readonly cached: CacheUse }
 
 export type Send = FetchOptions['send']
+
+/** Answers a fetch from what is kept, and sends what is left of it. */
+export type CachedFetch = (
+  send: Send,
+  subgraph: string,
+  fetch: PlannedFetch,
+  variables: FetchVariables,
+  context: CachedContext,
+) => ReturnType<Send>
 
 export type CachedFetchesOptions = {
   askedBy: ReturnType<typeof createAskedBy>

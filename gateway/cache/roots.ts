@@ -1,15 +1,14 @@
 import { hash } from 'node:crypto'
 import type { FetchVariables, PlannedFetch } from '../forward/planned.ts'
-import type { Response } from '../forward/response.ts'
 import { variantOf } from '../stale/asked.ts'
 import type { Question } from './answers.ts'
-import { audienceOf, type CachedContext, type CachedFetchesOptions, type Send } from './question.ts'
+import { audienceOf, type CachedContext, type CachedFetch, type CachedFetchesOptions } from './question.ts'
 import { tellCached } from './use.ts'
 
 const query = 'Query'
 
 /** Fetches of root fields that are all marked: answered as a whole, or not at all. */
-export function createRootFetches({ askedBy, answers, changes }: CachedFetchesOptions) {
+export function createRootFetches({ askedBy, answers, changes }: CachedFetchesOptions): CachedFetch {
   function questionOf(
     subgraph: string,
     { operation }: PlannedFetch,
@@ -25,13 +24,7 @@ export function createRootFetches({ askedBy, answers, changes }: CachedFetchesOp
     return { key, asked, keys, since: () => changes.sinceRoot(subgraph) }
   }
 
-  return async (
-    send: Send,
-    subgraph: string,
-    fetch: PlannedFetch,
-    variables: FetchVariables,
-    context: CachedContext,
-  ): Promise<Response> => {
+  return async (send, subgraph, fetch, variables, context) => {
     const began = performance.now()
     const question = questionOf(subgraph, fetch, variables, context)
     const found = question && answers.find(question, began)
