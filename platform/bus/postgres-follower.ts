@@ -18,24 +18,20 @@ export function followPostgres(url: string, options: FollowOptions): Follower {
   let session: Session | undefined
   let heard = Number.NEGATIVE_INFINITY
 
-  async function enter(): Promise<Session> {
-    const entered = await openSession({
+  function enter(): Promise<Session> {
+    return openSession({
       url,
       name: 'bus-follower',
       channel: 'bus',
       onNotification: loop.wake,
       onLost: () => void leave().then(loop.wake),
+      async begin({ query }) {
+        const { rows } = await query<Position>(endsStatement, [topics])
+        next.clear()
+        for (const { topic, partition, offset } of rows) next.set(`${topic}/${partition}`, offset)
+        onGap()
+      },
     })
-    try {
-      const { rows } = await entered.query<Position>(endsStatement, [topics])
-      next.clear()
-      for (const { topic, partition, offset } of rows) next.set(`${topic}/${partition}`, offset)
-      onGap()
-      return entered
-    } catch (error) {
-      await entered.close()
-      throw error
-    }
   }
 
   async function leave(): Promise<void> {

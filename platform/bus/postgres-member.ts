@@ -44,21 +44,15 @@ export function joinGroup({ url, prepare, deliver, log, group, handlers }: JoinO
     }
   }
 
-  async function enter(): Promise<Session> {
-    const entered = await openSession({
+  function enter(): Promise<Session> {
+    return openSession({
       url,
       name: `bus-${group}`,
       channel: 'bus',
       onNotification: loop.wake,
       onLost: () => void leave().then(loop.wake),
+      begin: ({ query }) => query(enterStatement, [group]),
     })
-    try {
-      await entered.query(enterStatement, [group])
-      return entered
-    } catch (error) {
-      await entered.close()
-      throw error
-    }
   }
 
   /** Ending the session gives the partitions back; the entry goes so that the others learn of it at once. */

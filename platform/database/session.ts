@@ -1,6 +1,11 @@
 import { Socket } from 'node:net'
 import pg from 'pg'
 
+export type Session = {
+  query<Row extends pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<pg.QueryResult<Row>>
+  close(): Promise<void>
+}
+
 export type SessionOptions = {
   url: string
   /** What PostgreSQL shows of it: `application_name`. */
@@ -10,6 +15,8 @@ export type SessionOptions = {
   onNotification: () => void
   /** Told once when the connection is lost. The session is of no use then. */
   onLost: () => void
+  /** What is done with it before it is of use. One for which that fails is closed. */
+  begin?: (session: Pick<Session, 'query'>) => Promise<unknown>
   limits?: typeof defaultLimits
 }
 
@@ -30,8 +37,8 @@ const defaultLimits = {
  * Guarantee: a connection that has gone silent is noticed at both ends. Here its queries fail, and the server ends the
  * session, so that another instance gets its locks.
  */
-export async function openSession(options: SessionOptions) {
-  const { url, name, channel, onNotification, onLost, limits = defaultLimits } = options
+export async function openSession(options: SessionOptions): Promise<Session> {
+  const { url, name, channel, onNotification, onLost, begin, limits = defaultLimits } = options
   const socket = new Socket()
   const client = new pg.Client({
     connectionString: url,
@@ -71,11 +78,10 @@ export async function openSession(options: SessionOptions) {
     await client.connect()
     await query(`SET idle_session_timeout = ${limits.silence}`)
     await query(`LISTEN ${pg.escapeIdentifier(channel)}`)
+    await begin?.({ query })
   } catch (error) {
     await close()
     throw error
   }
   return { query, close }
 }
-
-export type Session = Awaited<ReturnType<typeof openSession>>
