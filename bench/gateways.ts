@@ -12,6 +12,7 @@
 import { parseArgs } from 'node:util'
 import { runBench } from './gateways/bench.ts'
 import { operationNames } from './gateways/operations.ts'
+import { chosen } from './gateways/options.ts'
 import { installPeers } from './gateways/peers.ts'
 import { rowNames } from './gateways/rows.ts'
 
@@ -30,12 +31,4 @@ try {
 } catch (error) {
   console.error(error instanceof Error ? error.message : error)
   process.exitCode = 1
-}
-
-/** The ones that a list names, in their own order; all where there is no list. */
-function chosen<Name extends string>(list: string | undefined, all: readonly Name[]): Name[] {
-  const named = list?.split(',').map((name) => name.trim())
-  const unknown = named?.filter((name) => !all.some((known) => known === name)) ?? []
-  if (unknown.length > 0) throw new Error(`There is no ${unknown.join(', ')}. There are: ${all.join(', ')}.`)
-  return all.filter((name) => named?.includes(name) ?? true)
 }

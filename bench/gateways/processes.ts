@@ -63,7 +63,7 @@ export async function until<T>(started: Started, look: () => Promise<T | undefin
   do {
     const result = await look()
     if (result !== undefined) return result
-    await sleep(50)
+    await sleep(10)
   } while (performance.now() < deadline && isAlive(started.pid))
   throw new Error(`A process of the bench did not start:\n${started.output()}`)
 }

@@ -94,7 +94,7 @@ export function memoryTable(results: Results): string {
 }
 
 /** The first column to the left, the others to the right. */
-function aligned([head = [], ...lines]: string[][]): string {
+export function aligned([head = [], ...lines]: string[][]): string {
   const widths = head.map((_, column) => Math.max(...[head, ...lines].map((line) => line[column]?.length ?? 0), 3))
   const row = (cells: string[]) =>
     `| ${cells.map((cell, n) => (n ? cell.padStart(widths[n] ?? 0) : cell.padEnd(widths[n] ?? 0))).join(' | ')} |`
