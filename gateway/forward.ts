@@ -123,7 +123,7 @@ export function createForwarder(options: ForwarderOptions) {
     }
   }
 
-  async function measured(...[fetch, variables, context]: Parameters<typeof send>): Promise<Answered> {
+  async function measured(fetch: PlannedFetch, variables: FetchVariables, context: FetchContext): Promise<Answered> {
     const start = performance.now()
     try {
       return await send(fetch, variables, context)
@@ -135,29 +135,26 @@ export function createForwarder(options: ForwarderOptions) {
     }
   }
 
-  const guarded = (...asked: Parameters<typeof send>) =>
-    guard ? guard.fetch(asked[2], () => measured(...asked)) : measured(...asked)
+  const guarded: typeof measured = (fetch, variables, context) =>
+    guard ? guard.fetch(context, () => measured(fetch, variables, context)) : measured(fetch, variables, context)
 
   /** Makes a fetch, or waits for one that is the same. */
-  async function made(...asked: Parameters<typeof send>): Promise<Response> {
-    const [planned, variables, context] = asked
-    if (!planned.isQuery) return (await guarded(...asked).finally(() => sharing?.changes.onEnd())).take()
-    if (!share || !sharing.isOn()) return (await guarded(...asked)).take()
+  const made: typeof measured = (planned, variables, context) => {
+    if (!planned.isQuery) return guarded(planned, variables, context).finally(() => sharing?.changes.onEnd())
+    if (!share || !sharing.isOn()) return guarded(planned, variables, context)
     const end = Math.min(Date.now() + timeout, context.deadline)
-    const answered = await share(keyOf(...asked), { end, signal: context.signal }, (signal) =>
+    return share(keyOf(planned, variables, context), { end, signal: context.signal }, (signal) =>
       guarded(planned, variables, { ...context, signal }),
     )
-    return answered.take()
   }
 
-  async function fetch(...asked: Parameters<typeof send>): Promise<Response> {
-    const [planned, variables, context] = asked
+  async function fetch(planned: PlannedFetch, variables: FetchVariables, context: FetchContext): Promise<Response> {
     const { headers, signal, stale: marks } = context
     const entityFetch = { query: planned.operation, variables: variables.values, headers }
     const began = performance.now()
     let response: Response
     try {
-      response = await made(...asked)
+      response = (await made(planned, variables, context)).take()
     } catch (error) {
       if (error instanceof ServiceError && !signal?.aborted) onFailure?.(name, error.code)
       const usable = marks && !signal?.aborted && !isRefusal(error)

@@ -87,10 +87,10 @@ export async function openGraph(options: GraphOptions) {
   const { schema } = await gateway.load({ apollo: {} })
   const planning = planningOf(gateway)
   const byName = new Map(forwarders.map((forwarder) => [forwarder.name, forwarder]))
-  const send: Send = async (subgraph, ...fetch) => {
+  const send: Send = (subgraph, fetch, variables, context) => {
     const forwarder = byName.get(subgraph)
     if (!forwarder) throw new Error(`There is no subgraph ${subgraph}.`)
-    return forwarder.fetch(...fetch)
+    return forwarder.fetch(fetch, variables, context)
   }
   const execute = createExecutor({ schema: schema as GraphQLSchema, planning, send: cache?.(send) ?? send })
   return {

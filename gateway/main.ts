@@ -11,6 +11,7 @@ import { createMetrics } from '#platform/metrics.ts'
 import { createPrincipalSigner } from '#platform/principal.ts'
 import { createQuotas } from '#platform/quota.ts'
 import { openServiceRedis } from '#platform/redis.ts'
+import { optimizeSooner } from '#platform/tiering.ts'
 import { followPrimary, startWorkers, workerNumber } from '#platform/workers.ts'
 import { createAuthenticator } from './auth.ts'
 import { createAuthorization } from './authorization.ts'
@@ -59,6 +60,7 @@ type Serving = {
 
 const sandboxOrigin = 'https://studio.apollographql.com'
 
+optimizeSooner()
 await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) => {
   const development = config.NODE_ENV !== 'production'
   const inDevelopment = (choice: 'on' | 'off' | undefined) => (choice ? choice === 'on' : development)

@@ -50,6 +50,7 @@ export function createOperationMeters(metrics: Metrics) {
       const client_name = client !== undefined && clients.has(client) ? client : (found?.client ?? unknown)
       const labels = { operation_name: found?.name ?? unknown, client_name }
       durations.observe(labels, seconds)
+      if (codes.length === 0) return
       for (const code of new Set(codes.map(labelOf))) errors.inc({ ...labels, code })
     }
   }

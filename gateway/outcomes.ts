@@ -1,6 +1,6 @@
 import type { ErrorCode } from '#platform/errors.ts'
 import type { Metrics } from '#platform/metrics.ts'
-import type { Answer, createPipeline } from './pipeline.ts'
+import { type Answer, type createPipeline, errorsIn } from './pipeline.ts'
 
 /**
  * What became of a request, as service levels count it. `ok`: answered without an error. `refused`: an error that its client can
@@ -19,7 +19,7 @@ const ours: ReadonlySet<unknown> = new Set<ErrorCode>([
 ])
 
 export function outcomeOf({ body }: Answer): Outcome {
-  const errors = [body].flat().flatMap(({ errors = [] }) => errors)
+  const errors = errorsIn(body)
   if (errors.some(({ extensions }) => ours.has(extensions?.code))) return 'failed'
   return errors.length > 0 ? 'refused' : 'ok'
 }

@@ -142,19 +142,16 @@ export function createPipeline(options: PipelineOptions) {
       cost: { estimated: cost, actual: operation.cost().actual(variables, data ?? null) },
     }
     const subgraphs = degraded()
-    const body = {
-      ...(data !== undefined && { data }),
-      ...(errors.length > 0 && {
-        errors: withTraceId(
-          errors.map((error) => formatError(error.toJSON(), error)),
-          call.context,
-        ),
-      }),
-      ...((extensions || reported || subgraphs.length > 0) && {
-        extensions: { ...extensions, ...reported, ...(subgraphs.length > 0 && { subgraphs }) },
-      }),
+    const body: Response = {}
+    if (data !== undefined) body.data = data
+    if (errors.length > 0) {
+      const formatted = errors.map((error) => formatError(error.toJSON(), error))
+      body.errors = withTraceId(formatted, call.context)
     }
-    return { status, headers: {}, body }
+    if (extensions || reported || subgraphs.length > 0) {
+      body.extensions = { ...extensions, ...reported, ...(subgraphs.length > 0 && { subgraphs }) }
+    }
+    return { status, headers: none, body }
   }
 
   function refused(error: unknown, { context }: Call): Answer {
@@ -167,8 +164,14 @@ export function createPipeline(options: PipelineOptions) {
       prepared: 'status' in each ? undefined : each.prepared,
       client: call.client,
       seconds: (performance.now() - started) / 1_000,
-      codes: [body].flat().flatMap(({ errors = [] }) => errors.map(({ extensions }) => extensions?.code)),
+      codes: errorsIn(body).map(({ extensions }) => extensions?.code),
     })
+  }
+
+  async function settle(each: Ready | Answer, call: Call, started: number): Promise<Answer> {
+    const answer = 'status' in each ? each : await run(each, call).catch((error) => refused(error, call))
+    measure(each, answer, call, started)
+    return answer
   }
 
   return async function answer({ operations: asked, batch }: ParsedRequest, call: Call): Promise<Answer> {
@@ -187,18 +190,28 @@ export function createPipeline(options: PipelineOptions) {
       for (const each of prepared) measure(each, answer, call, started)
       return answer
     }
-    const answers = await Promise.all(
-      prepared.map(async (each) => {
-        const answer = 'status' in each ? each : await run(each, call).catch((error) => refused(error, call))
-        measure(each, answer, call, started)
-        return answer
-      }),
-    )
+    const [only] = prepared
+    if (!batch && only) {
+      const { status, headers: own, body } = await settle(only, call, started)
+      return { status, headers: own === none ? headers : { ...own, ...headers }, body }
+    }
+    const answers = await Promise.all(prepared.map((each) => settle(each, call, started)))
     const [first] = answers
-    if (!batch && first) return { ...first, headers: { ...first.headers, ...headers } }
     const status = answers.every((each) => each.status === first?.status) ? (first?.status ?? 200) : 200
     return { status, headers, body: answers.flatMap(({ body }) => body) }
   }
+}
+
+const none: Readonly<Record<string, string>> = Object.freeze({})
+const noErrors: readonly GraphQLFormattedError[] = Object.freeze([])
+
+/** The errors of an answer, those of a batch together. */
+export function errorsIn(body: Answer['body']): readonly GraphQLFormattedError[] {
+  return isBatch(body) ? body.flatMap(({ errors = noErrors }) => errors) : (body.errors ?? noErrors)
+}
+
+function isBatch(body: Answer['body']): body is readonly Response[] {
+  return Array.isArray(body)
 }
 
 /** What is refused costs one unit: it took work to find out. */

@@ -3,7 +3,7 @@ import { networkOf } from '#platform/address.ts'
 import { integer, list, live, type Parsed, type processSettings } from '#platform/env.ts'
 import { ServiceError } from '#platform/errors.ts'
 import type { Principal } from '#platform/principal.ts'
-import type { Charge, Quota, Quotas } from '#platform/quota.ts'
+import type { Account, Charge, Quotas } from '#platform/quota.ts'
 
 /** Points of one quota, at the most. */
 const most = 1_000_000_000
@@ -55,6 +55,8 @@ export type Verdict = {
 
 type Counted = Charge & { readonly seconds: number }
 
+type Policy = 'cost' | 'anonymous'
+
 /** What a request asks for, once its operations are known. */
 export type Work = {
   /** Cost units of all operations together. */
@@ -86,11 +88,15 @@ export function createRateLimiter({ quotas, config }: RateLimiterOptions) {
   const webhooks = quotas.quota({ name: 'webhooks', points: () => config().RATE_LIMIT_WEBHOOKS, seconds })
   const isOff = () => config().RATE_LIMITS === 'off'
 
+  /** Of principals that come again as the same object. */
+  const accounts = new WeakMap<Principal, Account>()
+
   /** Whose minute a request is, and in which quota. */
-  function payerOf(principal: Principal | undefined, address: string): { policy: string; quota: Quota; key: string } {
-    const sub = principal?.sub ?? null
-    if (sub !== null) return { policy: 'cost', quota: cost, key: sub }
-    return { policy: 'anonymous', quota: anonymous, key: networkOf(address) }
+  function payerOf(principal: Principal | undefined, address: string): { policy: Policy; account: Account } {
+    if (!principal || principal.sub === null) return { policy: 'anonymous', account: anonymous.of(networkOf(address)) }
+    const account = accounts.get(principal) ?? cost.of(principal.sub)
+    accounts.set(principal, account)
+    return { policy: 'cost', account }
   }
 
   return {
@@ -100,8 +106,8 @@ export function createRateLimiter({ quotas, config }: RateLimiterOptions) {
      */
     async atDoor(principal: Principal | undefined, address: string): Promise<Verdict> {
       if (isOff()) return allowed
-      const { policy, quota, key } = payerOf(principal, address)
-      const charge = quota === cost ? quota.spent(key) : await quota.charge(key)
+      const { policy, account } = payerOf(principal, address)
+      const charge = policy === 'cost' ? account.spent() : await account.charge()
       return charge ? verdictOf(new Map([[policy, { ...charge, seconds }]])) : allowed
     },
 
@@ -125,9 +131,9 @@ export function createRateLimiter({ quotas, config }: RateLimiterOptions) {
     ): Promise<Verdict> {
       if (isOff()) return allowed
       const counted = new Map(door.counted)
-      const { policy, quota, key } = payerOf(principal, address)
-      const points = quota === cost ? Math.max(Math.ceil(units), operations) : operations - 1
-      if (points > 0) counted.set(policy, { ...(await quota.charge(key, points)), seconds })
+      const { policy, account } = payerOf(principal, address)
+      const points = policy === 'cost' ? Math.max(Math.ceil(units), operations) : operations - 1
+      if (points > 0) counted.set(policy, { ...(await account.charge(points)), seconds })
       // What is the caller's own first: fields are shared by all of an address, and not paid for what is not done.
       const limited = config().RATE_LIMIT_FIELDS.filter((name) => fields.has(name))
       if (limited.length > 0 && !isRefused(counted)) {
@@ -155,16 +161,17 @@ function isRefused(counted: ReadonlyMap<string, Counted>): boolean {
 /** The headers are those of draft-ietf-httpapi-ratelimit-headers-11. */
 function verdictOf(counted: ReadonlyMap<string, Counted>): Verdict {
   if (counted.size === 0) return allowed
-  const entries = [...counted]
-  const headers = {
-    'ratelimit-policy': entries.map(([name, { limit, seconds }]) => `"${name}";q=${limit};w=${seconds}`).join(', '),
-    ratelimit: entries
-      .map(([name, { remaining, resetSeconds }]) => `"${name}";r=${remaining};t=${resetSeconds}`)
-      .join(', '),
+  let policies = ''
+  let left = ''
+  let retryAfter = 0
+  for (const [name, { allowed, limit, seconds, remaining, resetSeconds }] of counted) {
+    const separator = policies && ', '
+    policies += `${separator}"${name}";q=${limit};w=${seconds}`
+    left += `${separator}"${name}";r=${remaining};t=${resetSeconds}`
+    if (!allowed) retryAfter = Math.max(retryAfter, resetSeconds)
   }
-  const waits = entries.flatMap(([, { allowed, resetSeconds }]) => (allowed ? [] : [resetSeconds]))
-  if (waits.length === 0) return { headers, counted }
-  const retryAfter = Math.max(...waits)
+  const headers = { 'ratelimit-policy': policies, ratelimit: left }
+  if (retryAfter === 0) return { headers, counted }
   return {
     headers,
     counted,

@@ -69,11 +69,11 @@ export function createGuards({ rules, limits, metrics, log }: GuardOptions) {
        * Makes a fetch in its turn, if the breaker lets it through. Nothing is sent for a client who is gone or waits no
        * longer, nor by a fetch that is refused: SUBGRAPH_UNAVAILABLE by the breaker, OVERLOADED by the bulkhead.
        */
-      async fetch<T>(context: Wait, send: () => Promise<T>): Promise<T> {
+      fetch<T>(context: Wait, send: () => Promise<T>): Promise<T> {
         const { deadline, signal } = context
-        if (signal?.aborted) throw signal.reason
-        if (deadline <= Date.now()) throw timedOut(name)
-        if (breaker.refuses) throw refused({ name, breaker })
+        if (signal?.aborted) return Promise.reject(signal.reason)
+        if (deadline <= Date.now()) return Promise.reject(timedOut(name))
+        if (breaker.refuses) return Promise.reject(refused({ name, breaker }))
         const ignores = (error: unknown) => signal?.aborted === true || isRefusal(error)
         return bulkhead.run(() => callThrough({ name, breaker, time: deadline - Date.now(), ignores }, send), context)
       },

@@ -86,14 +86,8 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
     more: Pick<GatewayContext, 'headers' | 'signal'> = {},
   ): Promise<GatewayContext> {
     const principalToken = await signPrincipal?.(principal)
-    return {
-      principal,
-      requestId,
-      ...trace,
-      ...more,
-      deadline: Date.now() + requestTimeout,
-      ...(principalToken && { principalToken }),
-    }
+    const context = { principal, requestId, ...trace, ...more, deadline: Date.now() + requestTimeout }
+    return principalToken ? { ...context, principalToken } : context
   }
   const health = createHealth(() => [
     ...forwarders().map(({ name, check }) => ({
@@ -136,13 +130,14 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
       const { authorization } = request.headers
       const requestId = String(reply.getHeader('x-request-id'))
       const { ip: address } = request
-      const principal = await runWithContext({ ...trace, requestId }, () => authenticate(authorization, address)).catch(
+      let principal: Principal
+      try {
+        principal = await runWithContext({ ...trace, requestId }, () => authenticate(authorization, address))
+      } catch (error) {
         // Whoever tries tokens is counted as one who has none.
-        async (error: unknown) => {
-          pass(await rateLimiter.atDoor(undefined, address), reply)
-          throw error
-        },
-      )
+        pass(await rateLimiter.atDoor(undefined, address), reply)
+        throw error
+      }
       const door = await rateLimiter.atDoor(principal, address)
       pass(door, reply)
       return {

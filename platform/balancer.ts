@@ -103,6 +103,7 @@ export function createBalancer<Target>(options: BalancerOptions<Target>) {
 
   /** Where to look first, by what is known of each: never tried for this call and there, then whatever is there, then the rest. */
   function candidates(tried: readonly string[]): Instance<Target>[] {
+    if (instances.length < 2) return instances
     const time = now()
     const isThere = ({ refusals, due, probed }: Instance<Target>) => refusals === 0 || (!probed && time >= due)
     const isNew = ({ address }: Instance<Target>) => !tried.includes(address)
@@ -134,8 +135,10 @@ export function createBalancer<Target>(options: BalancerOptions<Target>) {
     choose(tried: readonly string[] = []): Choice<Target> | undefined {
       const instance = pick(candidates(tried))
       if (!instance) return undefined
-      instances.splice(instances.indexOf(instance), 1)
-      instances.push(instance)
+      if (instances.length > 1) {
+        instances.splice(instances.indexOf(instance), 1)
+        instances.push(instance)
+      }
       instance.pending += 1
       // What a call says of an instance counts as long as nothing else was heard of it since the call began.
       const { refusals } = instance

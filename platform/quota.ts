@@ -34,12 +34,20 @@ export type Quota = {
    * and does not prolong it. A key is any text: what is kept of it is a hash.
    */
   charge(key: string, points?: number): Promise<Charge>
-  /** The refusal of a key that has nothing left, as far as this process knows without asking. */
-  spent(key: string): Charge | undefined
+  /** What one key has, for those who ask for it more than once. */
+  of(key: string): Account
   /** Takes a charge back, 1 point unless told. */
   giveBack(key: string, points?: number): Promise<void>
   /** Begins anew for a key. */
   forget(key: string): Promise<void>
+}
+
+/** What one key has of a quota. */
+export type Account = {
+  /** Takes whole points, as a quota does. */
+  charge(points?: number): Promise<Charge>
+  /** The refusal where nothing is left, as far as this process knows without asking. */
+  spent(): Charge | undefined
 }
 
 export type QuotasOptions = {
@@ -110,17 +118,24 @@ export async function createQuotas({ redis, log, metrics }: QuotasOptions) {
       return window
     }
 
+    async function charge(id: string, points = 1): Promise<Charge> {
+      if (!Number.isSafeInteger(points) || points < 0) throw new RangeError(`${points} points cannot be charged.`)
+      const taken = (points > 0 && known(id)) || (await take(id, points))
+      if (!taken.allowed) refused?.inc({ quota: name })
+      return toCharge(taken)
+    }
+
     return {
-      async charge(key, points = 1) {
-        if (!Number.isSafeInteger(points) || points < 0) throw new RangeError(`${points} points cannot be charged.`)
+      charge: (key, points) => charge(idOf(key), points),
+      of(key) {
         const id = idOf(key)
-        const taken = (points > 0 && known(id)) || (await take(id, points))
-        if (!taken.allowed) refused?.inc({ quota: name })
-        return toCharge(taken)
-      },
-      spent(key) {
-        const taken = known(idOf(key))
-        return taken && toCharge(taken)
+        return {
+          charge: (points) => charge(id, points),
+          spent() {
+            const taken = known(id)
+            return taken && toCharge(taken)
+          },
+        }
       },
       async giveBack(key, points = 1) {
         const id = idOf(key)

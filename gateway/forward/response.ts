@@ -46,7 +46,7 @@ function isError(value: unknown): boolean {
 }
 
 function isEntity(value: unknown): boolean {
-  return value === null || (isObject(value) && ['string', 'undefined'].includes(typeof value.__typename))
+  return value === null || (isObject(value) && (value.__typename === undefined || typeof value.__typename === 'string'))
 }
 
 function isListOf(value: unknown, isItem: (item: unknown) => boolean): value is unknown[] {

@@ -33,10 +33,10 @@ export function quotaContract({ name, skip = false, open }: QuotasUnderTest): vo
 
     test('a limit that changes holds from the next charge on, and what was taken stays taken', async () => {
       let points = 1
-      const { charge, spent } = opened.quotas.quota({ name: randomUUID(), points: () => points, seconds: 60 })
+      const { charge, of } = opened.quotas.quota({ name: randomUUID(), points: () => points, seconds: 60 })
       for (const allowed of [true, false]) assert.equal((await charge('k')).allowed, allowed)
       points = 3
-      assert.equal(spent('k'), undefined)
+      assert.equal(of('k').spent(), undefined)
       assert.deepEqual(await charge('k'), { allowed: true, remaining: 1, limit: 3, resetSeconds: 60 })
       points = 2
       assert.deepEqual(await charge('k'), { allowed: false, remaining: 0, limit: 2, resetSeconds: 60 })
@@ -111,12 +111,12 @@ export function quotaContract({ name, skip = false, open }: QuotasUnderTest): vo
     })
 
     test('what has nothing left is known without asking', async () => {
-      const { charge, spent, forget } = quota(1)
-      assert.equal(spent('k'), undefined)
+      const { charge, of, forget } = quota(1)
+      assert.equal(of('k').spent(), undefined)
       await charge('k')
-      assert.deepEqual(spent('k'), { allowed: false, remaining: 0, limit: 1, resetSeconds: 60 })
+      assert.deepEqual(of('k').spent(), { allowed: false, remaining: 0, limit: 1, resetSeconds: 60 })
       await forget('k')
-      assert.equal(spent('k'), undefined)
+      assert.equal(of('k').spent(), undefined)
     })
 
     test('refusals are counted by quota', async () => {
