@@ -78,7 +78,11 @@ export function compileCosts(supergraph: DocumentNode, schema: GraphQLSchema, { 
     }
 
     // Clients choose the names: `constructor` is one like any other here.
-    const withDefaults = (variables: Variables): Variables => Object.assign(Object.create(null), defaults, variables)
+    const complete = Object.keys(defaults).length === 0
+    const withDefaults = (variables: Variables): Variables =>
+      complete && Object.getPrototypeOf(variables) === null
+        ? variables
+        : Object.assign(Object.create(null), defaults, variables)
     return {
       estimate(variables) {
         const all = withDefaults(variables)

@@ -145,7 +145,6 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
       costOf: compileCosts(supergraph, schema, { defaultListSize: config.DEFAULT_LIST_SIZE }),
     })
     const answer = createPipeline({
-      schema,
       persisted: createPersisted({ mode: config.OPERATIONS, recorded, store: texts, log }),
       operations,
       execute: answering(tellingStale(authorize(sdl, schema, graph.execute))),

@@ -20,6 +20,7 @@ import type { OperationCost } from './cost.ts'
 import { Refusal } from './errors.ts'
 import { areSameLimits, checkLimits, type Limits, tooComplex } from './limits.ts'
 import { partsIn } from './selections.ts'
+import { type Coerce, compileVariables } from './variables.ts'
 
 /** A document that is valid for the schema and within the limits. */
 export type Prepared = {
@@ -37,6 +38,7 @@ export type Operation = {
   readonly rootFields: ReadonlyMap<string, number>
   /** What it costs. Made when it is first asked for. */
   readonly cost: () => OperationCost
+  readonly coerce: Coerce
 }
 
 export type OperationsOptions = {
@@ -117,7 +119,7 @@ export function createOperations(options: OperationsOptions) {
       document: kept,
       operations: kept.definitions
         .filter((node) => node.kind === Kind.OPERATION_DEFINITION)
-        .map((node) => operationOf(kept, node, costOf)),
+        .map((node) => operationOf(schema, kept, node, costOf)),
     }
   }
 
@@ -162,6 +164,7 @@ export function selectOperation({ operations }: Prepared, name: string | undefin
 }
 
 function operationOf(
+  schema: GraphQLSchema,
   document: DocumentNode,
   node: OperationDefinitionNode,
   costOf: OperationsOptions['costOf'],
@@ -177,6 +180,7 @@ function operationOf(
     name: node.name?.value,
     node,
     rootFields,
+    coerce: compileVariables(schema, node.variableDefinitions ?? []),
     cost() {
       cost ??= costOf(document, node)
       return cost

@@ -1,6 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises'
-import type { ExecutionResult } from 'graphql'
-import { type GraphQLError, type GraphQLFormattedError, type GraphQLSchema, getVariableValues } from 'graphql'
+import type { ExecutionResult, GraphQLFormattedError } from 'graphql'
 import { ServiceError } from '#platform/errors.ts'
 import type { Mask } from '#platform/mask.ts'
 import { failWith, inSpanOf } from '#platform/telemetry/span.ts'
@@ -53,7 +52,6 @@ export type Answer = {
 }
 
 export type PipelineOptions = {
-  schema: GraphQLSchema
   persisted: Persisted
   operations: Operations
   execute: Executor
@@ -76,7 +74,7 @@ export type PipelineOptions = {
  * estimate the cost, charge the caller, execute. An operation that is refused costs the others of its batch nothing.
  */
 export function createPipeline(options: PipelineOptions) {
-  const { schema, persisted, operations, execute, degraded, chargesCost, mostErrors, formatError, mask } = options
+  const { persisted, operations, execute, degraded, chargesCost, mostErrors, formatError, mask } = options
   const { onOperation } = options
 
   async function ready(params: Params, { safe, reportCost }: Call): Promise<Ready> {
@@ -103,13 +101,11 @@ export function createPipeline(options: PipelineOptions) {
     return operations.prepare(text)
   }
 
-  function coerce({ node }: Operation, variables: Variables): Variables {
-    const { coerced, errors } = getVariableValues(schema, node.variableDefinitions ?? [], variables, {
-      maxErrors: mostErrors(),
-    })
+  function coerce(operation: Operation, variables: Variables): Variables {
+    const { coerced, errors } = operation.coerce(variables, mostErrors())
     if (coerced) return coerced
     throw new Refusal(
-      (errors as GraphQLError[]).map(({ message }) => ({ message, extensions: { code: 'BAD_USER_INPUT' } })),
+      errors.map(({ message }) => ({ message, extensions: { code: 'BAD_USER_INPUT' } })),
       400,
     )
   }

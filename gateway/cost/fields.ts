@@ -90,11 +90,33 @@ function entriesIn(value: unknown): number | undefined {
 /** The value of an argument: that of the operation, or else the schema's. Defaults of variables are among the variables. */
 function argumentOf({ node }: AskedField, argument: GraphQLArgument) {
   const given = node.arguments?.find(({ name }) => name.value === argument.name)?.value
+  const compiled = given && compileValue(given)
   const read = (variables: Variables): unknown => {
-    const value = given && valueFromASTUntyped(given, variables)
+    const value = compiled?.(variables)
     return value === undefined ? argument.defaultValue : value
   }
   return { fixed: !given || !hasVariable(given), read }
+}
+
+/** What a value of an operation is, once its variables are known: `valueFromASTUntyped`, of which the most is done before. */
+function compileValue(value: ValueNode): (variables: Variables) => unknown {
+  if (!hasVariable(value)) {
+    const known = valueFromASTUntyped(value)
+    return () => known
+  }
+  if (value.kind === Kind.LIST) {
+    const elements = value.values.map(compileValue)
+    return (variables) => elements.map((element) => element(variables))
+  }
+  if (value.kind === Kind.OBJECT) {
+    const fields = value.fields.map(({ name, value }) => [name.value, compileValue(value)] as const)
+    return (variables) => {
+      const object: Record<string, unknown> = Object.create(null)
+      for (const [name, field] of fields) object[name] = field(variables)
+      return object
+    }
+  }
+  return value.kind === Kind.VARIABLE ? (variables) => variables[value.name.value] : () => undefined
 }
 
 function hasVariable(value: ValueNode): boolean {

@@ -31,7 +31,7 @@ export function createFormula() {
       if (typeof result === 'number') return () => result
       const figures: number[] = new Array(steps.length).fill(0)
       return (variables) => {
-        for (const [index, step] of steps.entries()) figures[index] = step(figures, variables)
+        for (let index = 0, step = steps[0]; step; step = steps[++index]) figures[index] = step(figures, variables)
         return figures[result.step] ?? most
       }
     },

@@ -129,7 +129,10 @@ function distinct(entities: readonly Data[], represent: (entity: Data) => Data |
 }
 
 /** What the client sent of the variables that a fetch uses. */
-function usedVariables({ variables }: Run, used: readonly string[]): Record<string, unknown> {
+function usedVariables({ variables }: Run, used: readonly string[]): Run['variables'] {
+  // All of them, most of the time.
+  if (used.length === Object.keys(variables).length && used.every((name) => Object.hasOwn(variables, name)))
+    return variables
   const values: Record<string, unknown> = {}
   for (const name of used) {
     const value = Object.hasOwn(variables, name) ? variables[name] : undefined

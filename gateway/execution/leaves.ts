@@ -2,6 +2,7 @@ import {
   GraphQLBoolean,
   GraphQLFloat,
   GraphQLID,
+  type GraphQLInputType,
   GraphQLInt,
   type GraphQLLeafType,
   type GraphQLOutputType,
@@ -34,7 +35,7 @@ const checks: Readonly<Record<string, (value: unknown) => boolean>> = {
 export type Plain = 'text' | 'integer' | 'number' | 'truth'
 
 /** Undefined where no value of a type is known so. */
-export function plainOf(type: GraphQLOutputType): Plain | undefined {
+export function plainOf(type: GraphQLOutputType | GraphQLInputType): Plain | undefined {
   const leaf = isNonNullType(type) ? type.ofType : type
   if (leaf === GraphQLString || leaf === GraphQLID) return 'text'
   if (leaf === GraphQLInt) return 'integer'

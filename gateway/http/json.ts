@@ -54,7 +54,7 @@ function scan(text: string): void {
       at++
     } else if (char === minus || isDigit(char)) {
       const end = endOfNumber(text, at)
-      if (end - at > safeDigits || /e/i.test(text.slice(at, end))) checkNumber(text.slice(at, end))
+      if (end - at > safeDigits || hasExponent(text, at, end)) checkNumber(text.slice(at, end))
       at = end
     } else at++
   }
@@ -93,6 +93,11 @@ function endOfNumber(text: string, start: number): number {
     if (char === comma || char === closeBrace || char === closeBracket || char <= 0x20) break
   }
   return end
+}
+
+function hasExponent(text: string, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) if ((text.charCodeAt(at) | 0x20) === 0x65) return true
+  return false
 }
 
 function checkNumber(literal: string): void {
