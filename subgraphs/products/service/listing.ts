@@ -1,3 +1,4 @@
+import { notFound } from '#platform/errors.ts'
 import { connectionOf, parseFirst } from '#platform/paging.ts'
 import type { StockedProduct } from '../domain/catalogue.ts'
 import type { Category } from '../domain/category.ts'
@@ -33,11 +34,22 @@ const mostRanked = 2_000
 /** The catalogue as everybody reads it. */
 export function createListing({ store, reading }: Pick<ProductsDependencies, 'store' | 'reading'>) {
   return {
-    categories: (): Promise<Category[]> => store.findCategories(),
+    /** All categories, by name. */
+    categories: async (): Promise<readonly Category[]> => (await reading.tree()).all,
+
+    /** Throws NOT_FOUND. */
+    async category(id: string): Promise<Category> {
+      const found = await reading.category(id)
+      if (!found) throw notFound('category')
+      return found
+    },
+
+    /** What stands in a category, by name. */
+    childrenOf: async (id: string): Promise<readonly Category[]> => (await reading.tree()).childrenOf.get(id) ?? [],
 
     /** The products that exist among the ids, archived ones too, with how many there are now. */
     async productsByIds(ids: readonly string[]): Promise<StockedProduct[]> {
-      const [products, stocks] = await Promise.all([reading.byIds(ids), store.findStock(ids)])
+      const [products, stocks] = await Promise.all([reading.byIds(ids), reading.stock(ids)])
       const stockOf = new Map(stocks.map((stock) => [stock.id, stock]))
       return products.flatMap((product) => {
         const stock = stockOf.get(product.id)
