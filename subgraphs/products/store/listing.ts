@@ -2,7 +2,7 @@ import { Prisma, type PrismaClient } from '#generated/prisma/products/client.ts'
 import type { StockedProduct } from '../domain/catalogue.ts'
 import type { Listing, Order, Position, SearchPlan } from '../domain/listing.ts'
 import { isUnspaced, type Terms } from '../domain/search.ts'
-import { type ProductRow, toProduct } from './rows.ts'
+import { type ProductRow, productColumns, toProduct } from './rows.ts'
 
 /** Which products. Archived ones are in no list. */
 export type Selection = Omit<Listing['conditions'], 'categoryId'> & {
@@ -35,9 +35,7 @@ export function listingStore(prisma: PrismaClient) {
       const direction = descending ? Prisma.sql`DESC` : Prisma.sql`ASC`
       const rows = await prisma.$queryRaw<(ProductRow & { available: number; place: Date | Position['place'] })[]>`
         ${source(selection)}
-        SELECT id, sku, name, description, price_amount AS "priceAmount", price_currency AS "priceCurrency",
-          category_id AS "categoryId", available, version, created_at AS "createdAt", updated_at AS "updatedAt",
-          archived_at AS "archivedAt", ${place} AS place
+        SELECT ${productColumns}, available, ${place} AS place
         FROM ${table(selection)} WHERE ${Prisma.join([...conditions(selection), ...behind(order, after)], ' AND ')}
         ORDER BY ${place} ${direction}, id ${direction} LIMIT ${limit}`
       return rows.map(({ place, available, ...row }) => ({
