@@ -5,6 +5,7 @@ import { noSuchCategory, type Product, type Stock, type StockedProduct, takenSku
 import type { Category } from '../domain/category.ts'
 import {
   addWords,
+  anyOf,
   type NewEvent,
   type ProductRow,
   productColumns,
@@ -23,20 +24,20 @@ export function catalogueStore(prisma: PrismaClient) {
     /** The products that exist among the ids, archived ones too. */
     async findProducts(ids: readonly string[]): Promise<Product[]> {
       const rows = await prisma.$queryRaw<ProductRow[]>`
-        SELECT ${productColumns} FROM products WHERE id = ANY(${ids}::uuid[])`
+        SELECT ${productColumns} FROM products WHERE id = ${anyOf(ids, 'uuid')}`
       return rows.map(toProduct)
     },
 
     /** The products that exist among the SKUs, archived ones too. */
     async findProductsBySku(skus: readonly string[]): Promise<Product[]> {
       const rows = await prisma.$queryRaw<ProductRow[]>`
-        SELECT ${productColumns} FROM products WHERE sku = ANY(${skus}::text[])`
+        SELECT ${productColumns} FROM products WHERE sku = ${anyOf(skus, 'text')}`
       return rows.map(toProduct)
     },
 
     /** How many there are of the products that exist among the ids. */
     findStock: (ids: readonly string[]): Promise<Stock[]> =>
-      prisma.$queryRaw`SELECT id, available FROM products WHERE id = ANY(${ids}::uuid[])`,
+      prisma.$queryRaw`SELECT id, available FROM products WHERE id = ${anyOf(ids, 'uuid')}`,
 
     /** Adds a product, of which there are none, and tells of it. Throws BAD_USER_INPUT for a SKU that is taken, and NOT_FOUND for its category. */
     async addProduct({ product, event }: Changed): Promise<void> {

@@ -20,6 +20,16 @@ export const productColumns = Prisma.sql`id, sku, name, description, price_amoun
   price_currency AS "priceCurrency", category_id AS "categoryId", version, created_at AS "createdAt", updated_at AS "updatedAt",
   archived_at AS "archivedAt"`
 
+/**
+ * Any of some values, for `=`. In a query of their own PostgreSQL does not look at how many they are, and plans the statement once for
+ * all numbers of them; by an array it would plan each anew that has less than ten.
+ */
+export function anyOf(values: readonly string[], type: 'uuid' | 'text'): Prisma.Sql {
+  return type === 'uuid'
+    ? Prisma.sql`ANY(ARRAY(SELECT unnest(${values}::uuid[])))`
+    : Prisma.sql`ANY(ARRAY(SELECT unnest(${values}::text[])))`
+}
+
 export function toProduct({ priceAmount, priceCurrency, ...row }: ProductRow): Product {
   return { ...row, price: { amount: priceAmount, currency: priceCurrency } }
 }
