@@ -154,6 +154,26 @@ test('the number of all is counted only where it is asked for', async () => {
   assert.equal(counted.data.products.totalCount, 100)
 })
 
+test('a page of a search is one statement, with the number of all that it finds; each page that follows is one too', async () => {
+  const app = await openSubgraph()
+  await send('{ categories { id } }', {}, app)
+  const page = `query ($after: String) { products(first: 10, after: $after, filter: { search: "thing", inStock: true }) {
+    totalCount pageInfo { endCursor } edges { node { name inStock category { name } } } } }`
+  const first = await ask(page, {}, app)
+  const next = await ask(page, { after: first.data.products.pageInfo.endCursor }, app)
+  for (const { count, data } of [first, next]) {
+    assert.equal(count, 1)
+    assert.deepEqual([data.products.totalCount, data.products.edges.length], [99, 10])
+  }
+  await app.close()
+})
+
+test('a search that has to be corrected is three statements', async () => {
+  const { count, data } = await ask('{ products(filter: { search: "thign" }) { totalCount } }')
+  assert.equal(data.products.totalCount, 100)
+  assert.equal(count, 3)
+})
+
 test('a reservation is one transaction of two statements, however many products it holds', async () => {
   for (const many of [1, 20]) {
     const items = all.slice(-many).map(({ id: productId }) => ({ productId, quantity: 1 }))
