@@ -14,7 +14,7 @@ export const whole = {
   },
   relationLoadStrategy: 'join',
 } as const satisfies Pick<Prisma.OrderFindManyArgs, 'include' | 'relationLoadStrategy'>
-type OrderRow = Prisma.OrderGetPayload<Pick<typeof whole, 'include'>>
+export type OrderRow = Prisma.OrderGetPayload<Pick<typeof whole, 'include'>>
 
 /** Events with their numbers in their aggregate, `before` of which there were. */
 export function numbered(events: readonly NewEvent[], before: number): OutboxEvent[] {
