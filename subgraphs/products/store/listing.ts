@@ -23,7 +23,7 @@ export type Placed = { readonly product: StockedProduct; readonly place: Positio
 
 /** Each order with the expression that has an index, or for `RANK` is reckoned of the few that a search found. */
 const orders: Record<Order, { value: Prisma.Sql; descending?: boolean }> = {
-  RANK: { value: Prisma.sql`search`, descending: true },
+  RANK: { value: Prisma.sql`(1e6 * ts_rank(search, (SELECT query FROM wanted), 1))::int`, descending: true },
   NEWEST: { value: Prisma.sql`created_at`, descending: true },
   PRICE_ASC: { value: Prisma.sql`price_amount` },
   PRICE_DESC: { value: Prisma.sql`price_amount`, descending: true },
@@ -56,10 +56,11 @@ export function listingStore(prisma: PrismaClient) {
     },
 
     /**
-     * A part of what a search finds, how many products match it, counted as far as `most`, and how many of these are of the
-     * selection. What matches is fetched by its index first, so that the cost does not depend on a guess of how many, in which a
-     * query by its value would have PostgreSQL plan each search anew. Where more match than `narrow`, which ranking all of them would
-     * cost too much for, no part is read.
+     * A part of what a search finds; how many products match it, counted as far as `most`; and how many of these are of the selection.
+     * Where more match than `narrow` none is ranked, and no part is read.
+     *
+     * Matches are fetched by their index first, so that the cost does not depend on a guess of how many they are. The query is asked
+     * for as a query of its own: then PostgreSQL guesses the same for every search, and plans the statement once.
      */
     async searchProducts(
       selection: Selection,
@@ -67,21 +68,18 @@ export function listingStore(prisma: PrismaClient) {
       { order, after, limit, most, narrow }: Part & { most: number; narrow: number },
     ): Promise<{ matches: number; total: number; found: Placed[] }> {
       const place = Prisma.sql`place`
-      const reckoned =
-        order === 'RANK' ? Prisma.sql`(1e6 * ts_rank(value, (SELECT query FROM wanted), 1))::int` : Prisma.sql`value`
+      const matching = Prisma.sql`archived_at IS NULL AND search @@ (SELECT query FROM wanted)`
       const [row] = await prisma.$queryRaw<{ matches: number; total: number; page: string | null }[]>`
         WITH wanted AS MATERIALIZED (SELECT ${query(terms)} AS query),
-        found AS MATERIALIZED (
-          SELECT id, ${orders[order].value} AS value, ${listed(selection)} AS chosen
-          FROM products WHERE archived_at IS NULL AND search @@ (SELECT query FROM wanted) LIMIT ${most}
-        ), counted AS MATERIALIZED (
-          SELECT count(*)::int AS matches, (count(*) FILTER (WHERE chosen))::int AS total FROM found
-        ), placed AS (
-          SELECT id, ${reckoned} AS place FROM found WHERE chosen AND (SELECT matches FROM counted) <= ${narrow}
+        counted AS MATERIALIZED (
+          SELECT count(*)::int AS matches FROM (SELECT FROM products WHERE ${matching} LIMIT ${most}) AS matching
+        ), found AS MATERIALIZED (
+          SELECT id, ${orders[order].value} AS place, ${listed(selection)} AS chosen FROM products
+          WHERE ${matching} AND (SELECT matches FROM counted) <= ${narrow} LIMIT ${most}
         ), page AS (
-          SELECT id, place FROM placed WHERE true${behind(place, order, after)} ORDER BY ${sorted(place, order)} LIMIT ${limit}
+          SELECT id, place FROM found WHERE chosen${behind(place, order, after)} ORDER BY ${sorted(place, order)} LIMIT ${limit}
         )
-        SELECT matches, total, (
+        SELECT matches, (SELECT count(*)::int FROM found WHERE chosen) AS total, (
           SELECT json_agg(row)::text FROM (
             SELECT product.*, place FROM page, LATERAL (
               SELECT ${productColumns}, available FROM products WHERE products.id = page.id OFFSET 0
