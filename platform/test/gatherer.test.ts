@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { currentContext, runWithContext } from '../context.ts'
+import { ServiceError } from '../errors.ts'
 import { createGatherer, type GathererOptions } from '../gatherer.ts'
 
 type Item = { id: string; read: number }
@@ -96,28 +97,60 @@ test('when so many wait, further ones are refused at once, and those who wait ar
   assert.deepEqual(await answers[1], [{ id: 'b', read: 2 }])
 })
 
+const busy = () => new ServiceError('OVERLOADED', 'Too busy now, try again.')
+const asking = (ask: (keys: readonly string[]) => Promise<unknown>, requestId: string, deadline: number) =>
+  runWithContext({ traceparent: '', requestId, deadline }, () => ask([requestId]))
+
 test('those who waited are read for in the context of the first, which waits on for no longer than it may', async () => {
   const { reads, ask, end } = open({ wait: 2_000 })
   const start = Date.now()
-  const asked = (requestId: string, deadline?: number) =>
-    runWithContext({ traceparent: '', requestId, ...(deadline && { deadline }) }, () => ask([requestId]))
-  const answers = [asked('one', start + 60_000), asked('two', start + 60_000), asked('three', start + 1)]
+  const answers = [
+    asking(ask, 'one', start + 60_000),
+    asking(ask, 'two', start + 60_000),
+    asking(ask, 'three', start + 1),
+  ]
   end(1)
   await answers[0]
-  const [first, second] = reads
-  assert.deepEqual([first?.requestId, first?.deadline], ['one', start + 60_000])
-  assert.equal(second?.requestId, 'two')
-  const deadline = second?.deadline ?? 0
-  assert.ok(deadline >= start + 2_000 && deadline <= Date.now() + 2_000, `${deadline - start}`)
-  // Its own deadline stands where it is nearer; without a context there is none.
-  const more = [asked('four', start + 500), ask(['five'])]
+  const more = [asking(ask, 'four', start + 500), ask(['five'])]
   end(2)
   await answers[1]
-  assert.deepEqual([reads[2]?.requestId, reads[2]?.deadline], ['four', start + 500])
   const last = ask(['six'])
   end(3)
   await Promise.all(more)
-  assert.deepEqual([reads[3]?.requestId, reads[3]?.deadline], [undefined, undefined])
   end(4)
   await last
+  assert.deepEqual(
+    reads.map(({ requestId }) => requestId),
+    ['one', 'two', 'four', undefined],
+  )
+  // A pool leaves 100 ms for its refusal to arrive.
+  const [, two, four, none] = reads.map(({ deadline }) => deadline)
+  assert.ok(two && two >= start + 2_100 && two <= Date.now() + 2_100, `${two}`)
+  assert.deepEqual([four, none], [start + 500, undefined])
+})
+
+test('when there was no connection in time for the first, those who have time left wait on, and nobody else', async () => {
+  const { reads, ask, end } = open({ wait: 2_000 })
+  const start = Date.now()
+  const answers = ['one', 'two', 'three'].map((id, index) => asking(ask, id, start + (index === 2 ? 60_000 : 50)))
+  end(1)
+  await answers[0]
+  end(2, busy())
+  await assert.rejects(answers[1] ?? assert.fail(), { code: 'OVERLOADED' })
+  end(3)
+  assert.deepEqual(await answers[2], [{ id: 'three', read: 3 }])
+  assert.deepEqual(
+    reads.map(({ keys }) => keys.join()),
+    ['one', 'two,three', 'three'],
+  )
+})
+
+test('a read that is refused before its time is refused for all: trying again at once would be refused as well', async () => {
+  const { reads, ask, end } = open()
+  const answers = [ask(['a']), ask(['b']), ask(['c'])]
+  end(1)
+  await answers[0]
+  end(2, busy())
+  for (const answer of answers.slice(1)) await assert.rejects(answer, { code: 'OVERLOADED' })
+  assert.equal(reads.length, 2)
 })

@@ -48,7 +48,7 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
 
   const redis = await openServiceRedis({ name, config, log, lifecycle })
   const caches = await createCaches({ redis, log, metrics })
-  const gather = createGatherer({ name, wait: config.DATABASE_POOL_WAIT })
+  const gather = createGatherer({ name, wait: config.DATABASE_POOL_WAIT, queue: config.DATABASE_POOL_QUEUE })
   const reading = createReading({ store, caches, gather, seconds: () => live.current.PRODUCT_CACHE })
   const locks = await createLocks({ redis, nextToken: store.nextStockFence, log })
 
