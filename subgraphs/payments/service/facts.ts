@@ -3,6 +3,7 @@ import { isCapturedInVain, learnOfPayment, type Payment, type PaymentFact } from
 import { isTakenBack, learnOfRefund, type Refund, type RefundFact, returnAll } from '../domain/refund.ts'
 import type { Change, Locked } from '../store.ts'
 import type { PaymentsDependencies } from './dependencies.ts'
+import type { Outcomes } from './outcomes.ts'
 
 /** What the shop says when it gives back of its own accord. */
 export const orderEnded = 'The order was cancelled.'
@@ -16,7 +17,7 @@ const declinedBefore = 'The payment had been declined.'
  * of once; a refund too. Money that is captured for an order that ended, or after a decline, goes back, once, also where a
  * refund that somebody had asked for before fails.
  */
-export function createFacts({ store, now, newId, onDue, onTrouble }: PaymentsDependencies) {
+export function createFacts({ store, now, newId, onDue, onTrouble }: PaymentsDependencies, outcomes: Outcomes) {
   return {
     /** Undefined for a payment that is not ours. `callback`: the provider's name of the callback that told the fact. */
     async learnOfPayment(fact: PaymentFact, callback?: string): Promise<Payment | undefined> {
@@ -30,6 +31,7 @@ export function createFacts({ store, now, newId, onDue, onTrouble }: PaymentsDep
         },
         callback,
       )
+      if (payment && payment.status !== 'PENDING') outcomes.tell(payment.id)
       if (due) onDue()
       return payment
     },
