@@ -67,6 +67,8 @@ export type OutboxRelayOptions = {
 
 /** Milliseconds after which the relay looks although nobody told it of an event, and tries to become the active one. */
 const interval = 1_000
+/** Milliseconds between two turns under load, which each send what has come meanwhile. */
+const spacing = 20
 /** The advisory lock of the one active relay of a database. Any number, the same for all. */
 const relayLock = 6_181_934
 /** Milliseconds that a stop spends on what is left. The next relay has the rest. */
@@ -80,7 +82,7 @@ const flushLimit = 5_000
  * What is unsent is found by its mark and not by its id, so that a transaction that commits late is not passed over.
  */
 export function createOutboxRelay({ url, source, publish, log, batchSize = 200 }: OutboxRelayOptions) {
-  const loop = createLoop({ name: 'outbox relay', work, interval, log })
+  const loop = createLoop({ name: 'outbox relay', work, interval, spacing, log })
   // Apart from the relay's session, which ends whenever a send fails. Connects when it is asked.
   const pool = openPool({ url, name: `${source}-backlog`, size: 1, wait: 1_000, log })
   let session: Session | undefined
@@ -117,7 +119,7 @@ export function createOutboxRelay({ url, source, publish, log, batchSize = 200 }
     const batch = fitting(rows)
     if (batch.length === 0) return false
     await publish(batch.map((row) => toEvent(row, source)))
-    await session.query('UPDATE outbox SET sent_at = now() WHERE id = ANY($1)', [batch.map(({ id }) => id)])
+    await session.query(sentStatement, [batch.map(({ id }) => id)])
     return batch.length < rows.length || rows.length === batchSize
   }
 
@@ -141,6 +143,8 @@ export function createOutboxRelay({ url, source, publish, log, batchSize = 200 }
     },
   }
 }
+
+const sentStatement = 'UPDATE outbox SET sent_at = now() WHERE id = ANY($1)'
 
 const unsentStatement = `
   SELECT id, event_id, type, topic, key, sequence, time, traceparent, tracestate, data
