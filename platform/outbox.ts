@@ -31,20 +31,41 @@ export async function appendToOutbox(
   time: Date,
 ): Promise<void> {
   if (events.length === 0) return
-  // One that the event log could never take would hold up all that follow.
-  const tooLarge = events.find(({ data }) => sizeOf(data) > largestEvent)
-  if (tooLarge) throw new Error(`${tooLarge.type} is larger than ${largestEvent} bytes.`)
-  const rows = events.map((event) => ({ ...event, event_id: randomUUID() }))
-  const { traceparent = null, tracestate = null } = currentContext() ?? {}
+  const { rows, traceparent, tracestate } = toRows(events)
   await transaction.$executeRaw`
     WITH added AS (
       INSERT INTO outbox (event_id, type, topic, key, sequence, data, time, traceparent, tracestate)
       SELECT event_id, type, topic, key, sequence, data, ${time}::timestamptz, ${traceparent}, ${tracestate}
-      FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+      FROM jsonb_to_recordset(${rows}::jsonb)
         AS r (event_id uuid, type text, topic text, key text, sequence int, data jsonb)
       RETURNING 1
     )
     SELECT pg_notify('outbox', '') FROM added LIMIT 1`
+}
+
+/** A statement or a part of one, made as Prisma's `sql` makes it. */
+type MakeSql<Sql> = (strings: readonly string[], ...values: unknown[]) => Sql
+
+/**
+ * The same as a part of the statement that makes the events true: a CTE that puts them in where `condition`, the name of another
+ * one with a row or none, has a row. That statement wakes the relay by `pg_notify('outbox', '')`.
+ */
+export function outboxInsert<Sql>(sql: MakeSql<Sql>, events: readonly OutboxEvent[], time: Date, condition: Sql): Sql {
+  const { rows, traceparent, tracestate } = toRows(events)
+  return sql`
+    INSERT INTO outbox (event_id, type, topic, key, sequence, data, time, traceparent, tracestate)
+    SELECT event_id, r.type, topic, key, r.sequence, data, ${time}::timestamptz, ${traceparent}::text, ${tracestate}::text
+    FROM ${condition}, jsonb_to_recordset(${rows}::jsonb)
+      AS r (event_id uuid, type text, topic text, key text, sequence int, data jsonb)`
+}
+
+function toRows(events: readonly OutboxEvent[]) {
+  // One that the event log could never take would hold up all that follow.
+  const tooLarge = events.find(({ data }) => sizeOf(data) > largestEvent)
+  if (tooLarge) throw new Error(`${tooLarge.type} is larger than ${largestEvent} bytes.`)
+  const rows = JSON.stringify(events.map((event) => ({ ...event, event_id: randomUUID() })))
+  const { traceparent = null, tracestate = null } = currentContext() ?? {}
+  return { rows, traceparent, tracestate }
 }
 
 /** Bytes of an event's data, and of the events that are sent at once: event logs take about 1,000,000. */
