@@ -17,6 +17,8 @@ const declinedBefore = 'The payment had been declined.'
  * refund that somebody had asked for before fails.
  */
 export function createFacts({ store, now, newId, onDue, onTrouble }: PaymentsDependencies) {
+  const listeners = new Map<string, Set<(payment: Payment) => void>>()
+
   return {
     /** Undefined for a payment that is not ours. `callback`: the provider's name of the callback that told the fact. */
     async learnOfPayment(fact: PaymentFact, callback?: string): Promise<Payment | undefined> {
@@ -31,7 +33,18 @@ export function createFacts({ store, now, newId, onDue, onTrouble }: PaymentsDep
         callback,
       )
       if (due) onDue()
+      if (payment) for (const tell of listeners.get(payment.id) ?? []) tell(payment)
       return payment
+    },
+
+    /** Tells of a payment whenever a fact of it is learnt by this process, until the function that it returns is called. */
+    listen(id: string, tell: (payment: Payment) => void): () => void {
+      const all = listeners.get(id) ?? new Set()
+      listeners.set(id, all.add(tell))
+      return () => {
+        all.delete(tell)
+        if (all.size === 0) listeners.delete(id)
+      }
     },
 
     /** The same of a refund. */

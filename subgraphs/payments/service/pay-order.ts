@@ -7,7 +7,7 @@ import type { Facts } from './facts.ts'
 
 /** Milliseconds that an outcome is waited for which comes a moment after the provider's answer, and between looks. */
 const outcomeTime = 1_000
-const firstLook = 20
+const firstLook = 40
 const longestLook = 200
 /** Kept for the answer to arrive. */
 const answerTime = 500
@@ -90,13 +90,23 @@ export function createPayOrder(dependencies: PaymentsDependencies, facts: Facts)
   /** The payment once its outcome is known, or as it is when that takes too long. */
   async function settled(payment: Payment): Promise<Payment> {
     let current = payment
-    for (let look = firstLook, waited = 0; isOpen(current); look = Math.min(longestLook, look * 2)) {
-      waited += look
-      if (waited > outcomeTime || timeLeft() - look < answerTime) break
-      await sleep(look)
-      current = (await store.findPayments([payment.id]))[0] ?? current
+    const { promise: heard, resolve } = Promise.withResolvers<void>()
+    const stopListening = facts.listen(payment.id, (learnt) => {
+      current = learnt
+      if (!isOpen(learnt)) resolve()
+    })
+    try {
+      // Another instance may be told of it.
+      for (let look = firstLook, waited = 0; isOpen(current); look = Math.min(longestLook, look * 2)) {
+        waited += look
+        if (waited > outcomeTime || timeLeft() - look < answerTime) break
+        await Promise.race([sleep(look), heard])
+        if (isOpen(current)) current = (await store.findPayments([payment.id]))[0] ?? current
+      }
+      return current
+    } finally {
+      stopListening()
     }
-    return current
   }
 }
 
