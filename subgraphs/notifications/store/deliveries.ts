@@ -1,3 +1,4 @@
+import DataLoader from 'dataloader'
 import type { PrismaClient } from '#generated/prisma/notifications/client.ts'
 import type { ChannelName } from '../domain/channel.ts'
 import type { Contact } from '../domain/contact.ts'
@@ -11,8 +12,35 @@ type TakenRow = Omit<TakenDelivery, 'contact' | 'subscription'> &
     [Name in 'subscriptionId' | 'endpoint' | 'p256dh' | 'auth']: string | null
   }
 
+type Sent = { id: string; at: Date }
+
+/** Deliveries that are written down as sent at once, and milliseconds in which they gather. */
+const mostAtOnce = 100
+const gatheringTime = 10
+
 /** What is on its way to people. */
 export function deliveryStore(prisma: PrismaClient) {
+  /** Those that are sent at about the same time are written down together; what fails together, each alone. */
+  const sent = new DataLoader<Sent, undefined>(
+    async (batch) => {
+      const outcomes = await markAll(batch)
+        .then(() => [])
+        .catch(() => Promise.allSettled(batch.map((one) => markAll([one]))))
+      return batch.map((_, index) => {
+        const outcome = outcomes[index]
+        return outcome?.status === 'rejected' ? outcome.reason : undefined
+      })
+    },
+    { cache: false, maxBatchSize: mostAtOnce, batchScheduleFn: (send) => setTimeout(send, gatheringTime) },
+  )
+
+  async function markAll(batch: readonly Sent[]): Promise<void> {
+    await prisma.$executeRaw`
+      UPDATE deliveries SET status = 'SENT', sent_at = sent.at, last_error = NULL
+      FROM unnest(${batch.map(({ id }) => id)}::uuid[], ${batch.map(({ at }) => at)}::timestamptz[]) AS sent (id, at)
+      WHERE deliveries.id = sent.id`
+  }
+
   return {
     /**
      * Takes deliveries of one channel that are due, so that until `leaseUntil` no other worker does. A delivery to a person
@@ -39,9 +67,7 @@ export function deliveryStore(prisma: PrismaClient) {
     },
 
     /** Without effect where the account was erased meanwhile. */
-    async markSent(id: string, at: Date): Promise<void> {
-      await prisma.delivery.updateMany({ where: { id }, data: { status: 'SENT', sentAt: at, lastError: null } })
-    },
+    markSent: (id: string, at: Date): Promise<undefined> => sent.load({ id, at }),
 
     /**
      * Keeps a delivery for `next`, or gives it up when there is none. False, and without effect, where it is no longer this attempt's:
