@@ -8,6 +8,7 @@ const usage = `Usage: npm run bench:shop [-- <options>]
   --soak          half the highest rate that was found, or --rate, for --minutes. Default 30
   --minutes <n>
   --real          Kafka and Redis in place of the embedded parts
+  --instances <n> Of each process, found through Consul. With --real. Default 1
   --before        without the product cache, the database pools and loaders' batches
   --profile       CPU profiles of all processes, into bench/results/
   --customers <n> Default 500
@@ -20,6 +21,7 @@ const options = {
   minutes: { type: 'string' },
   customers: { type: 'string' },
   products: { type: 'string' },
+  instances: { type: 'string' },
   find: { type: 'boolean' },
   soak: { type: 'boolean' },
   real: { type: 'boolean' },
@@ -40,6 +42,8 @@ export function parseArguments(args: readonly string[]) {
   }
   const { find = false, soak = false, real = false, before = false, profile = false } = values
   if (find && soak) throw new Error(`--find and --soak are two runs.\n${usage}`)
+  const instances = Math.ceil(number('instances', 20) ?? 1)
+  if (instances > 1 && !real) throw new Error(`--instances needs --real: they share Redis and Kafka.\n${usage}`)
   const rate = number('rate', 100_000)
   return {
     mode: find ? ('find' as const) : soak ? ('soak' as const) : ('rate' as const),
@@ -50,6 +54,7 @@ export function parseArguments(args: readonly string[]) {
     customers: Math.ceil(number('customers', 100_000) ?? 500),
     products: Math.ceil(number('products', 1_000_000) ?? 10_000),
     real,
+    instances,
     before,
     profile,
   }

@@ -8,7 +8,7 @@ import { createMeasures, type Measured } from './measures.ts'
 import { type Customer, createMix, type Mix, type Request, type Unpaid } from './mix.ts'
 
 /** What the process is first told. */
-export type Target = { url: string; mix: Mix; customers: Customer[]; products: number }
+export type Target = { urls: string[]; mix: Mix; customers: Customer[]; products: number }
 /** What it is told then: how many requests at which rate a second. */
 export type Run = { rate: number; count: number }
 export type Ran = { measured: Measured; orders: [id: string, due: number][] }
@@ -16,14 +16,14 @@ export type Ran = { measured: Measured; orders: [id: string, due: number][] }
 type Data = { login?: { accessToken: string } | null; createOrder?: { order: { id: string } } | null }
 type Answer = { data?: Data | null; errors?: { extensions?: { code?: string } }[] }
 
-/** Connections to the gateway. More requests wait for one, which counts as theirs. */
+/** Connections to the gateways. More requests wait for one, which counts as theirs. */
 const connections = 256
 /** Milliseconds that an answer may take: more than the gateway's own limit. */
 const timeout = 15_000
 
-process.once('message', ({ url, ...wanted }: Target) => {
-  const { origin, pathname } = new URL(url)
-  const pool = new Pool(origin, { connections, headersTimeout: timeout, bodyTimeout: timeout })
+process.once('message', ({ urls, ...wanted }: Target) => {
+  const limits = { connections: connections / urls.length, headersTimeout: timeout, bodyTimeout: timeout }
+  const gateways = urls.map((url) => ({ path: new URL(url).pathname, pool: new Pool(new URL(url).origin, limits) }))
   const next = createMix(wanted)
   const measures = createMeasures()
   const unpaid: Unpaid[] = []
@@ -31,11 +31,13 @@ process.once('message', ({ url, ...wanted }: Target) => {
   let number = 0
 
   async function send(_: number, due: number): Promise<void> {
+    const gateway = gateways[number % gateways.length]
     const request = next(number++, unpaid)
+    if (!gateway) return
     let error: string | undefined
     try {
-      const { statusCode, body } = await pool.request({
-        path: pathname,
+      const { statusCode, body } = await gateway.pool.request({
+        path: gateway.path,
         method: 'POST',
         headers: { 'content-type': 'application/json', authorization: `Bearer ${request.customer.token}` },
         body: request.body,
@@ -65,7 +67,9 @@ process.once('message', ({ url, ...wanted }: Target) => {
     orders = []
     process.send?.(ran)
   })
-  process.once('disconnect', () => void pool.destroy())
+  process.once('disconnect', () => {
+    for (const { pool } of gateways) void pool.destroy()
+  })
   process.send?.('ready')
 })
 

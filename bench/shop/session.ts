@@ -10,6 +10,7 @@ import { readProfiles } from './profile.ts'
 import { report } from './report.ts'
 import { holds, measure, type Step } from './run.ts'
 import { settled } from './settle.ts'
+import { type Asked, createShared, type Open, type Shared, sharedTable } from './shared.ts'
 import { type Shop, startShop } from './shop.ts'
 import { createUsage, type Usage } from './usage.ts'
 
@@ -17,25 +18,29 @@ export const results = join(root, 'bench/results')
 /** Requests a second that no search goes beyond. */
 const mostRate = 20_000
 
-export type Session = { shop: Shop; load: Load; usage: Usage }
+export type Session = { shop: Shop; load: Load; shared: Shared; usage: Usage }
 
 /** Starts the shop and its load, lets `work` measure, and ends all of it, whatever happens. Then the profiles are there. */
 export async function withShop(args: Arguments, mix: Mix, work: (session: Session) => Promise<Step[]>): Promise<void> {
-  const { customers, products, real, before } = args
+  const { customers, products, real, instances, before } = args
   mkdirSync(results, { recursive: true })
   const profiles = args.profile ? join(results, 'profiles') : undefined
   if (profiles) rmSync(profiles, { recursive: true, force: true })
-  const shop = await startShop({ real, before, profiles, customers, products })
+  const shop = await startShop({ real, instances, before, profiles, customers, products })
   let load: Load | undefined
+  let shared: Shared | undefined
   let steps: Step[]
   const from = Number(process.hrtime.bigint() / 1_000n)
   let to = 0
   try {
-    load = await startLoad({ url: shop.stack.url, mix, customers: shop.customers, products })
-    steps = await work({ shop, load, usage: createUsage(shop, load.pid) })
+    const urls = shop.stack.instancesOf('gateway').map((url) => `${url}/graphql`)
+    load = await startLoad({ urls, mix, customers: shop.customers, products })
+    shared = await createShared(shop)
+    steps = await work({ shop, load, shared, usage: createUsage(shop, load.pid) })
     to = Number(process.hrtime.bigint() / 1_000n)
   } finally {
     await load?.stop()
+    await shared?.close()
     await shop.stop()
   }
   if (!profiles || steps.length === 0) return
@@ -43,17 +48,25 @@ export async function withShop(args: Arguments, mix: Mix, work: (session: Sessio
 }
 
 /** Measures one rate, or searches the highest that holds. Prints each step, and answers all of them and the highest. */
-export async function measureRates({ shop, load, usage }: Session, args: Arguments, also: Also = async () => ({})) {
+export async function measureRates(
+  { shop, load, shared, usage }: Session,
+  args: Arguments,
+  also: Also = async () => ({}),
+) {
   const { seconds, warmUp } = args
   const rate = args.rate ?? 100
-  const steps: (Step & { further?: Record<string, number> })[] = []
+  const steps: (Step & { further?: Record<string, number>; asked: Asked; open: Open })[] = []
   const at = async (rate: number) => {
+    const end = await shared.begin()
     const { step, orders } = await measure({ load, usage }, { rate, seconds, warmUp })
+    const open = await shared.open()
     await settled(shop.postgres)
+    const asked = await end()
     const further = await also(orders)
-    steps.push({ ...step, further })
+    steps.push({ ...step, further, asked, open })
     const good = holds(step)
     console.log(report(step))
+    console.log(sharedTable(asked, rate * (warmUp + seconds), open))
     for (const [name, value] of Object.entries(further)) console.log(`${name}: ${value.toFixed(1)}`)
     console.log(`${rate} a second ${good ? 'holds' : 'does not hold'}\n`)
     return good
@@ -80,8 +93,13 @@ export function writeResults(
   args: Arguments,
   measured: { steps: Step[]; highest: number | undefined },
 ): void {
-  const { real, before } = args
-  const full = [name, ...(real ? ['real'] : []), ...(before ? ['before'] : [])].join('-')
+  const { real, instances, before } = args
+  const full = [
+    name,
+    ...(real ? ['real'] : []),
+    ...(instances > 1 ? [String(instances)] : []),
+    ...(before ? ['before'] : []),
+  ].join('-')
   const { steps, highest } = measured
   const file = join(results, full)
   writeFileSync(

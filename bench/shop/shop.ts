@@ -5,6 +5,7 @@ import { migrate } from '#platform/database/migrate.ts'
 import { openDatabase } from '#platform/database/open.ts'
 import { silentLog as log } from '#platform/log.ts'
 import { createProductsStore } from '../../subgraphs/products/store.ts'
+import { startConsul } from '../../tools/infra/consul.ts'
 import { startKafka } from '../../tools/infra/kafka.ts'
 import { freePorts } from '../../tools/infra/ports.ts'
 import { startPostgres } from '../../tools/infra/postgres.ts'
@@ -12,12 +13,14 @@ import { startRedis } from '../../tools/infra/redis.ts'
 import { ensureSecrets } from '../../tools/infra/secrets.ts'
 import { addBigCatalogue } from '../../tools/seed/big-catalogue.ts'
 import { migrationsFolder, root, type ServiceName, serviceNames } from '../../tools/services.ts'
-import { createStack, type Ports, processNames, type StackOptions } from '../../tools/stack.ts'
+import { createStack, type Ports, type ProcessName, processNames, type StackOptions } from '../../tools/stack.ts'
 import { signUpAll } from './customers.ts'
 
 export type ShopOptions = {
   /** Kafka and Redis, in place of the embedded event log and of what each process remembers for itself. */
   real: boolean
+  /** Of each process. More than one are found through Consul. */
+  instances: number
   /** Without the product cache, with a database connection for each statement or transaction, and without loaders' batches. */
   before: boolean
   /** The folder that each process writes its CPU profile to when it ends. */
@@ -34,7 +37,7 @@ const limits = {
 }
 
 /** The whole shop as `npm start` runs it, with a PostgreSQL that writes to disk, in a temporary folder that goes with it. */
-export async function startShop({ real, before, profiles, customers, products }: ShopOptions) {
+export async function startShop({ real, instances, before, profiles, customers, products }: ShopOptions) {
   const folder = mkdtempSync(join(tmpdir(), 'commerce-bench-'))
   chmodSync(folder, 0o755)
   const ends: (() => unknown)[] = [() => rmSync(folder, { recursive: true, force: true, maxRetries: 10 })]
@@ -45,7 +48,7 @@ export async function startShop({ real, before, profiles, customers, products }:
   process.on('exit', cleanUp)
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1))
 
-  const [port = 0, ...free] = await freePorts(1 + processNames.length * 2)
+  const [port = 0, ...free] = await freePorts(1 + processNames.length * instances * 2)
   const data = join(folder, 'postgres')
   const secrets = await ensureSecrets(folder, [...serviceNames, 'events'], processNames)
   const postgres = await startPostgres({ folder: data, port, password: secrets.postgres, commitTimes: true })
@@ -63,10 +66,19 @@ export async function startShop({ real, before, profiles, customers, products }:
   const redis = real ? await startRedis() : undefined
   if (redis) ends.push(redis.stop)
 
+  const consul = instances > 1 ? await startConsul() : undefined
+  if (consul) ends.push(consul.stop)
+
+  const ports = new Map(
+    processNames.map((name) => [
+      name,
+      Array.from({ length: instances }, () => ({ http: free.pop() ?? 0, grpc: free.pop() ?? 0 })),
+    ]),
+  )
+  const portsOf = (name: ProcessName) => ports.get(name) ?? []
   const stack = createStack({
-    ports: Object.fromEntries(
-      processNames.map((name) => [name, { http: free.pop() ?? 0, grpc: free.pop() ?? 0 }]),
-    ) as Ports,
+    ports: Object.fromEntries(processNames.map((name) => [name, portsOf(name)[0]])) as Ports,
+    twins: Object.fromEntries(processNames.map((name) => [name, portsOf(name).slice(1)])),
     secrets,
     databases,
     events: kafka ? { KAFKA_BROKERS: kafka.brokers } : { EVENTS_DATABASE_URL: postgres.url('events', role('events')) },
@@ -74,7 +86,7 @@ export async function startShop({ real, before, profiles, customers, products }:
     smsFolder: join(folder, 'sms'),
     pushFolder: join(folder, 'push'),
     auditLog: join(folder, 'audit.log'),
-    env: redis ? { REDIS_URL: redis.url } : {},
+    env: { ...(redis && { REDIS_URL: redis.url }), ...(consul && { CONSUL_HTTP_ADDR: consul.address }) },
     extra: extrasOf({ before, profiles }),
     onLine: (name, line) => {
       if (/"level":"?(error|fatal|50|60)/.test(line)) console.error(name, line.slice(0, 300))
@@ -82,12 +94,20 @@ export async function startShop({ real, before, profiles, customers, products }:
     onCrash: (name, how) => console.error(`${name} ended: ${how}`),
   })
   ends.push(() => {
-    for (const process of Object.values(stack.processes)) process.kill('SIGKILL')
+    for (const name of processNames) {
+      stack.processes[name].kill('SIGKILL')
+      for (const { process } of stack.twins(name)) process.kill('SIGKILL')
+    }
   })
   await stack.start()
   return {
     stack,
     postgres,
+    /** Of each instance of a process, the first one first. */
+    portsOf,
+    redisUrl: redis?.url,
+    kafkaPort: kafka && Number(kafka.brokers.split(':')[1]),
+    consulPort: consul && Number(consul.address.split(':')[1]),
     /** The folder of PostgreSQL's data. */
     data,
     customers: await signUpAll(stack.url, customers),

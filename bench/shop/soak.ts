@@ -47,7 +47,7 @@ export async function soak({ shop, load, usage }: Session, args: Arguments): Pro
 const titles = ['MB', 'outbox', 'inbox', 'pool', 'waiting', 'timers', 'sockets']
 
 async function holdings({ stack, postgres }: Session['shop'], { memory }: Step): Promise<Held> {
-  const scrapes = await Promise.all(processNames.map((name) => scrape(stack.urlOf(name))))
+  const scrapes = await Promise.all(processNames.flatMap((name) => stack.instancesOf(name)).map(scrape))
   const inboxes = await Promise.all(
     ['products', 'orders', 'payments', 'notifications'].map((name) => count(postgres, name, 'inbox')),
   )

@@ -20,13 +20,15 @@ export function createUsage({ stack, data }: Pick<Shop, 'stack' | 'data'>, gener
     const running = (program: string) => own.filter((pid) => processFile(pid, 'comm').trim() === program)
     return [
       ...processNames.map((name): [string, number[]] => {
-        const pid = stack.processes[name].pid ?? 0
-        // With what it has forked, as a gateway of several workers does.
-        return [name, [pid, ...children(pid)]]
+        const instances = [stack.processes[name], ...stack.twins(name).map(({ process }) => process)]
+        const pids = instances.map(({ pid }) => pid ?? 0)
+        // With what each has forked, as a gateway of several workers does.
+        return [name, [...pids, ...pids.flatMap(children)]]
       }),
       ['PostgreSQL', [server, ...children(server)]],
       ['Kafka', running('java')],
       ['Redis', running('redis-server')],
+      ['Consul', running('consul')],
       ['load generator', [generator]],
       ['measuring', [process.pid]],
     ]

@@ -4,17 +4,19 @@ import { returnAll } from './domain/refund.ts'
 import type { CallbackHeaders } from './providers/provider.ts'
 import type { PaymentsDependencies } from './service/dependencies.ts'
 import { createFacts, orderEnded } from './service/facts.ts'
+import { createOutcomes } from './service/outcomes.ts'
 import { createPayOrder } from './service/pay-order.ts'
 import { createReconcile } from './service/reconcile.ts'
 import { createRefundPayment, createSendRefund } from './service/refund-payment.ts'
 
 export function createPaymentsService(dependencies: PaymentsDependencies) {
   const { store, provider, now, newId, onDue } = dependencies
-  const facts = createFacts(dependencies)
+  const outcomes = createOutcomes()
+  const facts = createFacts(dependencies, outcomes)
   const sendRefund = createSendRefund(dependencies, facts)
 
   return {
-    payOrder: createPayOrder(dependencies, facts),
+    payOrder: createPayOrder(dependencies, facts, outcomes),
     refundPayment: createRefundPayment(dependencies, sendRefund),
     reconcile: createReconcile(dependencies, facts, sendRefund),
 

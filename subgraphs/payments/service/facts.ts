@@ -3,6 +3,7 @@ import { isCapturedInVain, learnOfPayment, type Payment, type PaymentFact } from
 import { isTakenBack, learnOfRefund, type Refund, type RefundFact, returnAll } from '../domain/refund.ts'
 import type { Change, Locked } from '../store.ts'
 import type { PaymentsDependencies } from './dependencies.ts'
+import type { Outcomes } from './outcomes.ts'
 
 /** What the shop says when it gives back of its own accord. */
 export const orderEnded = 'The order was cancelled.'
@@ -16,9 +17,7 @@ const declinedBefore = 'The payment had been declined.'
  * of once; a refund too. Money that is captured for an order that ended, or after a decline, goes back, once, also where a
  * refund that somebody had asked for before fails.
  */
-export function createFacts({ store, now, newId, onDue, onTrouble }: PaymentsDependencies) {
-  const listeners = new Map<string, Set<(payment: Payment) => void>>()
-
+export function createFacts({ store, now, newId, onDue, onTrouble }: PaymentsDependencies, outcomes: Outcomes) {
   return {
     /** Undefined for a payment that is not ours. `callback`: the provider's name of the callback that told the fact. */
     async learnOfPayment(fact: PaymentFact, callback?: string): Promise<Payment | undefined> {
@@ -32,19 +31,9 @@ export function createFacts({ store, now, newId, onDue, onTrouble }: PaymentsDep
         },
         callback,
       )
+      if (payment && payment.status !== 'PENDING') outcomes.tell(payment)
       if (due) onDue()
-      if (payment) for (const tell of listeners.get(payment.id) ?? []) tell(payment)
       return payment
-    },
-
-    /** Tells of a payment whenever a fact of it is learnt by this process, until the function that it returns is called. */
-    listen(id: string, tell: (payment: Payment) => void): () => void {
-      const all = listeners.get(id) ?? new Set()
-      listeners.set(id, all.add(tell))
-      return () => {
-        all.delete(tell)
-        if (all.size === 0) listeners.delete(id)
-      }
     },
 
     /** The same of a refund. */

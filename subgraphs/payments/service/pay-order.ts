@@ -4,8 +4,12 @@ import { mayBeAskedAgain, openPayment, type Payment } from '../domain/payment.ts
 import { type PayRequest, parsePayRequest } from '../domain/request.ts'
 import type { PaymentsDependencies } from './dependencies.ts'
 import type { Facts } from './facts.ts'
+import type { Outcomes } from './outcomes.ts'
 
-/** Milliseconds that an outcome is waited for which comes a moment after the provider's answer, and between looks. */
+/**
+ * Milliseconds that an outcome is waited for which comes a moment after the provider's answer, and between looks for one that another
+ * instance was told of.
+ */
 const outcomeTime = 1_000
 const firstLook = 40
 const longestLook = 200
@@ -19,7 +23,7 @@ const answerTime = 500
  * Guarantee: whatever dies and whenever, an order is charged once or not at all, and a charge is never lost: a payment
  * whose outcome is not known stays PENDING until the provider has told, and is never declined for want of an answer.
  */
-export function createPayOrder(dependencies: PaymentsDependencies, facts: Facts) {
+export function createPayOrder(dependencies: PaymentsDependencies, facts: Facts, outcomes: Outcomes) {
   const { store, findOrder, provider, now, newId, patience, timeLeft, sleep, onUnanswered } = dependencies
 
   /**
@@ -78,35 +82,35 @@ export function createPayOrder(dependencies: PaymentsDependencies, facts: Facts)
   /** Asks the provider for the money. */
   async function ask(payment: Payment): Promise<Payment> {
     if (payment.status !== 'PENDING') return payment
+    // Before it is asked, since it may call back sooner than it answers.
+    const news = outcomes.listen(payment.id)
     try {
-      const fact = await provider.pay(payment)
-      return settled((await facts.learnOfPayment(fact)) ?? payment)
+      return await settled(await asked(payment), news)
+    } finally {
+      news.end()
+    }
+  }
+
+  /** The payment with what the provider answers, or as it is where that is nothing. */
+  async function asked(payment: Payment): Promise<Payment> {
+    try {
+      return (await facts.learnOfPayment(await provider.pay(payment))) ?? payment
     } catch (error) {
       onUnanswered({ payment: payment.id }, error)
-      return settled(payment)
+      return payment
     }
   }
 
   /** The payment once its outcome is known, or as it is when that takes too long. */
-  async function settled(payment: Payment): Promise<Payment> {
+  async function settled(payment: Payment, news?: ReturnType<Outcomes['listen']>): Promise<Payment> {
     let current = payment
-    const { promise: heard, resolve } = Promise.withResolvers<void>()
-    const stopListening = facts.listen(payment.id, (learnt) => {
-      current = learnt
-      if (!isOpen(learnt)) resolve()
-    })
-    try {
-      // Another instance may be told of it.
-      for (let look = firstLook, waited = 0; isOpen(current); look = Math.min(longestLook, look * 2)) {
-        waited += look
-        if (waited > outcomeTime || timeLeft() - look < answerTime) break
-        await Promise.race([sleep(look), heard])
-        if (isOpen(current)) current = (await store.findPayments([payment.id]))[0] ?? current
-      }
-      return current
-    } finally {
-      stopListening()
+    for (let look = firstLook, waited = 0; isOpen(current); look = Math.min(longestLook, look * 2)) {
+      waited += look
+      if (waited > outcomeTime || timeLeft() - look < answerTime) break
+      const heard = await Promise.race([sleep(look).then(() => undefined), ...(news ? [news.heard] : [])])
+      current = heard ?? (await store.findPayments([payment.id]))[0] ?? current
     }
+    return current
   }
 }
 

@@ -35,12 +35,15 @@ export type OpenPaymentsOptions = {
   provider?: (sandbox: Provider) => Provider
   /** Where the sandbox sends its callbacks. Default: to the service. */
   webhookUrl?: string
+  /** The pauses between looks for an outcome. Default: they last as long as they are. */
+  pause?: (milliseconds: number) => Promise<unknown>
 }
 
 /**
  * The payments service on a database of its own, with a sandbox that it meets over HTTP alone: asked there, called back here.
  */
-export async function openPayments({ provider = (own) => own, webhookUrl }: OpenPaymentsOptions = {}) {
+export async function openPayments(options: OpenPaymentsOptions = {}) {
+  const { provider = (own: Provider) => own, webhookUrl, pause = sleep } = options
   const url = await createTestDatabase('payments')
   const database = openDatabase({ name: 'test', url, poolSize: 10, log })
   const store = createPaymentsStore(database.adapter)
@@ -73,7 +76,7 @@ export async function openPayments({ provider = (own) => own, webhookUrl }: Open
     newId: randomUUID,
     patience,
     timeLeft: () => 5_000,
-    sleep,
+    sleep: pause,
     onDue() {},
     onUnanswered() {},
     onTrouble: (what) => troubles.push(what),

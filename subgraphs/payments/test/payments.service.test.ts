@@ -37,6 +37,12 @@ describe('payOrder', () => {
     })
   })
 
+  test('a callback that comes to the same instance is answered with, however long the pause between looks', async (t) => {
+    const patient = await openPayments({ pause: () => new Promise(() => {}) })
+    t.after(() => patient.close())
+    assert.equal((await patient.pay(patient.order())).status, 'CAPTURED')
+  })
+
   test('a decline is data and no error, and the order can be paid anew', async () => {
     const orderId = payments.order()
     const declined = await payments.pay(orderId, 'pm_card_visa_chargeDeclinedInsufficientFunds')
