@@ -89,7 +89,7 @@ export type OutboxRelayOptions = {
 /** Milliseconds after which the relay looks although nobody told it of an event, and tries to become the active one. */
 const interval = 1_000
 /** Milliseconds between two turns under load, which each send what has come meanwhile. */
-const spacing = 20
+const spacing = 50
 /** The advisory lock of the one active relay of a database. Any number, the same for all. */
 const relayLock = 6_181_934
 /** Milliseconds that a stop spends on what is left. The next relay has the rest. */

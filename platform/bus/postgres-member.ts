@@ -13,7 +13,7 @@ const batchSize = 100
 /** Milliseconds after which a member looks for records and members although nobody told it of any. */
 const interval = 1_000
 /** Milliseconds between two rounds under load, which each take what has come meanwhile. */
-const spacing = 10
+const spacing = 25
 
 type JoinOptions = SubscribeOptions & {
   url: string

@@ -38,7 +38,7 @@ const requestLimit = 5_000
 const reconcileInterval = 1_000
 const sandboxInterval = 500
 /** Milliseconds between its turns under load, which each do what has come meanwhile. */
-const sandboxSpacing = 10
+const sandboxSpacing = 20
 /** Milliseconds between looks for callbacks that need not be remembered any more. */
 const retentionInterval = 3_600_000
 

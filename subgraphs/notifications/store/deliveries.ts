@@ -1,8 +1,8 @@
-import DataLoader from 'dataloader'
 import type { PrismaClient } from '#generated/prisma/notifications/client.ts'
 import type { ChannelName } from '../domain/channel.ts'
 import type { Contact } from '../domain/contact.ts'
 import type { TakenDelivery } from '../domain/delivery.ts'
+import { together } from './together.ts'
 
 /** `giveUp` is in milliseconds. */
 type TakeDue = { channel: ChannelName; limit: number; at: Date; leaseUntil: Date; giveUp: number }
@@ -14,31 +14,19 @@ type TakenRow = Omit<TakenDelivery, 'contact' | 'subscription'> &
 
 type Sent = { id: string; at: Date }
 
-/** Deliveries that are written down as sent at once, and milliseconds in which they gather. */
-const mostAtOnce = 100
+/** Milliseconds in which what is sent gathers, to be written down together. */
 const gatheringTime = 10
 
 /** What is on its way to people. */
 export function deliveryStore(prisma: PrismaClient) {
-  /** Those that are sent at about the same time are written down together; what fails together, each alone. */
-  const sent = new DataLoader<Sent, undefined>(
-    async (batch) => {
-      const outcomes = await markAll(batch)
-        .then(() => [])
-        .catch(() => Promise.allSettled(batch.map((one) => markAll([one]))))
-      return batch.map((_, index) => {
-        const outcome = outcomes[index]
-        return outcome?.status === 'rejected' ? outcome.reason : undefined
-      })
-    },
-    { cache: false, maxBatchSize: mostAtOnce, batchScheduleFn: (send) => setTimeout(send, gatheringTime) },
-  )
+  const markSent = together(markAll, { time: gatheringTime })
 
-  async function markAll(batch: readonly Sent[]): Promise<void> {
+  async function markAll(batch: readonly Sent[]): Promise<undefined[]> {
     await prisma.$executeRaw`
       UPDATE deliveries SET status = 'SENT', sent_at = sent.at, last_error = NULL
       FROM unnest(${batch.map(({ id }) => id)}::uuid[], ${batch.map(({ at }) => at)}::timestamptz[]) AS sent (id, at)
       WHERE deliveries.id = sent.id`
+    return batch.map(() => undefined)
   }
 
   return {
@@ -67,7 +55,7 @@ export function deliveryStore(prisma: PrismaClient) {
     },
 
     /** Without effect where the account was erased meanwhile. */
-    markSent: (id: string, at: Date): Promise<undefined> => sent.load({ id, at }),
+    markSent: (id: string, at: Date): Promise<undefined> => markSent({ id, at }),
 
     /**
      * Keeps a delivery for `next`, or gives it up when there is none. False, and without effect, where it is no longer this attempt's:
