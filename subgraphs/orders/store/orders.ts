@@ -11,17 +11,11 @@ export function orderStore(prisma: PrismaClient) {
     ...orderReads(prisma),
 
     /** Changes an order. Returns it as it is then; undefined where there is none. What `decide` throws leaves it as it was. */
-    changeOrder: (orderId: string, decide: Decide): Promise<Order | undefined> =>
-      prisma.$transaction((tx) => applyChange(tx, orderId, decide)),
+    changeOrder: (orderId: string, decide: Decide): Promise<Order | undefined> => applyChange(prisma, orderId, decide),
 
     /** Changes an order because of an event, once. False where there is no such order: then the event is not recorded either. */
-    handle(eventId: string, orderId: string, decide: Decide): Promise<boolean> {
-      return prisma.$transaction(async (tx) => {
-        if ((await tx.order.count({ where: { id: orderId } })) === 0) return false
-        if (await recordInInbox(tx, eventId)) await applyChange(tx, orderId, decide)
-        return true
-      })
-    },
+    handle: async (eventId: string, orderId: string, decide: Decide): Promise<boolean> =>
+      (await applyChange(prisma, orderId, decide, eventId)) !== undefined,
 
     /** Ends the wait for an order whose hold has ended: the order changes, or the claim that would place it goes. Once. */
     async expire(eventId: string, orderId: string, decide: Decide): Promise<void> {
