@@ -31,20 +31,41 @@ export async function appendToOutbox(
   time: Date,
 ): Promise<void> {
   if (events.length === 0) return
-  // One that the event log could never take would hold up all that follow.
-  const tooLarge = events.find(({ data }) => sizeOf(data) > largestEvent)
-  if (tooLarge) throw new Error(`${tooLarge.type} is larger than ${largestEvent} bytes.`)
-  const rows = events.map((event) => ({ ...event, event_id: randomUUID() }))
-  const { traceparent = null, tracestate = null } = currentContext() ?? {}
+  const { rows, traceparent, tracestate } = toRows(events)
   await transaction.$executeRaw`
     WITH added AS (
       INSERT INTO outbox (event_id, type, topic, key, sequence, data, time, traceparent, tracestate)
       SELECT event_id, type, topic, key, sequence, data, ${time}::timestamptz, ${traceparent}, ${tracestate}
-      FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+      FROM jsonb_to_recordset(${rows}::jsonb)
         AS r (event_id uuid, type text, topic text, key text, sequence int, data jsonb)
       RETURNING 1
     )
     SELECT pg_notify('outbox', '') FROM added LIMIT 1`
+}
+
+/** A statement or a part of one, made as Prisma's `sql` makes it. */
+type MakeSql<Sql> = (strings: readonly string[], ...values: unknown[]) => Sql
+
+/**
+ * The same as a part of the statement that makes the events true: a CTE that puts them in where `condition`, the name of another
+ * one with a row or none, has a row. That statement wakes the relay by `pg_notify('outbox', '')`.
+ */
+export function outboxInsert<Sql>(sql: MakeSql<Sql>, events: readonly OutboxEvent[], time: Date, condition: Sql): Sql {
+  const { rows, traceparent, tracestate } = toRows(events)
+  return sql`
+    INSERT INTO outbox (event_id, type, topic, key, sequence, data, time, traceparent, tracestate)
+    SELECT event_id, r.type, topic, key, r.sequence, data, ${time}::timestamptz, ${traceparent}::text, ${tracestate}::text
+    FROM ${condition}, jsonb_to_recordset(${rows}::jsonb)
+      AS r (event_id uuid, type text, topic text, key text, sequence int, data jsonb)`
+}
+
+function toRows(events: readonly OutboxEvent[]) {
+  // One that the event log could never take would hold up all that follow.
+  const tooLarge = events.find(({ data }) => sizeOf(data) > largestEvent)
+  if (tooLarge) throw new Error(`${tooLarge.type} is larger than ${largestEvent} bytes.`)
+  const rows = JSON.stringify(events.map((event) => ({ ...event, event_id: randomUUID() })))
+  const { traceparent = null, tracestate = null } = currentContext() ?? {}
+  return { rows, traceparent, tracestate }
 }
 
 /** Bytes of an event's data, and of the events that are sent at once: event logs take about 1,000,000. */
@@ -67,6 +88,8 @@ export type OutboxRelayOptions = {
 
 /** Milliseconds after which the relay looks although nobody told it of an event, and tries to become the active one. */
 const interval = 1_000
+/** Milliseconds between two turns under load, which each send what has come meanwhile. */
+const spacing = 50
 /** The advisory lock of the one active relay of a database. Any number, the same for all. */
 const relayLock = 6_181_934
 /** Milliseconds that a stop spends on what is left. The next relay has the rest. */
@@ -80,7 +103,7 @@ const flushLimit = 5_000
  * What is unsent is found by its mark and not by its id, so that a transaction that commits late is not passed over.
  */
 export function createOutboxRelay({ url, source, publish, log, batchSize = 200 }: OutboxRelayOptions) {
-  const loop = createLoop({ name: 'outbox relay', work, interval, log })
+  const loop = createLoop({ name: 'outbox relay', work, interval, spacing, log })
   // Apart from the relay's session, which ends whenever a send fails. Connects when it is asked.
   const pool = openPool({ url, name: `${source}-backlog`, size: 1, wait: 1_000, log })
   let session: Session | undefined
@@ -117,7 +140,7 @@ export function createOutboxRelay({ url, source, publish, log, batchSize = 200 }
     const batch = fitting(rows)
     if (batch.length === 0) return false
     await publish(batch.map((row) => toEvent(row, source)))
-    await session.query('UPDATE outbox SET sent_at = now() WHERE id = ANY($1)', [batch.map(({ id }) => id)])
+    await session.query(sentStatement, [batch.map(({ id }) => id)])
     return batch.length < rows.length || rows.length === batchSize
   }
 
@@ -141,6 +164,8 @@ export function createOutboxRelay({ url, source, publish, log, batchSize = 200 }
     },
   }
 }
+
+const sentStatement = 'UPDATE outbox SET sent_at = now() WHERE id = ANY($1)'
 
 const unsentStatement = `
   SELECT id, event_id, type, topic, key, sequence, time, traceparent, tracestate, data

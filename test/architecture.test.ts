@@ -55,6 +55,7 @@ const rules: Record<string, { may: string[]; types?: string[] }> = {
       'platform/quota',
       'platform/lock',
       'platform/cache',
+      'platform/gatherer',
     ],
   },
   store: {

@@ -50,6 +50,12 @@ export type StackOptions = {
   onCrash: (process: ProcessName, how: string, pause: number) => void
 }
 
+/**
+ * Of each process. Six of them share a machine: with a young generation of at most 4 MiB a half, in place of 16, together they take a quarter
+ * less memory, and no more CPU.
+ */
+const nodeOptions = ['--disable-warning=TimeoutNegativeWarning', '--max-semi-space-size=4']
+
 /** The gateway and the services, each a process of its own, wired to each other. */
 export function createStack(options: StackOptions) {
   const { ports, twins: twinsPorts = {}, env = {}, extra = {}, longestPause, onLine, onCrash } = options
@@ -62,7 +68,7 @@ export function createStack(options: StackOptions) {
       name: number === 1 ? name : `${name} (${number})`,
       entry: join(root, name === 'gateway' ? 'gateway/main.ts' : `subgraphs/${name}/main.ts`),
       env: { ...system(), ...settingsFor(name, options, own), ...extra[name]?.env },
-      nodeOptions: ['--disable-warning=TimeoutNegativeWarning', ...(extra[name]?.nodeOptions ?? [])],
+      nodeOptions: [...nodeOptions, ...(extra[name]?.nodeOptions ?? [])],
       ...(longestPause && { longestPause }),
       onLine: (line) => onLine(name, line),
       onCrash: (how, pause) => onCrash(name, how, pause),

@@ -4,6 +4,7 @@ import { partitionCount } from './bus.ts'
 import type { LogRecord } from './cloudevents.ts'
 import type { Position } from './delivery.ts'
 import { type Follower, type FollowOptions, followInterval, hear } from './follower.ts'
+import { readNews } from './postgres-news.ts'
 
 /** Records that one turn takes at the most. */
 const batchSize = 500
@@ -12,6 +13,7 @@ const batchSize = 500
 export function followPostgres(url: string, options: FollowOptions): Follower {
   const { handlers, onGap, log } = options
   const topics = [...new Set(handlers.map(({ topic }) => topic))]
+  const followed = new Set(handlers.map(({ topic, type }) => `${topic} ${type}`))
   const loop = createLoop({ name: 'event follower', work: turn, interval: followInterval, log })
   /** The next offset of each partition. */
   const next = new Map<string, string>()
@@ -23,7 +25,10 @@ export function followPostgres(url: string, options: FollowOptions): Follower {
       url,
       name: 'bus-follower',
       channel: 'bus',
-      onNotification: loop.wake,
+      onNotification(payload) {
+        const news = readNews(payload)
+        if (!news || news.some(({ topic, type }) => followed.has(`${topic} ${type}`))) loop.wake()
+      },
       onLost: () => void leave().then(loop.wake),
       async begin({ query }) {
         const { rows } = await query<Position>(endsStatement, [topics])

@@ -4,6 +4,7 @@ import { openPool } from '../database/pool.ts'
 import type { Log } from '../log.ts'
 import { partitionCount } from './bus.ts'
 import type { LogRecord } from './cloudevents.ts'
+import { writeNews } from './postgres-news.ts'
 
 /** The tables of the event log: topics of partitions of records. */
 export function openPostgresLog({ url, log }: { url: string; log: Log }) {
@@ -25,13 +26,16 @@ export function openPostgresLog({ url, log }: { url: string; log: Log }) {
     /** Resolves when all records are stored for good. */
     async append(records: readonly (LogRecord & { topic: string })[]): Promise<void> {
       await prepare()
-      await pool.query(appendStatement, [
-        records.map(({ topic }) => topic),
-        records.map(({ key }) => partitionOf(key)),
-        records.map(({ key }) => key),
-        records.map(({ headers }) => JSON.stringify(headers)),
-        records.map(({ value }) => value),
-      ])
+      const placed = records.map((record) => ({ ...record, partition: partitionOf(record.key) }))
+      const values = [
+        placed.map(({ topic }) => topic),
+        placed.map(({ partition }) => partition),
+        placed.map(({ key }) => key),
+        placed.map(({ headers }) => JSON.stringify(headers)),
+        placed.map(({ value }) => value),
+        writeNews(placed),
+      ]
+      await pool.query({ name: 'bus_append', text: appendStatement, values })
     },
   }
 }
@@ -88,4 +92,4 @@ const appendStatement = `
     FROM input i JOIN counted c USING (topic, partition) JOIN advanced a USING (topic, partition)
     RETURNING 1
   )
-  SELECT pg_notify('bus', '') FROM added LIMIT 1`
+  SELECT pg_notify('bus', $6) FROM added LIMIT 1`

@@ -1,5 +1,6 @@
 import { Socket } from 'node:net'
 import pg from 'pg'
+import { createStatementNames } from './prepared.ts'
 
 export type Session = {
   query<Row extends pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<pg.QueryResult<Row>>
@@ -12,7 +13,7 @@ export type SessionOptions = {
   name: string
   /** The channel that it listens on. */
   channel: string
-  onNotification: () => void
+  onNotification: (payload: string) => void
   /** Told once when the connection is lost. The session is of no use then. */
   onLost: () => void
   /** What is done with it before it is of use. One for which that fails is closed. */
@@ -53,7 +54,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     open = false
   }
   client.on('error', lose)
-  client.on('notification', onNotification)
+  client.on('notification', ({ payload = '' }) => onNotification(payload))
+  const nameOf = createStatementNames()
 
   async function close(): Promise<void> {
     open = false
@@ -67,7 +69,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   let last: Promise<unknown> = Promise.resolve()
   /** One query at a time. */
   function query<Row extends pg.QueryResultRow>(sql: string, values: unknown[] = []): Promise<pg.QueryResult<Row>> {
-    const result = last.then(() => client.query<Row>(sql, values))
+    const result = last.then(() => client.query<Row>({ name: nameOf({ sql }), text: sql, values }))
     last = result.catch(() => {})
     return result
   }

@@ -60,3 +60,36 @@ test('stopping finishes the turn at hand', async () => {
   await stopped
   assert.equal(finished, true)
 })
+
+test('with a spacing the first turn after a rest comes at once, and those woken under load keep their distance', async () => {
+  const spacing = 60
+  const begun: number[] = []
+  const loop = createLoop({
+    name: 'test',
+    log,
+    interval: 3_600_000,
+    spacing,
+    async work() {
+      begun.push(performance.now())
+      return false
+    },
+  })
+  loop.start()
+  const waking = setInterval(loop.wake, 1)
+  await waitFor('six turns', () => begun.length >= 6)
+  clearInterval(waking)
+  await loop.stop()
+  const distances = begun.slice(1).map((time, index) => time - (begun[index] ?? 0))
+  assert.ok(
+    distances.every((distance) => distance >= spacing - 2),
+    distances.join(', '),
+  )
+})
+
+test('a stop does not wait for the spacing', async () => {
+  const loop = createLoop({ name: 'test', log, interval: 3_600_000, spacing: 3_600_000, work: async () => false })
+  loop.start()
+  loop.wake()
+  await new Promise(setImmediate)
+  await loop.stop()
+})

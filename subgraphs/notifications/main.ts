@@ -26,6 +26,8 @@ import * as templates from './templates/templates.ts'
 const name = 'notifications'
 /** Milliseconds between looks for deliveries whose pause is over. */
 const deliveryInterval = 1_000
+/** Milliseconds between two looks under load, which each take what has come meanwhile. */
+const deliverySpacing = 100
 
 await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) => {
   const now = () => new Date()
@@ -88,7 +90,16 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
       .filter((channel) => channels[channel])
       .map((channel) => {
         const work = () => service.deliverDue(channel)
-        return [channel, createLoop({ name: `deliveries by ${channel}`, work, interval: deliveryInterval, log })]
+        return [
+          channel,
+          createLoop({
+            name: `deliveries by ${channel}`,
+            work,
+            interval: deliveryInterval,
+            spacing: deliverySpacing,
+            log,
+          }),
+        ]
       }),
   )
   lifecycle.onStop('deliveries', async () => {

@@ -6,6 +6,7 @@ import { breakerRules } from '#platform/breaker.ts'
 import { timeLeft } from '#platform/context.ts'
 import { openServiceDatabase } from '#platform/database/open.ts'
 import { openPool } from '#platform/database/pool.ts'
+import { createStatementNames } from '#platform/database/prepared.ts'
 import { openDiscovery } from '#platform/discovery.ts'
 import { openEvents } from '#platform/events.ts'
 import { createPeer } from '#platform/grpc/client.ts'
@@ -36,6 +37,8 @@ const requestLimit = 5_000
 /** Milliseconds between looks for what the provider is to be asked about, and for what the sandbox has to do. */
 const reconcileInterval = 1_000
 const sandboxInterval = 500
+/** Milliseconds between its turns under load, which each do what has come meanwhile. */
+const sandboxSpacing = 20
 /** Milliseconds between looks for callbacks that need not be remembered any more. */
 const retentionInterval = 3_600_000
 
@@ -147,16 +150,23 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
   function openSandbox() {
     const party = { secret: config.SANDBOX_SECRET ?? '', url: config.SANDBOX_URL, now }
     const books = openPool({ url, name: 'sandbox', size: 3, wait: 2_000, log })
+    const nameOf = createStatementNames()
     lifecycle.onStop('sandbox database', () => books.end())
     const sandbox = createSandbox({
       ...party,
-      query: (text, values) => books.query(text, values),
+      query: (text, values) => books.query({ name: nameOf({ sql: text }), text, values }),
       webhookUrl: config.SANDBOX_WEBHOOK_URL,
       onWork: () => loop.wake(),
       onUndelivered: (error) => log.info('a callback of the sandbox was not taken', { error }),
     })
     lifecycle.onStop('sandbox', sandbox.close)
-    const loop = createLoop({ name: 'sandbox', work: sandbox.turn, interval: sandboxInterval, log })
+    const loop = createLoop({
+      name: 'sandbox',
+      work: sandbox.turn,
+      interval: sandboxInterval,
+      spacing: sandboxSpacing,
+      log,
+    })
     lifecycle.onStop('sandbox loop', loop.stop)
     return { provider: createSandboxProvider(party), routes: sandbox.routes, start: loop.start }
   }

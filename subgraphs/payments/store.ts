@@ -8,10 +8,11 @@ import type { Refund } from './domain/refund.ts'
 import { callbackStore, recordCallback } from './store/callbacks.ts'
 import { dueStore } from './store/due.ts'
 import { type NewEvent, numbered, toPayment, toPaymentColumns, toRefund } from './store/rows.ts'
+import { changeUnlocked, insertPayment } from './store/unlocked.ts'
 
 type Transaction = Prisma.TransactionClient
 
-/** A payment with all that decides about it, locked. */
+/** A payment with all that decides about it, as it is when it is written. */
 export type Locked = {
   readonly payment: Payment
   readonly refunds: readonly Refund[]
@@ -32,7 +33,7 @@ export type Change = {
 /** What became of an attempt to add a payment. */
 export type Addition = 'added' | 'key taken' | 'order taken' | 'order closed'
 
-/** The advisory locks by which new payments of an order and its end take turns. Any number of 32 bits. */
+/** The advisory locks by which payments of an order and its end take turns: those of `is_closed`, too. Any number of 32 bits. */
 const orderLocks = 5_270_043
 
 export function createPaymentsStore(adapter: Database['adapter']) {
@@ -79,20 +80,9 @@ export function createPaymentsStore(adapter: Database['adapter']) {
      *
      * Guarantee: however many are added at the same time, an order has at most one payment that is not declined.
      */
-    async add(
-      payment: Payment,
-      { idempotencyKey, inputHash, lookAt }: { idempotencyKey: string; inputHash: string; lookAt: Date },
-    ): Promise<Addition> {
-      const { id, orderId, orderNumber, customerId, amount, createdAt } = payment
-      const asked = { idempotencyKey, inputHash, nextLookAt: lookAt, amount: amount.amount, currency: amount.currency }
-      const data = { ...toPaymentColumns(payment), ...asked, id, orderId, orderNumber, customerId, createdAt }
+    async add(payment: Payment, asked: { idempotencyKey: string; inputHash: string; lookAt: Date }): Promise<Addition> {
       try {
-        return await prisma.$transaction(async (tx): Promise<Addition> => {
-          await tx.$executeRaw`SELECT pg_advisory_xact_lock_shared(${orderLocks}::int, hashtext(${orderId}::uuid::text))`
-          if (await tx.closedOrder.findUnique({ where: { orderId } })) return 'order closed'
-          await tx.payment.create({ data, select: { id: true } })
-          return 'added'
-        })
+        return (await prisma.$executeRaw(insertPayment(payment, asked))) > 0 ? 'added' : 'order closed'
       } catch (error) {
         if (isUniqueViolation(error, 'payments_customer_id_idempotency_key_key')) return 'key taken'
         if (isUniqueViolation(error, 'payments_open_key')) return 'order taken'
@@ -101,14 +91,16 @@ export function createPaymentsStore(adapter: Database['adapter']) {
     },
 
     /**
-     * Locks a payment, lets `change` decide, and writes the payment, its refunds and its events together. Undefined for a
-     * payment that is not there. A callback that is named has its effect once.
+     * Lets `change` decide about a payment as it is, and writes the payment, its refunds and its events together. Asked again,
+     * with the payment locked, where it has refunds or something else came first. Undefined for a payment that is not there. A callback that is named has its effect once.
      */
-    change(
+    async change(
       id: string,
       change: (before: Locked) => Change | undefined,
       callback?: string,
     ): Promise<Payment | undefined> {
+      const changed = await changeUnlocked(prisma, id, change, callback)
+      if (changed) return changed
       return prisma.$transaction(async (tx) => {
         const before = await lockPayment(tx, id)
         if (!before) return undefined

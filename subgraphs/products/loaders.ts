@@ -1,9 +1,7 @@
 import { createLoader, type Loader } from '#platform/loader.ts'
 import type { Principal } from '#platform/principal.ts'
 import type { Product, Stock } from './domain/catalogue.ts'
-import type { Category } from './domain/category.ts'
 import type { Reading } from './service/reading.ts'
-import type { ProductsStore } from './store.ts'
 
 /** What resolvers get, for one request: its caller, and loaders that hold what this caller's request read. */
 export type Context = {
@@ -12,20 +10,13 @@ export type Context = {
   readonly productsBySku: Loader<Product>
   /** How many there are: of this moment, never remembered. */
   readonly stock: Loader<Stock>
-  /** All categories: they are few, and a tree is asked for from both ends. */
-  categories(): Promise<Category[]>
 }
 
-export function createContext(principal: Principal, reading: Reading, store: ProductsStore): Context {
-  let categories: Promise<Category[]> | undefined
+export function createContext(principal: Principal, reading: Reading): Context {
   return {
     principal,
     products: createLoader(reading.byIds, ({ id }) => id),
     productsBySku: createLoader(reading.bySkus, ({ sku }) => sku),
-    stock: createLoader(store.findStock, ({ id }) => id),
-    categories() {
-      categories ??= store.findCategories()
-      return categories
-    },
+    stock: createLoader(reading.stock, ({ id }) => id),
   }
 }

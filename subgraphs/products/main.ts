@@ -4,6 +4,7 @@ import { createCaches } from '#platform/cache.ts'
 import { openServiceDatabase } from '#platform/database/open.ts'
 import { openDiscovery } from '#platform/discovery.ts'
 import { openEvents } from '#platform/events.ts'
+import { createGatherer } from '#platform/gatherer.ts'
 import { loadService } from '#platform/grpc/service.ts'
 import { run } from '#platform/lifecycle.ts'
 import { followLive } from '#platform/live/follow.ts'
@@ -47,7 +48,8 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
 
   const redis = await openServiceRedis({ name, config, log, lifecycle })
   const caches = await createCaches({ redis, log, metrics })
-  const reading = createReading({ store, caches, seconds: () => live.current.PRODUCT_CACHE })
+  const gather = createGatherer({ name, wait: config.DATABASE_POOL_WAIT, queue: config.DATABASE_POOL_QUEUE })
+  const reading = createReading({ store, caches, gather, seconds: () => live.current.PRODUCT_CACHE })
   const locks = await createLocks({ redis, nextToken: store.nextStockFence, log })
 
   const service = createProductsService({
@@ -77,7 +79,7 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
     ],
     schemaFile: new URL('../../schema/products.graphql', import.meta.url),
     resolvers: createResolvers(service),
-    createContext: (principal) => createContext(principal, reading, store),
+    createContext: (principal) => createContext(principal, reading),
     grpc: {
       port: config.GRPC_PORT,
       add: (server) =>

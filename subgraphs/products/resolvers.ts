@@ -2,7 +2,6 @@ import type { Resolvers } from '#generated/graphql/products.ts'
 import { notFound } from '#platform/errors.ts'
 import { parseId } from '#platform/input.ts'
 import { isSku, orderable, type Product, type ReadProduct, type StockedProduct } from './domain/catalogue.ts'
-import type { Category } from './domain/category.ts'
 import type { Context } from './loaders.ts'
 import type { ProductsService } from './service.ts'
 
@@ -16,7 +15,7 @@ export function createResolvers(service: ProductsService): Resolvers {
         return product
       },
       products: (_root, args) => service.products(args),
-      categories: (_root, _args, context) => context.categories(),
+      categories: async () => [...(await service.categories())],
     },
     Mutation: {
       async createProduct(_root, { input }, { principal }) {
@@ -45,18 +44,16 @@ export function createResolvers(service: ProductsService): Resolvers {
     Product: {
       __resolveReference: (reference, context) =>
         'id' in reference ? byId(reference.id, context) : bySku(reference.sku, context),
-      category: ({ categoryId }, _args, context) => category(categoryId, context),
+      category: ({ categoryId }) => service.category(categoryId),
       available: async (product, _args, context) => orderable(await withStock(product, context)),
       inStock: async (product, _args, context) => orderable(await withStock(product, context)) > 0,
       archived: ({ archivedAt }) => archivedAt !== null,
     },
     ProductConnection: { totalCount: ({ totalCount }) => totalCount() },
     Category: {
-      __resolveReference: ({ id }, context) => category(id, context),
-      parent: ({ parentId }, _args, context) => (parentId === null ? null : category(parentId, context)),
-      async children({ id }, _args, context) {
-        return (await context.categories()).filter(({ parentId }) => parentId === id)
-      },
+      __resolveReference: ({ id }) => service.category(id),
+      parent: ({ parentId }) => (parentId === null ? null : service.category(parentId)),
+      children: async ({ id }) => [...(await service.childrenOf(id))],
     },
   }
 }
@@ -80,10 +77,4 @@ async function withStock(product: ReadProduct, { stock }: Context): Promise<Stoc
   const found = await stock.load(product.id)
   if (!found) throw notFound('product')
   return { ...product, ...found }
-}
-
-async function category(wanted: string, { categories }: Context): Promise<Category> {
-  const found = (await categories()).find(({ id }) => id === wanted)
-  if (!found) throw notFound('category')
-  return found
 }

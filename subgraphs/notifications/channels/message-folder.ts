@@ -6,8 +6,12 @@ import { join } from 'node:path'
  * takes the place of the first, and a reader never sees half a file.
  */
 export async function writeMessage(folder: string, name: string, content: string | Buffer): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 })
   const unfinished = join(folder, `.${name}`)
-  await writeFile(unfinished, content, { mode: 0o600 })
+  const write = () => writeFile(unfinished, content, { mode: 0o600 })
+  await write().catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    await write()
+  })
   await rename(unfinished, join(folder, name))
 }

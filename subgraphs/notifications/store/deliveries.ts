@@ -2,6 +2,7 @@ import type { PrismaClient } from '#generated/prisma/notifications/client.ts'
 import type { ChannelName } from '../domain/channel.ts'
 import type { Contact } from '../domain/contact.ts'
 import type { TakenDelivery } from '../domain/delivery.ts'
+import { together } from './together.ts'
 
 /** `giveUp` is in milliseconds. */
 type TakeDue = { channel: ChannelName; limit: number; at: Date; leaseUntil: Date; giveUp: number }
@@ -11,8 +12,23 @@ type TakenRow = Omit<TakenDelivery, 'contact' | 'subscription'> &
     [Name in 'subscriptionId' | 'endpoint' | 'p256dh' | 'auth']: string | null
   }
 
+type Sent = { id: string; at: Date }
+
+/** Milliseconds in which what is sent gathers, to be written down together. */
+const gatheringTime = 10
+
 /** What is on its way to people. */
 export function deliveryStore(prisma: PrismaClient) {
+  const markSent = together(markAll, { time: gatheringTime })
+
+  async function markAll(batch: readonly Sent[]): Promise<undefined[]> {
+    await prisma.$executeRaw`
+      UPDATE deliveries SET status = 'SENT', sent_at = sent.at, last_error = NULL
+      FROM unnest(${batch.map(({ id }) => id)}::uuid[], ${batch.map(({ at }) => at)}::timestamptz[]) AS sent (id, at)
+      WHERE deliveries.id = sent.id`
+    return batch.map(() => undefined)
+  }
+
   return {
     /**
      * Takes deliveries of one channel that are due, so that until `leaseUntil` no other worker does. A delivery to a person
@@ -39,9 +55,7 @@ export function deliveryStore(prisma: PrismaClient) {
     },
 
     /** Without effect where the account was erased meanwhile. */
-    async markSent(id: string, at: Date): Promise<void> {
-      await prisma.delivery.updateMany({ where: { id }, data: { status: 'SENT', sentAt: at, lastError: null } })
-    },
+    markSent: (id: string, at: Date): Promise<undefined> => markSent({ id, at }),
 
     /**
      * Keeps a delivery for `next`, or gives it up when there is none. False, and without effect, where it is no longer this attempt's:

@@ -1,9 +1,10 @@
-import { Prisma, type PrismaClient } from '#generated/prisma/notifications/client.ts'
+import type { Prisma, PrismaClient } from '#generated/prisma/notifications/client.ts'
 import { recordInInbox } from '#platform/inbox.ts'
 import type { Contact } from '../domain/contact.ts'
 import type { Reachability } from '../domain/delivery.ts'
 import type { Notification } from '../domain/notification.ts'
 import { isErased, lockAccount } from './accounts.ts'
+import { together } from './together.ts'
 
 /** What an event makes known: how to reach the person, something to tell them, or both. */
 export type Recording = {
@@ -16,16 +17,24 @@ export type Recording = {
 
 /** The effects of events. */
 export function eventStore(prisma: PrismaClient) {
-  /** What most events do takes two statements. Somebody who changes how to be reached meanwhile may do so before or after it. */
+  const findAccountOf = together((accounts: readonly { userId: string }[]) =>
+    findAccounts(
+      prisma,
+      accounts.map(({ userId }) => userId),
+    ),
+  )
+  const add = together((additions: readonly Addition[]) => addAll(prisma, additions))
+  /**
+   * What most events do takes two statements, for all that are there at once. Somebody who changes how to be reached meanwhile may
+   * do so before or after it.
+   */
   async function tell(
     eventId: string,
     userId: string,
     notification: NonNullable<Recording['notification']>,
     traceparent: string | undefined,
   ): Promise<boolean> {
-    const made = notification(await findAccount(prisma, userId))
-    const handled = Prisma.sql`INSERT INTO inbox (event_id) VALUES (${eventId}::uuid) ON CONFLICT DO NOTHING RETURNING 1`
-    return (await prisma.$executeRaw(addition(made, traceparent, handled))) > 0
+    return add({ eventId, notification: notification(await findAccountOf({ userId })), traceparent })
   }
 
   return {
@@ -39,7 +48,9 @@ export function eventStore(prisma: PrismaClient) {
         if (!(await recordInInbox(tx, eventId))) return false
         if (await isErased(tx, userId)) return false
         if (contact) await putContact(tx, contact)
-        if (notification) await tx.$executeRaw(addition(notification(await findAccount(tx, userId)), traceparent))
+        if (!notification) return true
+        const [account] = await findAccounts(tx, [userId])
+        if (account) await addAll(tx, [{ notification: notification(account), traceparent }])
         return true
       })
     },
@@ -78,43 +89,67 @@ async function putContact(tx: Prisma.TransactionClient, contact: Contact): Promi
     WHERE contacts.sequence < EXCLUDED.sequence`
 }
 
-/** What is known of an account, by one statement: events are many. */
-async function findAccount(sql: Pick<Prisma.TransactionClient, '$queryRaw'>, userId: string): Promise<Reachability> {
-  const [account] = await sql.$queryRaw<(Reachability & { known: boolean; phone: string | null })[]>`
+/** What is known of each of these accounts, by one statement: events are many. */
+async function findAccounts(
+  sql: Pick<Prisma.TransactionClient, '$queryRaw'>,
+  userIds: readonly string[],
+): Promise<Reachability[]> {
+  const accounts = await sql.$queryRaw<(Reachability & { known: boolean; phone: string | null })[]>`
     SELECT c.user_id IS NOT NULL AS known, c.phone,
       ARRAY(SELECT id FROM push_subscriptions s WHERE s.user_id = a.id) AS subscriptions,
       ARRAY(SELECT jsonb_build_object('channel', channel, 'type', type, 'enabled', enabled)
             FROM preferences p WHERE p.user_id = a.id) AS preferences
-    FROM (VALUES (${userId}::uuid)) AS a (id)
-    LEFT JOIN contacts c ON c.user_id = a.id`
-  if (!account) throw new Error('A row of values is always there.')
-  const { known, phone, subscriptions, preferences } = account
-  return { contact: known ? { phone } : undefined, subscriptions, preferences }
+    FROM unnest(${userIds}::uuid[]) WITH ORDINALITY AS a (id, place)
+    LEFT JOIN contacts c ON c.user_id = a.id
+    ORDER BY a.place`
+  return accounts.map(({ known, phone, subscriptions, preferences }) => ({
+    contact: known ? { phone } : undefined,
+    subscriptions,
+    preferences,
+  }))
 }
 
+/** A notification that an event tells of. Without the event's id it is recorded by somebody else that it is handled. */
+type Addition = { eventId?: string; notification: Notification; traceparent: string | undefined }
+
 /**
- * One statement for the notification and its deliveries, written where `condition` has a row and the account is not erased. It
- * affects one row or none.
+ * One statement for notifications with their deliveries and the marks of their events, each written where its event was not handled
+ * before and its account is not erased. Which of them were.
  */
-function addition(
-  notification: Notification,
-  traceparent: string | undefined,
-  condition = Prisma.sql`SELECT 1`,
-): Prisma.Sql {
-  const { id, userId, facts, orderId, createdAt, readAt, deliveries } = notification
-  return Prisma.sql`
-    WITH condition AS (${condition}),
-    added AS (
+async function addAll(
+  sql: Pick<Prisma.TransactionClient, '$queryRaw'>,
+  additions: readonly Addition[],
+): Promise<boolean[]> {
+  const rows = additions.map(({ eventId = null, notification, traceparent = null }) => {
+    const { deliveries, facts, ...row } = notification
+    return { ...row, facts, type: facts.type, eventId, traceparent }
+  })
+  const deliveries = additions.flatMap(({ notification: { id, deliveries } }) =>
+    deliveries.map((delivery) => ({ ...delivery, notificationId: id })),
+  )
+  const added = await sql.$queryRaw<{ id: string }[]>`
+    WITH input AS (
+      SELECT DISTINCT ON (coalesce("eventId", id)) *
+      FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+        AS n (id uuid, "eventId" uuid, "userId" uuid, type notification_type, facts jsonb, "orderId" uuid,
+          "createdAt" timestamptz, "readAt" timestamptz, traceparent text)
+    ), handled AS (
+      INSERT INTO inbox (event_id) SELECT "eventId" FROM input WHERE "eventId" IS NOT NULL
+      ON CONFLICT DO NOTHING RETURNING event_id
+    ), added AS (
       INSERT INTO notifications (id, user_id, type, facts, order_id, created_at, read_at, traceparent)
-      SELECT ${id}::uuid, ${userId}::uuid, ${facts.type}::notification_type, ${JSON.stringify(facts)}::jsonb,
-        ${orderId}::uuid, ${createdAt}::timestamptz, ${readAt}::timestamptz, ${traceparent ?? null}
-      FROM condition WHERE NOT is_erased(${userId}::uuid)
+      SELECT id, "userId", type, facts, "orderId", "createdAt", "readAt", traceparent
+      FROM input LEFT JOIN handled ON event_id = "eventId"
+      WHERE ("eventId" IS NULL OR event_id IS NOT NULL) AND NOT is_erased("userId")
       RETURNING id, created_at
     ), sent AS (
       INSERT INTO deliveries (id, notification_id, channel, target_id, status, attempts, next_attempt_at, sent_at)
       SELECT d.id, added.id, d.channel, d."targetId", d.status, d.attempts, added.created_at, d."sentAt"
-      FROM added, jsonb_to_recordset(${JSON.stringify(deliveries)}::jsonb)
-        AS d (id uuid, channel channel, "targetId" uuid, status delivery_status, attempts int, "sentAt" timestamptz)
+      FROM added JOIN jsonb_to_recordset(${JSON.stringify(deliveries)}::jsonb)
+        AS d (id uuid, "notificationId" uuid, channel channel, "targetId" uuid, status delivery_status, attempts int,
+          "sentAt" timestamptz) ON d."notificationId" = added.id
     )
     SELECT id FROM added`
+  const ids = new Set(added.map(({ id }) => id))
+  return additions.map(({ notification }) => ids.has(notification.id))
 }

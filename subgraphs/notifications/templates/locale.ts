@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import type { Locale, Money } from '../domain/message.ts'
 
 /** The languages that messages are written in, as BCP 47 tags. */
@@ -27,15 +28,10 @@ export function readingOf(locale: Locale): Reading {
   const { language, script, region = 'US' } = likely(locale)
   const chinese = language === 'zh' && script === 'Hans'
   const tag = chinese ? `zh-Hans-${region}` : `en-${region}`
-  const formats = new Map<string, (amount: number) => string>()
   return {
     language: chinese ? 'zh-Hans' : 'en',
-    money({ amount, currency }) {
-      const format = formats.get(currency) ?? moneyFormat(tag, currency)
-      formats.set(currency, format)
-      return format(amount)
-    },
-    time: (at) => plainSpaces(new Intl.DateTimeFormat(tag, timeOptions).format(new Date(at))),
+    money: ({ amount, currency }) => moneyFormat(tag, currency)(amount),
+    time: (at) => plainSpaces(timeFormat(tag).format(new Date(at))),
   }
 }
 
@@ -49,8 +45,16 @@ const timeOptions = {
   timeZoneName: 'short',
 } as const
 
-/** Of minor units. To make one costs more than the rest of a message: an order has one for all its lines. */
+/** To make a format costs more than the rest of a message. */
+const timeFormat = remembered((tag) => new Intl.DateTimeFormat(tag, timeOptions))
+
+/** Of minor units. */
 function moneyFormat(tag: string, currency: string): (amount: number) => string {
+  return moneyFormats(`${tag} ${currency}`)
+}
+
+const moneyFormats = remembered((key) => {
+  const [tag, currency = ''] = key.split(' ')
   const digits = minorDigits(currency)
   const format = new Intl.NumberFormat(tag, {
     style: 'currency',
@@ -58,14 +62,24 @@ function moneyFormat(tag: string, currency: string): (amount: number) => string 
     minimumFractionDigits: digits,
     maximumFractionDigits: digits,
   })
-  return (amount) => plainSpaces(format.format(amount / 10 ** digits))
-}
+  return (amount: number) => plainSpaces(format.format(amount / 10 ** digits))
+})
 
-function likely(locale: Locale): Intl.Locale {
+const likely = remembered((locale: Locale) => {
   try {
     return new Intl.Locale(locale).maximize()
   } catch {
     return new Intl.Locale('en-Latn-US')
+  }
+})
+
+/** Makes something of a text once, as long as it is among those that were asked for last. What throws is not remembered. */
+function remembered<Made extends object>(make: (text: string) => Made): (text: string) => Made {
+  const made = new LRUCache<string, Made>({ max: 200 })
+  return (text) => {
+    const known = made.get(text) ?? make(text)
+    made.set(text, known)
+    return known
   }
 }
 

@@ -139,3 +139,30 @@ test('what nobody could be told, such as an amount in no currency, is poison and
   await assert.rejects(shop.service.orderPlaced(randomUUID(), order), RangeError)
   assert.deepEqual(await shop.sql('SELECT 1 FROM inbox'), [])
 })
+
+test('of events that are there at once one that cannot be written undoes none beside it, and each has its effect once', async () => {
+  const [eve, bob, joe] = [someone(), someone(), someone()]
+  const paid = (person: typeof eve, number: string) => ({ ...orderOf(person), number })
+  const good = randomUUID()
+  const outcomes = await Promise.allSettled([
+    shop.service.orderPaid(good, paid(eve, 'A-1')),
+    // No text of PostgreSQL.
+    shop.service.orderPaid(randomUUID(), paid(bob, 'A-\0')),
+    shop.service.orderPaid(good, paid(joe, 'A-2')),
+  ])
+  assert.deepEqual(
+    outcomes.map(({ status }) => status),
+    ['fulfilled', 'rejected', 'fulfilled'],
+  )
+  const rows = await shop.sql('SELECT user_id FROM notifications')
+  assert.deepEqual(rows, [{ user_id: eve.userId }])
+  assert.equal((await shop.sql('SELECT FROM inbox')).length, 1)
+})
+
+test('of an event that comes twice at the same moment there is one notification', async () => {
+  const eve = someone()
+  const eventId = randomUUID()
+  await Promise.all([1, 2, 3].map(() => shop.service.orderPaid(eventId, orderOf(eve))))
+  assert.equal((await shop.sql('SELECT FROM notifications')).length, 1)
+  assert.equal((await shop.sql('SELECT FROM deliveries')).length, 1)
+})

@@ -21,8 +21,13 @@ export function createReactions({
   products: Pick<Products, 'commit'>
   now: () => Date
 }) {
-  async function handle(eventId: string, orderId: string, move: (order: Order) => Order | undefined): Promise<void> {
-    if (!(await store.handle(eventId, orderId, (order) => told(order, move(order))))) throw notFound('order')
+  async function handle(
+    eventId: string,
+    orderId: string,
+    move: (order: Order) => Order | undefined | Promise<Order | undefined>,
+  ): Promise<void> {
+    const isThere = await store.handle(eventId, orderId, async (order) => told(order, await move(order)))
+    if (!isThere) throw notFound('order')
   }
 
   return {
@@ -30,16 +35,15 @@ export function createReactions({
      * An order was paid. Its items are sold first, which may be done again; then it is PAID, or, when its hold had ended,
      * CANCELLED, upon which payments gives the money back. Overtaken: by a cancellation, which does the same.
      */
-    async paymentCaptured(eventId: string, { orderId, amount }: Payment & { amount: Money }): Promise<void> {
-      const [order] = await store.findOrders([orderId])
-      if (!order) throw notFound('order')
-      const { total, status } = order
-      if (amount.amount !== total.amount || amount.currency !== total.currency) {
-        throw badInput('amount', 'What was paid is not what the order costs.')
-      }
-      const sold = status === 'PENDING' && (await products.commit(orderId))
-      await handle(eventId, orderId, (current) => (sold ? pay(current, now()) : expire(current, now())))
-    },
+    paymentCaptured: (eventId: string, { orderId, amount }: Payment & { amount: Money }): Promise<void> =>
+      handle(eventId, orderId, async (order) => {
+        const { total, status } = order
+        if (amount.amount !== total.amount || amount.currency !== total.currency) {
+          throw badInput('amount', 'What was paid is not what the order costs.')
+        }
+        const sold = status === 'PENDING' && (await products.commit(orderId))
+        return sold ? pay(order, now()) : expire(order, now())
+      }),
 
     /** A payment was declined: the order can be paid again. Overtaken: by whatever ended the wait for a payment. */
     paymentDeclined: (eventId: string, { orderId }: Payment): Promise<void> =>

@@ -1,10 +1,9 @@
 import { Prisma, type PrismaClient } from '#generated/prisma/orders/client.ts'
 import { isUniqueViolation } from '#platform/database/failures.ts'
-import { appendToOutbox } from '#platform/outbox.ts'
 import type { Order } from '../domain/order.ts'
 import { requireOrder, type Transaction } from './changes.ts'
 import { isErased } from './erasure.ts'
-import { insertOrder, type NewEvent, numbered } from './rows.ts'
+import { insertOrder, type NewEvent } from './rows.ts'
 
 /** A claim on an idempotency key, to be taken or found. */
 export type ClaimRequest = {
@@ -73,17 +72,13 @@ export function claimStore(prisma: PrismaClient) {
     /** Writes the order, its events and the completion of its claim: all three, or nothing and why. */
     async place(order: Order, lease: Lease, events: readonly NewEvent[]): Promise<Placement> {
       try {
-        return await prisma.$transaction(async (tx): Promise<Placement> => {
-          const completed = Prisma.sql`
-            UPDATE claims SET completed_at = ${order.createdAt}
-            WHERE customer_id = ${lease.customerId}::uuid AND idempotency_key = ${lease.idempotencyKey}
-              AND order_id = ${lease.orderId}::uuid AND lease_token = ${lease.token}::uuid AND completed_at IS NULL`
-          const placed = await tx.$executeRaw(insertOrder(order, events.length, completed))
-          // An erasure takes the claim away with the account, or waits for this to commit and then finds the order.
-          if (placed === 0) return (await isErased(tx, lease.customerId)) ? 'account erased' : 'lease lost'
-          await appendToOutbox(tx, numbered(events, 0), order.updatedAt)
-          return 'placed'
-        })
+        const completed = Prisma.sql`
+          UPDATE claims SET completed_at = ${order.createdAt}
+          WHERE customer_id = ${lease.customerId}::uuid AND idempotency_key = ${lease.idempotencyKey}
+            AND order_id = ${lease.orderId}::uuid AND lease_token = ${lease.token}::uuid AND completed_at IS NULL`
+        if ((await prisma.$executeRaw(insertOrder(order, events, completed))) > 0) return 'placed'
+        // An erasure takes the claim away with the account, or waits for this to commit and then finds the order.
+        return (await isErased(prisma, lease.customerId)) ? 'account erased' : 'lease lost'
       } catch (error) {
         if (isUniqueViolation(error, 'orders_number_key')) return 'number taken'
         throw error

@@ -1,49 +1,21 @@
-import type { Prisma, PrismaClient } from '#generated/prisma/orders/client.ts'
+import type { PrismaClient } from '#generated/prisma/orders/client.ts'
 import { recordInInbox } from '#platform/inbox.ts'
-import type { Address, Order, OrderFilter } from '../domain/order.ts'
+import type { Address, Order } from '../domain/order.ts'
 import { applyChange, type Decide } from './changes.ts'
 import { eraseCustomer } from './erasure.ts'
-import { toOrder, whole } from './rows.ts'
-
-type Key = { createdAt: Date; id: string }
-export type Listing = { filter: OrderFilter; limit: number; after: Key | undefined }
+import { orderReads } from './reading.ts'
 
 /** Orders that were placed. */
 export function orderStore(prisma: PrismaClient) {
   return {
-    /**
-     * The orders that exist among the ids, of one customer where one is named. An order of another customer then costs
-     * what one costs that never was, so that the time of an answer does not tell them apart.
-     */
-    async findOrders(ids: readonly string[], customerId?: string): Promise<Order[]> {
-      const where = { id: { in: [...ids] }, ...(customerId && { customerId }) }
-      const rows = await prisma.order.findMany({ where, ...whole })
-      return rows.map(toOrder)
-    },
-
-    /** The orders of a filter, newest first, behind `after`. */
-    async listOrders({ filter, limit, after }: Listing): Promise<Order[]> {
-      const rows = await prisma.order.findMany({
-        where: { AND: [conditions(filter), ...behind(after)] },
-        orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
-        take: limit,
-        ...whole,
-      })
-      return rows.map(toOrder)
-    },
+    ...orderReads(prisma),
 
     /** Changes an order. Returns it as it is then; undefined where there is none. What `decide` throws leaves it as it was. */
-    changeOrder: (orderId: string, decide: Decide): Promise<Order | undefined> =>
-      prisma.$transaction((tx) => applyChange(tx, orderId, decide)),
+    changeOrder: (orderId: string, decide: Decide): Promise<Order | undefined> => applyChange(prisma, orderId, decide),
 
     /** Changes an order because of an event, once. False where there is no such order: then the event is not recorded either. */
-    handle(eventId: string, orderId: string, decide: Decide): Promise<boolean> {
-      return prisma.$transaction(async (tx) => {
-        if ((await tx.order.count({ where: { id: orderId } })) === 0) return false
-        if (await recordInInbox(tx, eventId)) await applyChange(tx, orderId, decide)
-        return true
-      })
-    },
+    handle: async (eventId: string, orderId: string, decide: Decide): Promise<boolean> =>
+      (await applyChange(prisma, orderId, decide, eventId)) !== undefined,
 
     /** Ends the wait for an order whose hold has ended: the order changes, or the claim that would place it goes. Once. */
     async expire(eventId: string, orderId: string, decide: Decide): Promise<void> {
@@ -75,28 +47,4 @@ export function orderStore(prisma: PrismaClient) {
       await prisma.$transaction((tx) => recordInInbox(tx, eventId))
     },
   }
-}
-
-function conditions({ customerId, status, number, createdFrom, createdTo }: OrderFilter): Prisma.OrderWhereInput {
-  return {
-    ...(customerId && { customerId }),
-    ...(status && { status }),
-    ...(number && { number }),
-    ...((createdFrom || createdTo) && {
-      createdAt: { ...(createdFrom && { gte: storable(createdFrom) }), ...(createdTo && { lt: storable(createdTo) }) },
-    }),
-  }
-}
-
-/** The earliest time that the database knows. Nothing was placed before. */
-const earliest = new Date('0001-01-01T00:00:00Z')
-
-function storable(time: Date): Date {
-  return time < earliest ? earliest : time
-}
-
-function behind(after: Key | undefined): Prisma.OrderWhereInput[] {
-  if (!after) return []
-  const { createdAt, id } = after
-  return [{ createdAt: { lte: createdAt } }, { OR: [{ createdAt: { lt: createdAt } }, { createdAt, id: { lt: id } }] }]
 }

@@ -1,5 +1,5 @@
 import { Prisma } from '#generated/prisma/orders/client.ts'
-import type { OutboxEvent } from '#platform/outbox.ts'
+import { type OutboxEvent, outboxInsert } from '#platform/outbox.ts'
 import type { Address, Order } from '../domain/order.ts'
 
 /** Orders as the domain sees them, and as the tables hold them. */
@@ -14,7 +14,7 @@ export const whole = {
   },
   relationLoadStrategy: 'join',
 } as const satisfies Pick<Prisma.OrderFindManyArgs, 'include' | 'relationLoadStrategy'>
-type OrderRow = Prisma.OrderGetPayload<Pick<typeof whole, 'include'>>
+export type OrderRow = Prisma.OrderGetPayload<Pick<typeof whole, 'include'>>
 
 /** Events with their numbers in their aggregate, `before` of which there were. */
 export function numbered(events: readonly NewEvent[], before: number): OutboxEvent[] {
@@ -22,10 +22,10 @@ export function numbered(events: readonly NewEvent[], before: number): OutboxEve
 }
 
 /**
- * One statement that writes an order with its lines and its history where `condition`, an UPDATE, finds a row, and nothing where
- * it finds none. It affects one row or none.
+ * One statement that writes an order with its lines, its history and its first events where `condition`, an UPDATE, finds a row,
+ * and nothing where it finds none. It affects one row or none.
  */
-export function insertOrder(order: Order, sequence: number, condition: Prisma.Sql): Prisma.Sql {
+export function insertOrder(order: Order, events: readonly NewEvent[], condition: Prisma.Sql): Prisma.Sql {
   const { id, number, customerId, status, total, shippingAddress: to, createdAt, updatedAt } = order
   const lines = order.lines.map(({ unitPrice, ...line }, position) => ({ ...line, position, amount: unitPrice.amount }))
   const history = order.history.map((entry, position) => ({ ...entry, position }))
@@ -36,7 +36,7 @@ export function insertOrder(order: Order, sequence: number, condition: Prisma.Sq
         ship_region, ship_postal_code, ship_country, cancel_reason, tracking_number, sequence, created_at, updated_at)
       SELECT ${id}::uuid, ${number}, ${customerId}::uuid, ${status}::order_status, ${total.amount}::int, ${total.currency},
         ${to.name}, ${to.line1}, ${to.line2}, ${to.city}, ${to.region}, ${to.postalCode}, ${to.country}, ${order.cancelReason},
-        ${order.trackingNumber}, ${sequence}::int, ${createdAt}::timestamptz, ${updatedAt}::timestamptz
+        ${order.trackingNumber}, ${events.length}::int, ${createdAt}::timestamptz, ${updatedAt}::timestamptz
       FROM condition RETURNING id
     ), items AS (
       INSERT INTO order_items (order_id, position, product_id, sku, name, quantity, unit_amount)
@@ -48,8 +48,8 @@ export function insertOrder(order: Order, sequence: number, condition: Prisma.Sq
       SELECT placed.id, r.position, "from", "to", at, reason, "by", "byId"
       FROM placed, jsonb_to_recordset(${JSON.stringify(history)}::jsonb)
         AS r (position int, "from" order_status, "to" order_status, at timestamptz, reason text, "by" order_actor, "byId" uuid)
-    )
-    SELECT id FROM placed`
+    ), told AS (${outboxInsert(Prisma.sql, numbered(events, 0), updatedAt, Prisma.sql`placed`)})
+    SELECT pg_notify('outbox', '') FROM placed`
 }
 
 export function toOrder(row: OrderRow): Order {

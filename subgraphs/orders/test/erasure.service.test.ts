@@ -194,39 +194,39 @@ describe('an order that is under way while the account is erased', () => {
     await nothingIsLeft()
   })
 
-  test('is waited for when its key is being claimed, and is blanked or not placed', async () => {
+  /** Places an order while its customer is erased: it pauses with what it writes to a table, and the erasure waits for it. */
+  async function placeDuringErasure(table: 'claims' | 'orders'): Promise<unknown> {
     const customer = someone()
     await orders.sql(`
-      CREATE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NEW; END $$;
-      CREATE TRIGGER pause AFTER INSERT ON claims FOR EACH ROW EXECUTE FUNCTION pause()`)
+      CREATE OR REPLACE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        PERFORM pg_advisory_xact_lock(1); RETURN NEW;
+      END $$;
+      CREATE TRIGGER pause AFTER INSERT ON ${table} FOR EACH ROW EXECUTE FUNCTION pause()`)
     await orders.sql('SELECT pg_advisory_lock(1)')
     const outcome = service()
       .createOrder(customer, input())
       .catch((error: unknown) => error)
-    await waiting(1)
-    const erasure = erase(customer)
+    let erasure: Promise<void> | undefined
     try {
+      await waiting(1)
+      erasure = erase(customer)
       await waiting(2)
     } finally {
       await orders.sql('SELECT pg_advisory_unlock(1)')
       await Promise.all([outcome, erasure])
-      await orders.sql('DROP TRIGGER pause ON claims')
+      await orders.sql(`DROP TRIGGER pause ON ${table}`)
     }
+    return outcome
+  }
+
+  test('is waited for when its key is being claimed, and is blanked or not placed', async () => {
+    await placeDuringErasure('claims')
     assert.equal((await rows("SELECT FROM orders WHERE ship_name <> 'erased'")).length, 0)
     assert.equal((await rows('SELECT FROM claims WHERE completed_at IS NULL')).length, 0)
   })
 
   test('is waited for when it is being written, and is blanked', async () => {
-    const customer = someone()
-    await orders.sql('BEGIN')
-    await orders.sql('LOCK TABLE outbox')
-    const placed = service().createOrder(customer, input())
-    await waiting(1)
-    const erasure = erase(customer)
-    await waiting(2)
-    await orders.sql('COMMIT')
-    const { id } = await placed
-    await erasure
+    const { id } = (await placeDuringErasure('orders')) as { id: string }
     assert.deepEqual((await store.findOrders([id]))[0]?.shippingAddress, blank)
     assert.deepEqual(states(), ['held'])
   })

@@ -33,7 +33,7 @@ const uniqueViolation = '23505'
 /** Puts what happened to `rows`, a table of charges or refunds, among the callbacks, `$copies` times each. */
 const tell = (about: 'charge' | 'refund', rows: string, copies: string) => `
   event AS (
-    SELECT jsonb_build_object('id', 'evt_' || gen_random_uuid(), 'about', '${about}', '${about}', to_jsonb(r))::text AS body
+    SELECT r.id, jsonb_build_object('id', 'evt_' || gen_random_uuid(), 'about', '${about}', '${about}', to_jsonb(r))::text AS body
     FROM ${rows} r
   ), told AS (
     INSERT INTO sandbox.callbacks (body, next_attempt_at) SELECT body, now() FROM event, generate_series(1, ${copies})
@@ -79,28 +79,34 @@ export function createLedger(query: Query) {
         [reference, status, reason],
       ),
 
-    /** Captures a charge whose time has come. Undefined when there is none. */
-    async settleOne(behaviourOf: (method: string) => Behaviour | undefined): Promise<Charge | undefined> {
-      const due = await one<Charge>(
-        `SELECT * FROM sandbox.charges WHERE status = 'processing' AND settles_at <= now() ORDER BY settles_at LIMIT 1`,
-        [],
+    /** Captures up to `limit` charges whose time has come. True when there may be more. */
+    async settle(behaviourOf: (method: string) => Behaviour | undefined, limit: number): Promise<boolean> {
+      const { rows: due } = await query<Charge>(
+        `SELECT id, method FROM sandbox.charges WHERE status = 'processing' AND settles_at <= now() ORDER BY settles_at LIMIT $1`,
+        [limit],
       )
-      if (!due) return undefined
-      const { copies = 1, reordered = false } = behaviourOf(due.method) ?? {}
+      if (due.length === 0) return false
+      const behaviours = due.map(({ method }) => behaviourOf(method))
       await query(
-        `WITH settled AS (
-           UPDATE sandbox.charges SET status = 'captured' WHERE id = $1 AND status = 'processing' RETURNING *
-         ), ${tell('charge', 'settled', '$2::int')}
+        `WITH due AS (
+           SELECT * FROM unnest($1::uuid[], $2::int[], $3::bool[]) AS due (id, copies, reordered)
+         ), settled AS (
+           UPDATE sandbox.charges c SET status = 'captured' FROM due WHERE c.id = due.id AND status = 'processing' RETURNING c.*
+         ), ${tell('charge', 'settled', '(SELECT copies FROM due WHERE due.id = event.id)')}
          , late AS (
            INSERT INTO sandbox.callbacks (body, next_attempt_at)
            SELECT jsonb_build_object('id', 'evt_' || gen_random_uuid(), 'about', 'charge',
              'charge', to_jsonb(s) || '{"status":"processing"}')::text, now() + ${tooLate} * interval '1 ms'
-           FROM settled s WHERE $3::bool
+           FROM settled s JOIN due USING (id) WHERE reordered
          )
          SELECT FROM settled`,
-        [due.id, copies, reordered],
+        [
+          due.map(({ id }) => id),
+          behaviours.map((behaviour) => behaviour?.copies ?? 1),
+          behaviours.map((behaviour) => behaviour?.reordered ?? false),
+        ],
       )
-      return due
+      return due.length === limit
     },
 
     /**

@@ -20,8 +20,10 @@ export type SandboxOptions = {
   onUndelivered: (error: unknown) => void
 }
 
-/** Callbacks that one turn sends. */
+/** Charges that one turn captures at once, and callbacks that it sends. */
 const limit = 20
+/** Milliseconds between looks for callbacks that nobody took for days. */
+const giveUpInterval = 60_000
 /** Milliseconds that the shop has to take a callback. */
 const callbackTimeout = 5_000
 
@@ -31,6 +33,7 @@ const callbackTimeout = 5_000
  */
 export function createSandbox({ query, secret, url, webhookUrl, now, onWork, onUndelivered }: SandboxOptions) {
   const ledger = createLedger(query)
+  let giveUpAt = 0
   const webhook = createHttpClient({ name: 'webhook', url: webhookUrl, timeout: callbackTimeout })
 
   async function send({ id, body }: { id: string; body: string }): Promise<void> {
@@ -48,8 +51,11 @@ export function createSandbox({ query, secret, url, webhookUrl, now, onWork, onU
     routes: (app: FastifyInstance) => serveSandbox(app, { ledger, secret, url, onWork }),
     /** Captures what is due, and sends what is to be told. True when there is more to do at once. */
     async turn(): Promise<boolean> {
-      while (await ledger.settleOne(behaviourOf));
-      await ledger.giveUp()
+      while (await ledger.settle(behaviourOf, limit));
+      if (performance.now() >= giveUpAt) {
+        giveUpAt = performance.now() + giveUpInterval
+        await ledger.giveUp()
+      }
       const due = await ledger.takeDue(limit)
       await Promise.all(due.map(send))
       return due.length === limit

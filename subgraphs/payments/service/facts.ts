@@ -31,7 +31,7 @@ export function createFacts({ store, now, newId, onDue, onTrouble }: PaymentsDep
         },
         callback,
       )
-      if (payment && payment.status !== 'PENDING') outcomes.tell(payment.id)
+      if (payment && payment.status !== 'PENDING') outcomes.tell(payment)
       if (due) onDue()
       return payment
     },

@@ -1,16 +1,18 @@
+import type { Payment } from '../domain/payment.ts'
+
 /** Who waits in this process for what becomes of a payment. */
 export function createOutcomes() {
-  const waiting = new Map<string, Set<() => void>>()
+  const waiting = new Map<string, Set<(payment: Payment) => void>>()
 
   return {
-    /** Says that a payment has an outcome. */
-    tell(id: string): void {
-      for (const hear of waiting.get(id) ?? []) hear()
+    /** Says what became of a payment. */
+    tell(payment: Payment): void {
+      for (const hear of waiting.get(payment.id) ?? []) hear(payment)
     },
 
     /** Listens for the outcome of a payment, from now until `end`. */
     listen(id: string) {
-      const { promise: heard, resolve: hear } = Promise.withResolvers<void>()
+      const { promise: heard, resolve: hear } = Promise.withResolvers<Payment>()
       const all = waiting.get(id) ?? new Set()
       waiting.set(id, all.add(hear))
       return {

@@ -11,7 +11,7 @@ import type { Outcomes } from './outcomes.ts'
  * instance was told of.
  */
 const outcomeTime = 1_000
-const firstLook = 20
+const firstLook = 40
 const longestLook = 200
 /** Kept for the answer to arrive. */
 const answerTime = 500
@@ -107,8 +107,8 @@ export function createPayOrder(dependencies: PaymentsDependencies, facts: Facts,
     for (let look = firstLook, waited = 0; isOpen(current); look = Math.min(longestLook, look * 2)) {
       waited += look
       if (waited > outcomeTime || timeLeft() - look < answerTime) break
-      await Promise.race([sleep(look), ...(news ? [news.heard] : [])])
-      current = (await store.findPayments([payment.id]))[0] ?? current
+      const heard = await Promise.race([sleep(look).then(() => undefined), ...(news ? [news.heard] : [])])
+      current = heard ?? (await store.findPayments([payment.id]))[0] ?? current
     }
     return current
   }

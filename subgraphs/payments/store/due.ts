@@ -23,6 +23,7 @@ export function dueStore(prisma: PrismaClient) {
           next_look_at = ${at}::timestamptz + LEAST(${longestPause}, ${pause} * 2 ^ LEAST(looks, 30)) * interval '1 ms'
         FROM due WHERE payments.id = due.id
         RETURNING payments.id, EXISTS (SELECT FROM closed_orders c WHERE c.order_id = payments.order_id) AS closed`
+      if (taken.length === 0) return []
       const closed = new Map(taken.map((row) => [row.id, row.closed]))
       const rows = await prisma.payment.findMany({ where: { id: { in: [...closed.keys()] } } })
       return rows.map((row) => ({ payment: toPayment(row), closed: closed.get(row.id) ?? false }))
@@ -38,6 +39,7 @@ export function dueStore(prisma: PrismaClient) {
         UPDATE refunds SET attempts = attempts + 1,
           next_attempt_at = ${at}::timestamptz + LEAST(${longestPause}, ${pause} * 2 ^ LEAST(attempts, 30)) * interval '1 ms'
         FROM due WHERE refunds.id = due.id RETURNING refunds.id`
+      if (taken.length === 0) return []
       const rows = await prisma.refund.findMany({
         where: { id: { in: taken.map(({ id }) => id) } },
         include: { payment: true },

@@ -5,6 +5,22 @@ import { noSuchCategory } from './catalogue.ts'
 /** A shelf of the catalogue. Categories form a tree. */
 export type Category = { readonly id: string; readonly name: string; readonly parentId: string | null }
 
+/** All categories by name, and what they are looked up by. */
+export type CategoryTree = {
+  readonly all: readonly Category[]
+  readonly byId: ReadonlyMap<string, Category>
+  /** What stands in a category, by its id, and at the top, by null. */
+  readonly childrenOf: ReadonlyMap<string | null, readonly Category[]>
+}
+
+export function toTree(all: readonly Category[]): CategoryTree {
+  return {
+    all,
+    byId: new Map(all.map((category) => [category.id, category])),
+    childrenOf: Map.groupBy(all, ({ parentId }) => parentId),
+  }
+}
+
 /** What of a category is to change. What is absent stays. */
 export type CategoryChange = {
   readonly name?: string | null | undefined

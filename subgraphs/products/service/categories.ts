@@ -5,13 +5,16 @@ import { addCategory, type Category, type CategoryChange, changeCategory, requir
 import type { ProductsDependencies } from './dependencies.ts'
 
 /** The tree of categories, as the shop's managers change it. Everything here needs the scope `catalog:write`. */
-export function createCategoryUseCases({ store, newId }: ProductsDependencies) {
+export function createCategoryUseCases({ store, reading, newId }: ProductsDependencies) {
+  /** Whatever became of a change, and be it that nobody knows: who reads afterwards gets what is there. */
+  const forgetting = <Changed>(changed: Promise<Changed>): Promise<Changed> => changed.finally(reading.forgetTree)
+
   return {
     /** Adds an empty category. Throws BAD_USER_INPUT, NOT_FOUND, ILLEGAL_TRANSITION, UNAUTHENTICATED or FORBIDDEN. */
     async createCategory(caller: Caller, input: CategoryChange & { name: string }): Promise<Category> {
       requireCatalogueWriter(caller)
       const id = newId()
-      const added = await store.changeCategories((all) => addCategory(all, id, input))
+      const added = await forgetting(store.changeCategories((all) => addCategory(all, id, input)))
       if (!added) throw notFound('category')
       return added
     },
@@ -28,10 +31,12 @@ export function createCategoryUseCases({ store, newId }: ProductsDependencies) {
       const id = parseId(categoryId)
       if (!id) throw notFound('category')
       let before: Category | undefined
-      const changed = await store.changeCategories((all) => {
-        before = all.find((category) => category.id === id)
-        return changeCategory(all, id, change)
-      })
+      const changed = await forgetting(
+        store.changeCategories((all) => {
+          before = all.find((category) => category.id === id)
+          return changeCategory(all, id, change)
+        }),
+      )
       const category = changed ?? before
       if (!category) throw notFound('category')
       return category
@@ -44,7 +49,7 @@ export function createCategoryUseCases({ store, newId }: ProductsDependencies) {
     async deleteCategory(caller: Caller, categoryId: string): Promise<void> {
       requireCatalogueWriter(caller)
       const id = parseId(categoryId)
-      if (id) await store.removeCategory(id, (all, hasProducts) => requireEmpty(all, id, hasProducts))
+      if (id) await forgetting(store.removeCategory(id, (all, hasProducts) => requireEmpty(all, id, hasProducts)))
     },
   }
 }

@@ -1,7 +1,9 @@
+import { notFound } from '#platform/errors.ts'
 import { connectionOf, parseFirst } from '#platform/paging.ts'
 import type { StockedProduct } from '../domain/catalogue.ts'
 import type { Category } from '../domain/category.ts'
 import {
+  type Cursor,
   type Listing,
   orderOf,
   type ProductFilter,
@@ -12,7 +14,7 @@ import {
   toCursor,
 } from '../domain/listing.ts'
 import { correctedTerms, type Terms } from '../domain/search.ts'
-import type { Selection } from '../store/listing.ts'
+import type { Placed, Selection } from '../store/listing.ts'
 import type { ProductsDependencies } from './dependencies.ts'
 
 export type ProductsRequest = {
@@ -30,14 +32,38 @@ export type ProductPage = ReturnType<typeof connectionOf<{ node: StockedProduct;
 /** Matches that are ranked at the most. What finds more is no description of anything. */
 const mostRanked = 2_000
 
+/**
+ * Products that a further page of a narrow search fetches at the most: a few times as many as make it a broad one, since more may
+ * match by then, and since a client can make up a cursor that calls any search narrow.
+ */
+const mostFetched = 10_000
+
+/** A part of a list, by which plan it was found, and how many products there are on all pages. */
+type Found = {
+  readonly placed: readonly Placed[]
+  readonly plan?: SearchPlan
+  readonly totalCount: () => Promise<number>
+}
+
 /** The catalogue as everybody reads it. */
 export function createListing({ store, reading }: Pick<ProductsDependencies, 'store' | 'reading'>) {
   return {
-    categories: (): Promise<Category[]> => store.findCategories(),
+    /** All categories, by name. */
+    categories: async (): Promise<readonly Category[]> => (await reading.tree()).all,
+
+    /** Throws NOT_FOUND. */
+    async category(id: string): Promise<Category> {
+      const found = await reading.category(id)
+      if (!found) throw notFound('category')
+      return found
+    },
+
+    /** What stands in a category, by name. */
+    childrenOf: async (id: string): Promise<readonly Category[]> => (await reading.tree()).childrenOf.get(id) ?? [],
 
     /** The products that exist among the ids, archived ones too, with how many there are now. */
     async productsByIds(ids: readonly string[]): Promise<StockedProduct[]> {
-      const [products, stocks] = await Promise.all([reading.byIds(ids), store.findStock(ids)])
+      const [products, stocks] = await Promise.all([reading.byIds(ids), reading.stock(ids)])
       const stockOf = new Map(stocks.map((stock) => [stock.id, stock]))
       return products.flatMap((product) => {
         const stock = stockOf.get(product.id)
@@ -53,45 +79,67 @@ export function createListing({ store, reading }: Pick<ProductsDependencies, 'st
       const limit = parseFirst(first)
       const listing = parseListing(filter ?? {}, sort)
       const cursor = after ? parseCursor(after, listing) : undefined
-      const plan = cursor ? cursor.plan : listing.words && (await planSearch(listing.words))
-      if (listing.words && !plan) return emptyPage(limit)
-      const selection = await select(listing, plan)
-      if (selection.categoryIds?.length === 0) return emptyPage(limit)
+      const selection = await select(listing)
       // One more than asked for tells whether more follows.
-      const found = await store.listProducts(selection, {
-        order: orderOf(listing.sort, plan),
-        after: cursor?.position,
-        limit: limit + 1,
-      })
-      const edges = found.map(({ product, place }) => ({
+      const found = selection && (await find(listing, selection, cursor, limit + 1))
+      if (!found) return emptyPage(limit)
+      const { placed, plan, totalCount } = found
+      const edges = placed.map(({ product, place }) => ({
         node: product,
         cursor: toCursor(listing, { position: { place, id: product.id }, plan }),
       }))
       return {
         ...connectionOf(edges, { limit, continued: cursor !== undefined }),
-        totalCount: () => store.countProducts(selection),
+        totalCount,
       }
     },
   }
 
-  /** How to find words: as they are, else as they may have been meant. Undefined when either finds nothing. */
-  async function planSearch(words: readonly string[]): Promise<SearchPlan | undefined> {
-    if (words.length === 0) return undefined
-    const asTyped = await planTerms(words.map((word) => [word]))
-    if (asTyped) return asTyped
-    const corrected = correctedTerms(words, await store.nearestWords(words))
-    return corrected && planTerms(corrected)
+  /** Undefined when it is a category's that is not there. */
+  async function select({ conditions: { categoryId, ...others } }: Listing): Promise<Selection | undefined> {
+    if (categoryId === undefined) return { ...others, categoryIds: undefined }
+    const categoryIds = categoryId === null ? [] : await store.categoryAndBelow(categoryId)
+    return categoryIds.length === 0 ? undefined : { ...others, categoryIds }
   }
 
-  async function planTerms(terms: Terms): Promise<SearchPlan | undefined> {
-    const count = await store.countMatches(terms, mostRanked + 1)
-    return count > 0 ? { terms, broad: count > mostRanked } : undefined
-  }
+  /** Undefined when a search finds nothing. */
+  function find(listing: Listing, selection: Selection, cursor: Cursor | undefined, limit: number) {
+    const { words, sort } = listing
+    if (!words) return list(undefined)
+    return cursor ? goOn(cursor.plan) : begin(words)
 
-  async function select({ conditions }: Listing, search: SearchPlan | undefined): Promise<Selection> {
-    const { categoryId, ...others } = conditions
-    if (categoryId === undefined) return { ...others, search, categoryIds: undefined }
-    return { ...others, search, categoryIds: categoryId === null ? [] : await store.categoryAndBelow(categoryId) }
+    async function list(plan: SearchPlan | undefined): Promise<Found> {
+      const part = { order: orderOf(sort, plan), after: cursor?.position, limit }
+      const placed = await store.listProducts(selection, plan?.terms, part)
+      return { placed, ...(plan && { plan }), totalCount: () => store.countProducts(selection, plan?.terms) }
+    }
+
+    async function search(terms: Terms, most: number, narrow: number): Promise<Found & { matches: number }> {
+      const plan = { terms, broad: false }
+      const part = { order: orderOf(sort, plan), after: cursor?.position, limit, most, narrow }
+      const { found, total, matches } = await store.searchProducts(selection, terms, part)
+      return { placed: found, plan, totalCount: async () => total, matches }
+    }
+
+    /** Finds words as they are, else as they may have been meant. */
+    async function begin(words: readonly string[]): Promise<Found | undefined> {
+      if (words.length === 0) return undefined
+      const asTyped = await beginWith(words.map((word) => [word]))
+      if (asTyped) return asTyped
+      const corrected = correctedTerms(words, await store.nearestWords(words))
+      return corrected && beginWith(corrected)
+    }
+
+    async function beginWith(terms: Terms): Promise<Found | undefined> {
+      const { matches, ...found } = await search(terms, mostRanked + 1, mostRanked)
+      if (matches === 0) return undefined
+      return matches > mostRanked ? list({ terms, broad: true }) : found
+    }
+
+    async function goOn(plan: SearchPlan | undefined): Promise<Found | undefined> {
+      if (!plan) return undefined
+      return plan.broad ? list(plan) : search(plan.terms, mostFetched, mostFetched)
+    }
   }
 }
 

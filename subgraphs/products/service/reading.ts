@@ -1,34 +1,41 @@
 import type { Cache, Caches } from '#platform/cache.ts'
-import { type Product, reviveProduct } from '../domain/catalogue.ts'
+import type { Gather } from '#platform/gatherer.ts'
+import { type Product, reviveProduct, type Stock } from '../domain/catalogue.ts'
 import type { ProductsStore } from '../store.ts'
+import { createTree } from './tree.ts'
 
 export type ReadingOptions = {
   store: ProductsStore
   caches: Caches
+  /** Makes one read of what different requests ask for at once. */
+  gather: Gather
   /** How long it is remembered. Read whenever something is. */
   seconds: () => number
 }
 
 /**
  * What the catalogue says of products, remembered for a while: read from the database once for all who ask, and forgotten
- * when it changes. How many there are of them is not part of it.
+ * when it changes. How many there are of them is of the moment in which it is asked for.
  */
-export function createReading({ store, caches, seconds }: ReadingOptions) {
+export function createReading({ store, caches, gather, seconds }: ReadingOptions) {
   const common = { seconds, versionOf: ({ version }: Product) => version, parse: reviveProduct }
   const byId: Cache<Product> = caches.cache({
     ...common,
     name: 'products',
-    load: store.findProducts,
+    load: gather(store.findProducts, ({ id }) => id),
     idOf: ({ id }) => id,
   })
   const bySku: Cache<Product> = caches.cache({
     ...common,
     name: 'products_by_sku',
-    load: store.findProductsBySku,
+    load: gather(store.findProductsBySku, ({ sku }) => sku),
     idOf: ({ sku }) => sku,
   })
 
   return {
+    ...createTree({ store }),
+    /** How many there are of the products that exist among the ids. Never remembered. */
+    stock: gather<Stock>(store.findStock, ({ id }) => id),
     /** The products that exist among the ids, archived ones too. */
     byIds: byId.getMany,
     /** The products that exist among the SKUs, archived ones too. */

@@ -30,7 +30,7 @@ export function createStockUseCases(dependencies: ProductsDependencies) {
       )
       if (before) requireSame(adjustment, before)
       const ids = [adjustment.productId]
-      const [[product], [stock]] = await Promise.all([reading.byIds(ids), store.findStock(ids)])
+      const [[product], [stock]] = await Promise.all([reading.byIds(ids), reading.stock(ids)])
       if (!product || !stock) throw notFound('product')
       return { ...product, ...stock }
     },

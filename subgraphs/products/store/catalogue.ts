@@ -3,7 +3,17 @@ import { isUniqueViolation } from '#platform/database/failures.ts'
 import { appendToOutbox } from '#platform/outbox.ts'
 import { noSuchCategory, type Product, type Stock, type StockedProduct, takenSku } from '../domain/catalogue.ts'
 import type { Category } from '../domain/category.ts'
-import { addWords, type NewEvent, stockColumns, type Transaction, toProduct, toRow } from './rows.ts'
+import {
+  addWords,
+  anyOf,
+  type NewEvent,
+  type ProductRow,
+  productColumns,
+  stockColumns,
+  type Transaction,
+  toProduct,
+  toRow,
+} from './rows.ts'
 
 /** What becomes of a product, and the event that tells of it. */
 export type Changed = { readonly product: Product; readonly event: NewEvent }
@@ -13,19 +23,21 @@ export function catalogueStore(prisma: PrismaClient) {
   return {
     /** The products that exist among the ids, archived ones too. */
     async findProducts(ids: readonly string[]): Promise<Product[]> {
-      const rows = await prisma.product.findMany({ where: { id: { in: [...ids] } }, omit: stockColumns })
+      const rows = await prisma.$queryRaw<ProductRow[]>`
+        SELECT ${productColumns} FROM products WHERE id = ${anyOf(ids, 'uuid')}`
       return rows.map(toProduct)
     },
 
     /** The products that exist among the SKUs, archived ones too. */
     async findProductsBySku(skus: readonly string[]): Promise<Product[]> {
-      const rows = await prisma.product.findMany({ where: { sku: { in: [...skus] } }, omit: stockColumns })
+      const rows = await prisma.$queryRaw<ProductRow[]>`
+        SELECT ${productColumns} FROM products WHERE sku = ${anyOf(skus, 'text')}`
       return rows.map(toProduct)
     },
 
     /** How many there are of the products that exist among the ids. */
     findStock: (ids: readonly string[]): Promise<Stock[]> =>
-      prisma.product.findMany({ where: { id: { in: [...ids] } }, select: { id: true, available: true } }),
+      prisma.$queryRaw`SELECT id, available FROM products WHERE id = ${anyOf(ids, 'uuid')}`,
 
     /** Adds a product, of which there are none, and tells of it. Throws BAD_USER_INPUT for a SKU that is taken, and NOT_FOUND for its category. */
     async addProduct({ product, event }: Changed): Promise<void> {

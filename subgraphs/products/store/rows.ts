@@ -1,4 +1,4 @@
-import type { Prisma } from '#generated/prisma/products/client.ts'
+import { Prisma } from '#generated/prisma/products/client.ts'
 import type { OutboxEvent } from '#platform/outbox.ts'
 import type { Product } from '../domain/catalogue.ts'
 
@@ -14,6 +14,21 @@ export const stockColumns = {
   stockVersion: true,
   stockFence: true,
 } as const satisfies Prisma.ProductOmit
+
+/** The columns of a row as far as the catalogue goes. */
+export const productColumns = Prisma.sql`id, sku, name, description, price_amount AS "priceAmount",
+  price_currency AS "priceCurrency", category_id AS "categoryId", version, created_at AS "createdAt", updated_at AS "updatedAt",
+  archived_at AS "archivedAt"`
+
+/**
+ * Any of some values, for `=`. In a query of their own PostgreSQL does not look at how many they are, and plans the statement once for
+ * all numbers of them; by an array it would plan each anew that has less than ten.
+ */
+export function anyOf(values: readonly string[], type: 'uuid' | 'text'): Prisma.Sql {
+  return type === 'uuid'
+    ? Prisma.sql`ANY(ARRAY(SELECT unnest(${values}::uuid[])))`
+    : Prisma.sql`ANY(ARRAY(SELECT unnest(${values}::text[])))`
+}
 
 export function toProduct({ priceAmount, priceCurrency, ...row }: ProductRow): Product {
   return { ...row, price: { amount: priceAmount, currency: priceCurrency } }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, before, test } from 'node:test'
-import { manager, openProducts, type Products } from './open-products.ts'
+import { createInstance, manager, openProducts, type Products } from './open-products.ts'
 
 let products: Products
 before(async () => {
@@ -111,6 +111,35 @@ test('a category ends when nothing is in it, and ends once', async () => {
     (await products.service.categories()).some(({ id }) => id === empty.id),
     false,
   )
+})
+
+test('who changed the tree sees the change, through the same instance, however often it is read', async () => {
+  const { service } = products
+  let reading = true
+  const readers = Array.from({ length: 8 }, async () => {
+    while (reading) {
+      await service.categories()
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  })
+  for (let round = 0; round < 20; round++) {
+    const { id } = await products.category()
+    await service.category(id)
+    const name = randomUUID()
+    await service.updateCategory(manager, { categoryId: id, name })
+    assert.equal((await service.category(id)).name, name)
+    await service.deleteCategory(manager, id)
+    await assert.rejects(service.category(id), { code: 'NOT_FOUND' })
+  }
+  reading = false
+  await Promise.all(readers)
+})
+
+test('a category that one instance added is there for another one at once', async () => {
+  const other = await createInstance({ store: products.store })
+  await other.service.categories()
+  const { id } = await products.category('Added elsewhere')
+  assert.equal((await other.service.category(id)).name, 'Added elsewhere')
 })
 
 test('a product never stands in a category that ends at the same time', async () => {

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import pg from 'pg'
 import { createCaches } from '#platform/cache.ts'
 import { openDatabase } from '#platform/database/open.ts'
+import { createGatherer } from '#platform/gatherer.ts'
 import { createLocks } from '#platform/lock.ts'
 import { silentLog as log } from '#platform/log.ts'
 import type { Redis } from '#platform/redis.ts'
@@ -38,7 +39,7 @@ export async function createInstance({
 }) {
   const caches = await createCaches({ redis, log })
   const locks = await createLocks({ redis, nextToken: store.nextStockFence, lease, wait: 10_000, log })
-  const reading = createReading({ store, caches, seconds: () => 600 })
+  const reading = createReading({ store, caches, gather: createGatherer({ name: 'test' }), seconds: () => 600 })
   const service = createProductsService({ store, reading, locks, lowStock: 5, holdTime: hold, now, newId: randomUUID })
   return { service, reading }
 }
