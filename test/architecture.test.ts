@@ -66,6 +66,7 @@ const rules: Record<string, { may: string[]; types?: string[] }> = {
       'platform/database/failures',
       'platform/outbox',
       'platform/inbox',
+      'platform/loader',
       'platform/errors',
     ],
     types: ['adapter', 'platform/database/open'],

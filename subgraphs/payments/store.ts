@@ -4,31 +4,14 @@ import type { Database } from '#platform/database/open.ts'
 import { recordInInbox } from '#platform/inbox.ts'
 import { appendToOutbox } from '#platform/outbox.ts'
 import type { Payment } from './domain/payment.ts'
-import type { Refund } from './domain/refund.ts'
 import { callbackStore, recordCallback } from './store/callbacks.ts'
 import { dueStore } from './store/due.ts'
-import { type NewEvent, numbered, toPayment, toPaymentColumns, toRefund } from './store/rows.ts'
+import { type Change, type Locked, numbered, toPayment, toPaymentColumns, toRefund } from './store/rows.ts'
 import { changeUnlocked, insertPayment } from './store/unlocked.ts'
 
+export type { Change, Locked } from './store/rows.ts'
+
 type Transaction = Prisma.TransactionClient
-
-/** A payment with all that decides about it, as it is when it is written. */
-export type Locked = {
-  readonly payment: Payment
-  readonly refunds: readonly Refund[]
-  /** Whether its order ended. */
-  readonly closed: boolean
-}
-
-/** What a change makes of a payment. */
-export type Change = {
-  payment: Payment
-  /** The refunds that are new or other than before. */
-  refunds?: readonly Refund[]
-  /** When the provider is asked for the new ones, unless it has been before. Default: now. */
-  refundsDue?: Date
-  events: readonly NewEvent[]
-}
 
 /** What became of an attempt to add a payment. */
 export type Addition = 'added' | 'key taken' | 'order taken' | 'order closed'

@@ -1,8 +1,8 @@
 import type { PrismaClient } from '#generated/prisma/notifications/client.ts'
+import { together } from '#platform/loader.ts'
 import type { ChannelName } from '../domain/channel.ts'
 import type { Contact } from '../domain/contact.ts'
 import type { TakenDelivery } from '../domain/delivery.ts'
-import { together } from './together.ts'
 
 /** `giveUp` is in milliseconds. */
 type TakeDue = { channel: ChannelName; limit: number; at: Date; leaseUntil: Date; giveUp: number }

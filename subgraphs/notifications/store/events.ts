@@ -1,10 +1,10 @@
 import type { Prisma, PrismaClient } from '#generated/prisma/notifications/client.ts'
 import { recordInInbox } from '#platform/inbox.ts'
+import { together } from '#platform/loader.ts'
 import type { Contact } from '../domain/contact.ts'
 import type { Reachability } from '../domain/delivery.ts'
 import type { Notification } from '../domain/notification.ts'
 import { isErased, lockAccount } from './accounts.ts'
-import { together } from './together.ts'
 
 /** What an event makes known: how to reach the person, something to tell them, or both. */
 export type Recording = {

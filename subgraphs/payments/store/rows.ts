@@ -7,6 +7,24 @@ import type { Refund } from '../domain/refund.ts'
 
 export type NewEvent = Omit<OutboxEvent, 'sequence'>
 
+/** A payment with all that decides about it, as it is when it is written. */
+export type Locked = {
+  readonly payment: Payment
+  readonly refunds: readonly Refund[]
+  /** Whether its order ended. */
+  readonly closed: boolean
+}
+
+/** What a change makes of a payment. */
+export type Change = {
+  payment: Payment
+  /** The refunds that are new or other than before. */
+  refunds?: readonly Refund[]
+  /** When the provider is asked for the new ones, unless it has been before. Default: now. */
+  refundsDue?: Date
+  events: readonly NewEvent[]
+}
+
 /** Events with their numbers in their aggregate, `before` of which there were. */
 export function numbered(events: readonly NewEvent[], before: number): OutboxEvent[] {
   return events.map((event, index) => ({ ...event, sequence: before + index + 1 }))

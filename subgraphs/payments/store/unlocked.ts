@@ -2,9 +2,8 @@ import { type Payment as PaymentRow, Prisma, type PrismaClient } from '#generate
 import { isUniqueViolation } from '#platform/database/failures.ts'
 import { outboxInsert } from '#platform/outbox.ts'
 import type { Payment } from '../domain/payment.ts'
-import type { Change, Locked } from '../store.ts'
 import { recordCallback } from './callbacks.ts'
-import { numbered, toPayment, toPaymentColumns } from './rows.ts'
+import { type Change, type Locked, numbered, toPayment, toPaymentColumns } from './rows.ts'
 
 /** What becomes of most payments, each in one statement that holds its locks no longer than it takes. */
 

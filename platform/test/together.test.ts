@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { together } from '../store/together.ts'
+import { together } from '../loader.ts'
 
 type Item = { n: number }
 
