@@ -51,10 +51,10 @@ export type StackOptions = {
 }
 
 /**
- * Of each process. Six of them share a machine: with a young generation of at most 4 MiB a half, in place of 16, together they take a quarter
- * less memory, and no more CPU.
+ * Of each process. Six of them share a machine: with a young generation of at most 8 MiB a half, in place of 16, they take a tenth less memory
+ * together, for some per cent more CPU.
  */
-const nodeOptions = ['--disable-warning=TimeoutNegativeWarning', '--max-semi-space-size=4']
+const nodeOptions = ['--disable-warning=TimeoutNegativeWarning', '--max-semi-space-size=8']
 
 /** The gateway and the services, each a process of its own, wired to each other. */
 export function createStack(options: StackOptions) {
