@@ -17,6 +17,8 @@ import { createUsage, type Usage } from './usage.ts'
 export const results = join(root, 'bench/results')
 /** Requests a second that no search goes beyond. */
 const mostRate = 20_000
+/** Seconds for which the first rate of a search comes before anything is measured. */
+const compileTime = 60
 
 export type Session = { shop: Shop; load: Load; shared: Shared; usage: Usage }
 
@@ -76,8 +78,10 @@ export async function measureRates(
     return { steps, highest: undefined }
   }
   // Code that has just started is still being compiled.
-  await load.run({ rate, seconds: warmUp * 2 })
-  const highest = await findHighest({ from: rate, most: mostRate }, at)
+  await load.run({ rate, seconds: compileTime })
+  // A machine stalls now and then, whatever runs on it: a rate is lost when it is lost twice.
+  const twice = async (rate: number) => (await at(rate)) || at(rate)
+  const highest = await findHighest({ from: rate, most: mostRate }, twice)
   console.log(
     highest === undefined ? 'No rate that was tried holds.' : `The highest rate that holds: ${highest} a second`,
   )
