@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { silentLog as log } from '#platform/log.ts'
 import { openRedis } from '#platform/redis.ts'
 import { scrape } from '../../test/infra/scrape.ts'
+import { serviceNames } from '../../tools/services.ts'
 import { processNames } from '../../tools/stack.ts'
 import type { Shop } from './shop.ts'
 
@@ -31,11 +32,15 @@ export async function createShared({ stack, postgres, portsOf, redisUrl, kafkaPo
       scrapes
         .flatMap((scraped) => [...scraped])
         .reduce((total, [series, value]) => (series.split('{')[0] === wanted ? total + value : total), 0)
-    const { rows } = await postgres.query('SELECT sum(xact_commit + xact_rollback)::float8 AS n FROM pg_stat_database')
+    const { rows } = await postgres.query(`
+      SELECT datname AS name, (xact_commit + xact_rollback)::float8 AS transactions, active_time AS active
+      FROM pg_stat_database WHERE datname IN ('events', ${serviceNames.map((name) => `'${name}'`).join()}) ORDER BY 1`)
     const told = await redis?.ask((client) => client.info('stats'))
     return {
       ...Object.fromEntries(Object.entries(counters).map(([name, series]) => [name, sum(series)])),
-      'transactions of PostgreSQL': rows[0].n,
+      'transactions of PostgreSQL': rows.reduce((total, { transactions }) => total + transactions, 0),
+      // Milliseconds in which a session was busy: CPU, and waiting for locks and disks.
+      ...Object.fromEntries(rows.map(({ name, active }) => [`PostgreSQL busy, ${name}, ms`, active])),
       ...(told && { 'commands to Redis': Number(/total_commands_processed:(\d+)/.exec(told)?.[1]) }),
     }
   }

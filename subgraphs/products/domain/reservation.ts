@@ -58,8 +58,8 @@ export function hashItems(items: readonly ReservationItem[]): string {
 }
 
 /**
- * All lines or none, at the prices of now. `products` are the ones that exist: locked, or what is decided here is written only
- * where they are still the same. Of an archived product there is nothing. Throws NOT_FOUND or INSUFFICIENT_STOCK.
+ * All lines or none, at the prices of now. `products` are the ones that exist, locked, so that what is decided here
+ * stays true until it is written. Of an archived product there is nothing. Throws NOT_FOUND or INSUFFICIENT_STOCK.
  */
 export function reserve(items: readonly ReservationItem[], products: readonly Reservable[]): ReservedLine[] {
   const byId = new Map(products.map((product) => [product.id, product]))

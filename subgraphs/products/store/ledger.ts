@@ -1,5 +1,5 @@
 import { Prisma } from '#generated/prisma/products/client.ts'
-import { appendToOutbox, type OutboxEvent } from '#platform/outbox.ts'
+import { appendToOutbox } from '#platform/outbox.ts'
 import type { Reservable } from '../domain/reservation.ts'
 import type { StockLevel, StockReason } from '../domain/stock.ts'
 import type { NewEvent, Transaction } from './rows.ts'
@@ -45,47 +45,28 @@ export function toReservable({ amount, currency, ...row }: LockedRow): Reservabl
 export async function changeStock(
   tx: Transaction,
   changes: readonly StockChange[],
-  entry: Entry,
+  { reason, reference, actor, at }: Entry,
   tell: TellLevel,
   along?: Prisma.Sql,
 ): Promise<void> {
   if (changes.length === 0) return
-  const levels = await tx.$queryRaw<StockLevel[]>`
-    WITH ${stockChange(changes, entry)}${along ? Prisma.sql`, along AS (${along})` : Prisma.empty}
-    SELECT * FROM changed`
-  await appendToOutbox(tx, eventsOf(levels, tell), entry.at)
-}
-
-/**
- * The parts of a statement that change stock: `entries`, and `changed`, which has the levels. `condition` is a comma and the name of
- * another part, without a row of which nothing changes.
- */
-export function stockChange(
-  changes: readonly StockChange[],
-  { reason, reference, actor, at }: Entry,
-  condition = Prisma.empty,
-): Prisma.Sql {
   const ids = changes.map(({ productId }) => productId)
   const deltas = changes.map(({ delta }) => delta)
   const helds = changes.map(({ held }) => held)
-  return Prisma.sql`
-    changes AS (
-      SELECT c.* FROM unnest(${ids}::uuid[], ${deltas}::int[], ${helds}::int[]) AS c (id, delta, held)${condition}
+  const levels = await tx.$queryRaw<StockLevel[]>`
+    WITH changes AS (
+      SELECT * FROM unnest(${ids}::uuid[], ${deltas}::int[], ${helds}::int[]) AS c (id, delta, held)
     ), entries AS (
       INSERT INTO stock_entries (product_id, delta, held, reason, reference, actor, at)
-      SELECT id, delta, held, ${reason}::stock_reason, ${reference}, ${actor}, ${at}::timestamptz FROM changes
-    ), changed AS (
-      UPDATE products p SET available = p.available + c.delta, stock_version = p.stock_version + 1
-      FROM changes c WHERE p.id = c.id AND c.delta <> 0
-      RETURNING p.id AS "productId", sku, name, p.available - c.delta AS before, p.available, stock_version AS "stockVersion",
-        archived_at IS NOT NULL AS archived
-    )`
-}
-
-/** The events that tell of new levels. */
-export function eventsOf(levels: readonly StockLevel[], tell: TellLevel): OutboxEvent[] {
-  return levels.flatMap((level) => {
+      SELECT id, delta, held, ${reason}::stock_reason, ${reference}, ${actor}, ${at} FROM changes
+    )${along ? Prisma.sql`, along AS (${along})` : Prisma.empty}
+    UPDATE products p SET available = p.available + c.delta, stock_version = p.stock_version + 1
+    FROM changes c WHERE p.id = c.id AND c.delta <> 0
+    RETURNING p.id AS "productId", sku, name, p.available - c.delta AS before, p.available, stock_version AS "stockVersion",
+      archived_at IS NOT NULL AS archived`
+  const told = levels.flatMap((level) => {
     const event = tell(level)
     return event ? [{ ...event, sequence: level.stockVersion }] : []
   })
+  await appendToOutbox(tx, told, at)
 }

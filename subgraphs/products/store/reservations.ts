@@ -17,19 +17,17 @@ import {
   type LockedRow,
   lockedProducts,
   lockProducts,
+  type StockChange,
   type TellLevel,
   toReservable,
 } from './ledger.ts'
 import type { NewEvent, Transaction } from './rows.ts'
-import { changeHeld, changesOf, insertLines, type NewReservation, reserveUnlocked } from './unlocked.ts'
 
+type NewReservation = { orderId: string; itemsHash: string; expiresAt: Date; at: Date; actor: string }
 type Change = { at: Date; actor: string; tell: TellLevel; eventId?: string }
 type Expiry = { limit: number; at: Date; actor: string; tell: TellLevel; ended: (orderId: string) => NewEvent }
 
-/**
- * What is held for orders. A reservation that is there is always locked before its products, and one that is added comes after
- * them: who adds it waits for nobody who waits for them.
- */
+/** What is held for orders. A reservation is always locked before its products. */
 export function reservationStore(prisma: PrismaClient) {
   return {
     /**
@@ -42,8 +40,6 @@ export function reservationStore(prisma: PrismaClient) {
       decide: (products: Reservable[]) => ReservedLine[],
       tell: TellLevel,
     ): Promise<{ lines: ReservedLine[]; existing?: Reservation }> {
-      const lines = await reserveUnlocked(prisma, { orderId, itemsHash, expiresAt, at, actor }, { items, decide, tell })
-      if (lines) return { lines }
       return prisma.$transaction(async (tx) => {
         const products = await beginReservation(tx, { orderId, itemsHash, expiresAt, at }, items)
         if (!products) {
@@ -55,13 +51,7 @@ export function reservationStore(prisma: PrismaClient) {
         }
         const lines = decide(products)
         const entry = { reason: 'RESERVED', reference: orderId, actor, at } as const
-        await changeStock(
-          tx,
-          changesOf('RESERVED', lines),
-          entry,
-          tell,
-          insertLines(Prisma.sql`(SELECT ${orderId}::uuid AS order_id) AS reservation`, lines),
-        )
+        await changeStock(tx, changesOf('RESERVED', lines), entry, tell, insertLines(orderId, lines))
         return { lines }
       })
     },
@@ -71,7 +61,6 @@ export function reservationStore(prisma: PrismaClient) {
      * first, and the other one decides anew. With an event's id it happens once for that event.
      */
     async changeReservation(orderId: string, decide: Decision, { eventId, ...change }: Change): Promise<void> {
-      if (eventId === undefined && (await changeHeld(prisma, orderId, decide, change))) return
       await prisma.$transaction(async (tx) => {
         if (eventId !== undefined && !(await recordInInbox(tx, eventId))) return
         let step = decide(await lockReservation(tx, orderId))
@@ -112,8 +101,8 @@ export function reservationStore(prisma: PrismaClient) {
 }
 
 /**
- * Locks the products that a reservation asks for, and adds it. Undefined when there is one of the order already: a twin waits
- * here, and a release that came before has left its mark.
+ * Adds a reservation, and locks the products that it asks for. Undefined when there is one of the order already: a twin waits
+ * here, and a release that came before has left its mark. One statement: the row comes first, and the products only with it.
  */
 async function beginReservation(
   tx: Transaction,
@@ -122,13 +111,21 @@ async function beginReservation(
 ): Promise<Reservable[] | undefined> {
   const ids = items.map(({ productId }) => productId)
   const rows = await tx.$queryRaw<(LockedRow | { id: null })[]>`
-    WITH locked AS (${lockedProducts(ids)}), added AS (
+    WITH added AS (
       INSERT INTO reservations (order_id, items_hash, status, expires_at, created_at)
-      SELECT ${orderId}::uuid, ${itemsHash}, 'HELD', ${expiresAt}::timestamptz, ${at}::timestamptz
-      FROM (SELECT count(*) FROM locked) AS after ON CONFLICT DO NOTHING RETURNING 1
-    )
+      VALUES (${orderId}::uuid, ${itemsHash}, 'HELD', ${expiresAt}, ${at}) ON CONFLICT DO NOTHING RETURNING 1
+    ), locked AS (${lockedProducts(ids)})
     SELECT locked.* FROM added LEFT JOIN locked ON true`
   return rows.length === 0 ? undefined : rows.filter((row) => row.id !== null).map(toReservable)
+}
+
+function insertLines(orderId: string, lines: readonly ReservedLine[]): Prisma.Sql {
+  const rows = lines.map(({ unitPrice, ...line }, position) => ({ ...line, ...unitPrice, position }))
+  return Prisma.sql`
+    INSERT INTO reservation_lines (order_id, position, product_id, sku, name, unit_amount, currency, quantity)
+    SELECT ${orderId}::uuid, position, "productId", sku, name, amount, currency, quantity
+    FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+      AS r (position int, "productId" uuid, sku text, name text, amount int, currency text, quantity int)`
 }
 
 async function lockReservation(tx: Transaction, orderId: string): Promise<ReservationStatus | undefined> {
@@ -151,6 +148,15 @@ async function move(
   for (const [reference, items] of lines) {
     await changeStock(tx, changesOf(step, items), { reason: step, reference, actor, at }, tell)
   }
+}
+
+function changesOf(step: Step | 'RESERVED', items: readonly ReservationItem[]): StockChange[] {
+  const { available, held } = steps[step]
+  return items.map(({ productId, quantity }) => ({
+    productId,
+    delta: available * quantity,
+    held: held * quantity,
+  }))
 }
 
 async function linesOf(tx: Transaction, orderIds: readonly string[]): Promise<Map<string, ReservationItem[]>> {
