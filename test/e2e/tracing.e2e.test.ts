@@ -65,7 +65,7 @@ for (const events of ['PostgreSQL', 'Kafka'] as const) {
         String(attributes['db.query.summary']).endsWith('reservations'),
       )
       const placed = await one({ service: 'orders', parentSpanId: subgraph.spanId }, ({ attributes }) =>
-        String(attributes['db.query.text']).includes('outbox'),
+        String(attributes['db.query.text']).includes('INSERT INTO orders '),
       )
       const send = await one({
         service: 'orders',
