@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { Agent, request } from 'undici'
 import { openDatabase } from '#platform/database/open.ts'
@@ -14,6 +13,7 @@ import { ensureSecrets } from '../../tools/infra/secrets.ts'
 import { type ServiceName, serviceNames } from '../../tools/services.ts'
 import { createStack, type Ports, type ProcessName, processNames, type StackOptions } from '../../tools/stack.ts'
 import { createTestDatabase, kafkaBrokers } from './parts.ts'
+import { waitFor } from './wait.ts'
 
 export type GraphQLResult = {
   status: number
@@ -116,13 +116,13 @@ export async function startTestStack(wanted: TestStackOptions = {}) {
   async function signUp(): Promise<Account> {
     const email = `${randomUUID()}@example.com`
     const input = { name: 'Eve Example', email, password: customerPassword }
-    for (let attempt = 1; ; attempt++) {
+    const { user, accessToken, refreshToken } = await waitFor('an account', async () => {
       const { payload, errors } = await mutate('register', 'accessToken refreshToken user { id }', input)
-      if (payload) return { id: payload.user.id, email, token: payload.accessToken, refreshToken: payload.refreshToken }
       const isBusy = errors.some(({ extensions }) => extensions?.code === 'OVERLOADED')
-      if (!isBusy || attempt === 20) throw new Error(`No account was created: ${JSON.stringify(errors)}`)
-      await sleep(250)
-    }
+      if (!payload && !isBusy) throw new Error(`No account was created: ${JSON.stringify(errors)}`)
+      return payload
+    })
+    return { id: user.id, email, token: accessToken, refreshToken }
   }
 
   const pools = new Map<string, pg.Pool>()
