@@ -5,6 +5,7 @@ const usage = `Usage: npm run bench:shop [-- <options>]
   --seconds <n>   how long a rate is measured. Default 20
   --warm-up <n>   seconds for which it comes before that. Default 10
   --find          searches the highest rate at which p99 <= 50 ms and errors <= 0.1 %
+  --compare       --find with --before, and then without, in one table
   --soak          half the highest rate that was found, or --rate, for --minutes. Default 30
   --minutes <n>
   --real          Kafka and Redis in place of the embedded parts
@@ -23,6 +24,7 @@ const options = {
   products: { type: 'string' },
   instances: { type: 'string' },
   find: { type: 'boolean' },
+  compare: { type: 'boolean' },
   soak: { type: 'boolean' },
   real: { type: 'boolean' },
   before: { type: 'boolean' },
@@ -40,13 +42,15 @@ export function parseArguments(args: readonly string[]) {
       throw new Error(`--${name} is a number up to ${most}, and not ${text}.\n${usage}`)
     return value
   }
-  const { find = false, soak = false, real = false, before = false, profile = false } = values
-  if (find && soak) throw new Error(`--find and --soak are two runs.\n${usage}`)
+  const { find = false, compare = false, soak = false, real = false, before = false, profile = false } = values
+  if (Number(find) + Number(compare) + Number(soak) > 1)
+    throw new Error(`--find, --compare and --soak are three runs.\n${usage}`)
+  if (compare && before) throw new Error(`--compare does both, --before and not.\n${usage}`)
   const instances = Math.ceil(number('instances', 20) ?? 1)
   if (instances > 1 && !real) throw new Error(`--instances needs --real: they share Redis and Kafka.\n${usage}`)
   const rate = number('rate', 100_000)
   return {
-    mode: find ? ('find' as const) : soak ? ('soak' as const) : ('rate' as const),
+    mode: find ? ('find' as const) : compare ? ('compare' as const) : soak ? ('soak' as const) : ('rate' as const),
     rate,
     seconds: number('seconds', 3_600) ?? 20,
     warmUp: number('warm-up', 600) ?? 10,

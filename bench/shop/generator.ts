@@ -11,7 +11,8 @@ import { type Customer, createMix, type Mix, type Request, type Unpaid } from '.
 export type Target = { urls: string[]; mix: Mix; customers: Customer[]; products: number }
 /** What it is told then: how many requests at which rate a second. */
 export type Run = { rate: number; count: number }
-export type Ran = { measured: Measured; orders: [id: string, due: number][] }
+/** `orders` are those that were paid, and when each was begun, in milliseconds since 1970, had its customer paid as soon as it was placed. */
+export type Ran = { measured: Measured; orders: [id: string, begun: number][] }
 
 type Data = { login?: { accessToken: string } | null; createOrder?: { order: { id: string } } | null }
 type Answer = { data?: Data | null; errors?: { extensions?: { code?: string } }[] }
@@ -52,12 +53,10 @@ process.once('message', ({ urls, ...wanted }: Target) => {
   }
 
   /** What later requests depend on. */
-  function remember({ customer }: Request, { data }: Answer, due: number): void {
+  function remember({ customer, paid }: Request, { data }: Answer, due: number): void {
     if (data?.login) customer.token = data.login.accessToken
-    if (!data?.createOrder) return
-    const { id } = data.createOrder.order
-    unpaid.push({ id, customer })
-    orders.push([id, performance.timeOrigin + due])
+    if (data?.createOrder) unpaid.push({ id: data.createOrder.order.id, customer, took: performance.now() - due })
+    if (paid) orders.push([paid.id, performance.timeOrigin + due - paid.took])
   }
 
   process.on('message', async ({ rate, count }: Run) => {

@@ -34,9 +34,9 @@ export const shopMix: Mix = {
 export const ordersMix: Mix = { createOrder: 50, payOrder: 50 }
 
 export type Customer = { email: string; token: string }
-/** An order that is placed and waits to be paid. */
-export type Unpaid = { id: string; customer: Customer }
-export type Request = { kind: Kind; body: string; customer: Customer }
+/** An order that is placed and waits to be paid, and how many milliseconds it took to place it. */
+export type Unpaid = { id: string; customer: Customer; took: number }
+export type Request = { kind: Kind; body: string; customer: Customer; paid?: Unpaid | undefined }
 
 export const password = 'correct horse battery'
 const shippingAddress = { name: 'Eve', line1: 'Street 1', city: 'Berlin', postalCode: '10115', country: 'DE' }
@@ -84,7 +84,7 @@ export function createMix(options: { mix: Mix; customers: readonly Customer[]; p
     const kind = wanted === 'payOrder' && !paid ? 'createOrder' : wanted
     const customer = paid?.customer ?? pick(customers)
     const variables = variablesOf[kind](customer, paid?.id ?? '')
-    return { kind, customer, body: JSON.stringify({ query: queries[kind], variables }) }
+    return { kind, customer, paid, body: JSON.stringify({ query: queries[kind], variables }) }
   }
 }
 

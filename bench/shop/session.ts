@@ -4,6 +4,7 @@ import { root } from '../../tools/services.ts'
 import type { Arguments } from './arguments.ts'
 import { chart } from './chart.ts'
 import { findHighest } from './find.ts'
+import type { Ran } from './generator.ts'
 import { type Load, startLoad } from './load.ts'
 import type { Mix } from './mix.ts'
 import { readProfiles } from './profile.ts'
@@ -88,8 +89,8 @@ export async function measureRates(
   return { steps, highest }
 }
 
-/** Figures beside those of the requests, from the orders that were placed. */
-export type Also = (orders: readonly [id: string, due: number][]) => Promise<Record<string, number>>
+/** Figures beside those of the requests, from the orders that were paid. */
+export type Also = (orders: Ran['orders']) => Promise<Record<string, number>>
 
 /** Writes what was measured as JSON, and as a chart, and says where. */
 export function writeResults(

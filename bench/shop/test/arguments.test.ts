@@ -19,6 +19,8 @@ test('what no run can do is refused with the usage', () => {
     ['--seconds', '1e9'],
     ['--fast'],
     ['--find', '--soak'],
+    ['--compare', '--find'],
+    ['--compare', '--before'],
     ['more'],
   ])
     assert.throws(() => parseArguments(args), /Usage: npm run bench:shop/, args.join(' '))

@@ -17,7 +17,7 @@ test('no kind comes in a bunch', () => {
 
 test('an order is paid once, by whoever placed it', () => {
   const next = createMix({ mix: ordersMix, customers, products: 100 })
-  const unpaid: Unpaid[] = [{ id: 'one', customer: { email: 'b@example.com', token: 'b' } }]
+  const unpaid: Unpaid[] = [{ id: 'one', customer: { email: 'b@example.com', token: 'b' }, took: 0 }]
   const drawn = [0, 1, 2, 3].map((n) => next(n, unpaid))
   const paid = drawn.filter(({ kind }) => kind === 'payOrder')
   assert.deepEqual(
