@@ -8,7 +8,7 @@
  *   npm run bench:shop -- --compare                    the same with --before and without, in one table
  *   npm run bench:shop -- --soak --minutes 30          half of that for long, and what grows
  *
- * Each with `--real` (Kafka, Redis), `--before` (no cache, no pools, no batches), and `--profile`.
+ * Each with `--real` (Kafka, Redis), `--before` (no cache, no pools, no batches), `--cache` (the gateway's), and `--profile`.
  */
 import { parseArguments } from './shop/arguments.ts'
 import { compare } from './shop/compare.ts'

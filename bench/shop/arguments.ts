@@ -11,6 +11,7 @@ const usage = `Usage: npm run bench:shop [-- <options>]
   --real          Kafka and Redis in place of the embedded parts
   --instances <n> Of each process, found through Consul. With --real. Default 1
   --before        without the product cache, the database pools and loaders' batches
+  --cache         with the gateway's response cache
   --profile       CPU profiles of all processes, into bench/results/
   --customers <n> Default 500
   --products <n>  Default 10000`
@@ -28,6 +29,7 @@ const options = {
   soak: { type: 'boolean' },
   real: { type: 'boolean' },
   before: { type: 'boolean' },
+  cache: { type: 'boolean' },
   profile: { type: 'boolean' },
 } as const
 
@@ -42,7 +44,15 @@ export function parseArguments(args: readonly string[]) {
       throw new Error(`--${name} is a number up to ${most}, and not ${text}.\n${usage}`)
     return value
   }
-  const { find = false, compare = false, soak = false, real = false, before = false, profile = false } = values
+  const {
+    find = false,
+    compare = false,
+    soak = false,
+    real = false,
+    before = false,
+    cache = false,
+    profile = false,
+  } = values
   if (Number(find) + Number(compare) + Number(soak) > 1)
     throw new Error(`--find, --compare and --soak are three runs.\n${usage}`)
   if (compare && before) throw new Error(`--compare does both, --before and not.\n${usage}`)
@@ -60,6 +70,7 @@ export function parseArguments(args: readonly string[]) {
     real,
     instances,
     before,
+    cache,
     profile,
   }
 }

@@ -25,11 +25,11 @@ export type Session = { shop: Shop; load: Load; shared: Shared; usage: Usage }
 
 /** Starts the shop and its load, lets `work` measure, and ends all of it, whatever happens. Then the profiles are there. */
 export async function withShop(args: Arguments, mix: Mix, work: (session: Session) => Promise<Step[]>): Promise<void> {
-  const { customers, products, real, instances, before } = args
+  const { customers, products, real, instances, before, cache } = args
   mkdirSync(results, { recursive: true })
   const profiles = args.profile ? join(results, 'profiles') : undefined
   if (profiles) rmSync(profiles, { recursive: true, force: true })
-  const shop = await startShop({ real, instances, before, profiles, customers, products })
+  const shop = await startShop({ real, instances, before, cache, profiles, customers, products })
   let load: Load | undefined
   let shared: Shared | undefined
   let steps: Step[]
@@ -98,12 +98,13 @@ export function writeResults(
   args: Arguments,
   measured: { steps: Step[]; highest: number | undefined },
 ): void {
-  const { real, instances, before } = args
+  const { real, instances, before, cache } = args
   const full = [
     name,
     ...(real ? ['real'] : []),
     ...(instances > 1 ? [String(instances)] : []),
     ...(before ? ['before'] : []),
+    ...(cache ? ['cache'] : []),
   ].join('-')
   const { steps, highest } = measured
   const file = join(results, full)

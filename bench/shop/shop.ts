@@ -23,6 +23,8 @@ export type ShopOptions = {
   instances: number
   /** Without the product cache, with a database connection for each statement or transaction, and without loaders' batches. */
   before: boolean
+  /** With the gateway's response cache, which is off by default. */
+  cache: boolean
   /** The folder that each process writes its CPU profile to when it ends. */
   profiles?: string | undefined
   customers: number
@@ -37,7 +39,7 @@ const limits = {
 }
 
 /** The whole shop as `npm start` runs it, with a PostgreSQL that writes to disk, in a temporary folder that goes with it. */
-export async function startShop({ real, instances, before, profiles, customers, products }: ShopOptions) {
+export async function startShop({ real, instances, before, cache, profiles, customers, products }: ShopOptions) {
   const folder = mkdtempSync(join(tmpdir(), 'commerce-bench-'))
   chmodSync(folder, 0o755)
   const ends: (() => unknown)[] = [() => rmSync(folder, { recursive: true, force: true, maxRetries: 10 })]
@@ -87,7 +89,7 @@ export async function startShop({ real, instances, before, profiles, customers, 
     pushFolder: join(folder, 'push'),
     auditLog: join(folder, 'audit.log'),
     env: { ...(redis && { REDIS_URL: redis.url }), ...(consul && { CONSUL_HTTP_ADDR: consul.address }) },
-    extra: extrasOf({ before, profiles }),
+    extra: extrasOf({ before, cache, profiles }),
     onLine: (name, line) => {
       if (/"level":"?(error|fatal|50|60)/.test(line)) console.error(name, line.slice(0, 300))
     },
@@ -121,16 +123,23 @@ export async function startShop({ real, instances, before, profiles, customers, 
 
 export type Shop = Awaited<ReturnType<typeof startShop>>
 
-function extrasOf({ before, profiles }: Pick<ShopOptions, 'before' | 'profiles'>): NonNullable<StackOptions['extra']> {
+function extrasOf({
+  before,
+  cache,
+  profiles,
+}: Pick<ShopOptions, 'before' | 'cache' | 'profiles'>): NonNullable<StackOptions['extra']> {
   const nodeOptions = [
     ...(before ? [`--import=${join(root, 'bench/shop/before.ts')}`] : []),
     ...(profiles ? ['--cpu-prof', `--cpu-prof-dir=${profiles}`] : []),
   ]
   const extras = processNames.map((name) => {
     const own = name === 'gateway' || name === 'users' ? limits[name] : {}
-    const uncached: Record<string, string> = before && name === 'products' ? { PRODUCT_CACHE: '0' } : {}
+    const caches: Record<string, string> = {
+      ...(before && name === 'products' && { PRODUCT_CACHE: '0' }),
+      ...(cache && name === 'gateway' && { RESPONSE_CACHE: 'on' }),
+    }
     const named = profiles ? [`--cpu-prof-name=${name}.cpuprofile`] : []
-    return [name, { env: { ...own, ...uncached }, nodeOptions: [...nodeOptions, ...named] }]
+    return [name, { env: { ...own, ...caches }, nodeOptions: [...nodeOptions, ...named] }]
   })
   return Object.fromEntries(extras)
 }
