@@ -12,10 +12,10 @@ pg.Pool.prototype.connect = function (this: pg.Pool, ...args: never[]) {
   return Reflect.apply(connect, this, args)
 }
 
-type Loads = { _batchLoadFn: (keys: string[]) => Promise<ArrayLike<unknown>> }
+type Loads = { _batchLoadFn: (keys: unknown[]) => Promise<ArrayLike<unknown>> }
 
 DataLoader.prototype.load = async function load(this: unknown, key: unknown) {
-  const [value] = Array.from(await (this as Loads)._batchLoadFn([String(key)]))
+  const [value] = Array.from(await (this as Loads)._batchLoadFn([key]))
   if (value instanceof Error) throw value
   return value
 }
