@@ -18,17 +18,24 @@ export function createSessionUseCases(dependencies: UsersDependencies, attempts:
     const { id } = account.user
     const rehashed = passwords.isOutdated(account.passwordHash) ? await passwords.hash(password) : undefined
     const { session, signedIn } = sessions.begin(id)
+    const events = [userSignedIn.of({ userId: id })]
+    if (!rehashed && (await store.beginSession(account, session, events))) return begun(account.user)
+    // Another event of the account came between, or its password is to be written too.
     let changedSince = false
     const user = await store.changeAccount(id, session.createdAt, ({ passwordHash }) => {
       changedSince = passwordHash !== account.passwordHash
       if (changedSince) return { events: [] }
-      return { ...(rehashed && { passwordHash: rehashed }), session, events: [userSignedIn.of({ userId: id })] }
+      return { ...(rehashed && { passwordHash: rehashed }), session, events }
     })
     if (!user) throw refuse(caller, id)
     // The password, or only the way it is hashed: asked again of what is there now.
     if (changedSince) return signIn(caller, email, password)
-    audit({ action: 'session.started', actor: id, target: id, address: caller.address })
-    return signedIn(user)
+    return begun(user)
+
+    function begun(user: User): Promise<SignedIn> {
+      audit({ action: 'session.started', actor: id, target: id, address: caller.address })
+      return signedIn(user)
+    }
   }
 
   function refuse({ address }: Caller, target: string | undefined): ServiceError {

@@ -9,6 +9,7 @@ import {
   addSession,
   applyChange,
   type Decide,
+  findAccount,
   lockAccount,
   type NewEvent,
   type NewSession,
@@ -49,8 +50,8 @@ export function accountStore(prisma: PrismaClient) {
       )
     },
 
-    findByEmail: (email: string): Promise<Account | undefined> => findAccount({ email }),
-    findById: (id: string): Promise<Account | undefined> => findAccount({ id }),
+    findByEmail: (email: string): Promise<Account | undefined> => findAccount(prisma, { email }),
+    findById: (id: string): Promise<Account | undefined> => findAccount(prisma, { id }),
 
     /** The accounts that exist among the ids. */
     findUsers(ids: readonly string[]): Promise<User[]> {
@@ -115,13 +116,6 @@ export function accountStore(prisma: PrismaClient) {
         return true
       })
     },
-  }
-
-  async function findAccount(where: { email: string } | { id: string }): Promise<Account | undefined> {
-    const row = await prisma.user.findUnique({ where, select: { ...userFields, passwordHash: true } })
-    if (!row) return undefined
-    const { passwordHash, ...user } = row
-    return { user, passwordHash }
   }
 }
 

@@ -6,8 +6,8 @@ import type { CodePurpose } from '../domain/code.ts'
 export type Transaction = Prisma.TransactionClient
 export type NewEvent = Omit<OutboxEvent, 'sequence'>
 
-/** An account with what only a sign-in may look at. */
-export type Account = { readonly user: User; readonly passwordHash: string }
+/** An account with what only a sign-in may look at, and how many events there are of it. */
+export type Account = { readonly user: User; readonly passwordHash: string; readonly sequence: number }
 
 export type NewSession = { id: string; userId: string; createdAt: Date; expiresAt: Date; refreshHash: string }
 
@@ -64,9 +64,16 @@ export async function applyChange(tx: Transaction, id: string, at: Date, decide:
 }
 
 /** The account, which nobody else changes until the transaction ends. */
-export async function lockAccount(tx: Transaction, id: string): Promise<(Account & { sequence: number }) | undefined> {
+export async function lockAccount(tx: Transaction, id: string): Promise<Account | undefined> {
   await tx.$queryRaw`SELECT FROM users WHERE id = ${id}::uuid FOR UPDATE`
-  const row = await tx.user.findUnique({ where: { id }, select: { ...userFields, passwordHash: true, sequence: true } })
+  return findAccount(tx, { id })
+}
+
+export async function findAccount(
+  tx: Pick<Transaction, 'user'>,
+  where: { email: string } | { id: string },
+): Promise<Account | undefined> {
+  const row = await tx.user.findUnique({ where, select: { ...userFields, passwordHash: true, sequence: true } })
   if (!row) return undefined
   const { passwordHash, sequence, ...user } = row
   return { user, passwordHash, sequence }

@@ -1,6 +1,7 @@
-import type { PrismaClient } from '#generated/prisma/users/client.ts'
+import { Prisma, type PrismaClient } from '#generated/prisma/users/client.ts'
+import { outboxInsert } from '#platform/outbox.ts'
 import type { User } from '../domain/account.ts'
-import { userFields } from './rows.ts'
+import { type Account, type NewEvent, type NewSession, numbered, userFields } from './rows.ts'
 
 /** What came of a refresh token that was given back: a token that was exchanged before has ended its session. */
 export type Exchange =
@@ -10,6 +11,31 @@ export type Exchange =
 
 export function sessionStore(prisma: PrismaClient) {
   return {
+    /**
+     * Begins a session and tells of it, by one statement, where the account has the password and the events that it was read with.
+     * False where it has others, or is gone; then nothing is written.
+     */
+    async beginSession(
+      { user, passwordHash, sequence }: Account,
+      { id, createdAt, expiresAt, refreshHash }: NewSession,
+      events: readonly NewEvent[],
+    ): Promise<boolean> {
+      const told = outboxInsert(Prisma.sql, numbered(events, sequence), createdAt, Prisma.sql`account`)
+      const begun = await prisma.$executeRaw`
+        WITH account AS (
+          UPDATE users SET sequence = ${sequence + events.length}::int
+          WHERE id = ${user.id}::uuid AND password_hash = ${passwordHash} AND sequence = ${sequence}::int RETURNING id
+        ), session AS (
+          INSERT INTO sessions (id, user_id, created_at, expires_at)
+          SELECT ${id}::uuid, id, ${createdAt}::timestamptz, ${expiresAt}::timestamptz FROM account RETURNING id
+        ), token AS (
+          INSERT INTO refresh_tokens (hash, session_id, created_at)
+          SELECT ${refreshHash}, id, ${createdAt}::timestamptz FROM session
+        ), told AS (${told})
+        SELECT pg_notify('outbox', '') FROM account`
+      return begun > 0
+    },
+
     /**
      * Marks a refresh token as used and puts the next one in its place. Of two exchanges of one token at once, one wins,
      * and the other ends the session, as every later one does.

@@ -53,6 +53,17 @@ test('a sign-in is told, and a refused one is not', async () => {
   ])
 })
 
+test('of several sign-ins of one account at once each has a session and is told, in order', async () => {
+  const { user } = await users.register()
+  const signedIn = await Promise.all(Array.from({ length: 5 }, () => users.login(user.email)))
+  for (const { refreshToken } of signedIn) await refresh(refreshToken)
+  const told = await users.eventsOf(user.id)
+  assert.deepEqual(
+    told.map(({ sequence }) => sequence),
+    [1, 2, 3, 4, 5, 6],
+  )
+})
+
 test('the audit log names the account of a sign-in, and never an e-mail address', async () => {
   const { user } = await users.register()
   users.entries.length = 0
