@@ -25,8 +25,8 @@ type Ask<Item> = {
   readonly keys: readonly string[]
   /** Until when it may wait for a connection, in milliseconds since the epoch. */
   readonly until: number
-  /** Runs something in the context of whoever asked. */
-  readonly resume: (work: () => void) => void
+  /** Runs something in the context of whoever asked. Undefined of one that is read for at once, in the context at hand. */
+  resume: ((work: () => void) => void) | undefined
   readonly answer: PromiseWithResolvers<readonly Item[]>
 }
 
@@ -56,6 +56,8 @@ export function createGatherer({ name, wait = 2_000, atOnce = 2, most = 500, que
       } catch (error) {
         const patient = hasCode(error, 'OVERLOADED') ? thoseWithTime(asks) : new Set<Ask<Item>>()
         for (const ask of asks) if (!patient.has(ask)) ask.answer.reject(error)
+        // Whoever has none began this read, alone and in its own context.
+        for (const ask of patient) ask.resume ??= AsyncLocalStorage.snapshot()
         waiting.unshift(...patient)
       }
       underWay -= 1
@@ -72,7 +74,9 @@ export function createGatherer({ name, wait = 2_000, atOnce = 2, most = 500, que
         return keys > most && index > 0
       })
       const asks = waiting.splice(0, end < 0 ? waiting.length : end)
-      first.resume(() => within(first.until + answerTime, () => void read(asks)))
+      const begin = () => within(first.until + answerTime, () => void read(asks))
+      if (first.resume) first.resume(begin)
+      else begin()
     }
 
     return async (wanted) => {
@@ -82,7 +86,9 @@ export function createGatherer({ name, wait = 2_000, atOnce = 2, most = 500, que
       }
       const answer = Promise.withResolvers<readonly Item[]>()
       const until = Date.now() + timeLeft(wait + answerTime) - answerTime
-      waiting.push({ keys: [...new Set(wanted)], until, resume: AsyncLocalStorage.snapshot(), answer })
+      const isFirst = !isBusy && waiting.length === 0
+      const resume = isFirst ? undefined : AsyncLocalStorage.snapshot()
+      waiting.push({ keys: [...new Set(wanted)], until, resume, answer })
       if (!isBusy) readNext()
       return answer.promise
     }
