@@ -65,6 +65,10 @@ export function createMix(options: { mix: Mix; customers: readonly Customer[]; p
   ]
   const pick = <Item>(items: readonly Item[]): Item => items[Math.floor(random() * items.length)] as Item
 
+  let signedIn = 0
+  /** Whose token is the oldest: all have one that is good, however long a run is. */
+  const inTurn = () => customers[signedIn++ % customers.length] as Customer
+
   const variablesOf: Record<Kind, (customer: Customer, orderId: string) => object> = {
     'product page': () => ({ id: catalogue[Math.floor(products * random() ** skew)]?.id }),
     search: () => ({ first: 20, filter: { search: pick(words) } }),
@@ -82,7 +86,7 @@ export function createMix(options: { mix: Mix; customers: readonly Customer[]; p
     const wanted = order[n % order.length] as Kind
     const paid = wanted === 'payOrder' ? unpaid.shift() : undefined
     const kind = wanted === 'payOrder' && !paid ? 'createOrder' : wanted
-    const customer = paid?.customer ?? pick(customers)
+    const customer = paid?.customer ?? (kind === 'login' ? inTurn() : pick(customers))
     const variables = variablesOf[kind](customer, paid?.id ?? '')
     return { kind, customer, paid, body: JSON.stringify({ query: queries[kind], variables }) }
   }

@@ -27,6 +27,13 @@ test('an order is paid once, by whoever placed it', () => {
   assert.equal(drawn.length - paid.length, drawn.filter(({ kind }) => kind === 'createOrder').length)
 })
 
+test('customers sign in in turn, so that no token gets too old', () => {
+  const three = ['a', 'b', 'c'].map((token) => ({ email: `${token}@example.com`, token }))
+  const next = createMix({ mix: { login: 1 }, customers: three, products: 100 })
+  const drawn = Array.from({ length: 6 }, (_, n) => next(n, []).customer.token)
+  assert.deepEqual(drawn, ['a', 'b', 'c', 'a', 'b', 'c'])
+})
+
 test('the same requests are drawn for the same seed', () => {
   const drawn = [1, 2].map(() => {
     const next = createMix({ mix: { 'product page': 50, search: 50 }, customers, products: 1_000 })
