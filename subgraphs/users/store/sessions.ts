@@ -12,7 +12,7 @@ export type Exchange =
 export function sessionStore(prisma: PrismaClient) {
   return {
     /**
-     * Begins a session and tells of it, by one statement, where the account has the password and the events that it was read with.
+     * Begins a session and tells of it, by one statement, where the account has the password, the roles and the events that it was read with.
      * False where it has others, or is gone; then nothing is written.
      */
     async beginSession(
@@ -24,7 +24,9 @@ export function sessionStore(prisma: PrismaClient) {
       const begun = await prisma.$executeRaw`
         WITH account AS (
           UPDATE users SET sequence = ${sequence + events.length}::int
-          WHERE id = ${user.id}::uuid AND password_hash = ${passwordHash} AND sequence = ${sequence}::int RETURNING id
+          WHERE id = ${user.id}::uuid AND password_hash = ${passwordHash} AND sequence = ${sequence}::int
+            AND roles::text[] = ${[...user.roles]}::text[]
+          RETURNING id
         ), session AS (
           INSERT INTO sessions (id, user_id, created_at, expires_at)
           SELECT ${id}::uuid, id, ${createdAt}::timestamptz, ${expiresAt}::timestamptz FROM account RETURNING id

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { hash } from '@node-rs/argon2'
 import { createLocalJWKSet, jwtVerify } from 'jose'
+import { userSignedIn } from '#contracts/events.ts'
 import { hashRefreshToken } from '../credentials/tokens.ts'
 import { nobody, openUsers, password, type Users } from './open-users.ts'
 
@@ -62,6 +64,22 @@ test('of several sign-ins of one account at once each has a session and is told,
     told.map(({ sequence }) => sequence),
     [1, 2, 3, 4, 5, 6],
   )
+})
+
+test('a session does not begin with roles that were changed since the account was read', async () => {
+  const { user } = await users.register()
+  const account = await users.store.findByEmail(user.email)
+  assert.ok(account)
+  const at = new Date()
+  const session = { id: randomUUID(), userId: user.id, createdAt: at, expiresAt: at, refreshHash: randomUUID() }
+  await users.store.changeAccount(user.id, at, () => ({
+    user: { ...user, roles: ['CUSTOMER', 'SUPPORT'] },
+    events: [],
+  }))
+  assert.equal(await users.store.beginSession(account, session, []), false)
+  const changed = await users.store.findByEmail(user.email)
+  assert.ok(changed)
+  assert.equal(await users.store.beginSession(changed, session, [userSignedIn.of({ userId: user.id })]), true)
 })
 
 test('the audit log names the account of a sign-in, and never an e-mail address', async () => {
