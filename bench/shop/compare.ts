@@ -1,6 +1,6 @@
 import type { Arguments } from './arguments.ts'
 import { shopMix } from './mix.ts'
-import { isShop } from './report.ts'
+import { sumOfShop } from './report.ts'
 import type { Step } from './run.ts'
 import { measureRates, withShop, writeResults } from './session.ts'
 
@@ -31,10 +31,6 @@ function columnOf({ highest, steps }: { highest: number | undefined; steps: Step
 }
 
 function table(columns: Column[]): string {
-  const memoryOf = ({ memory }: Step) =>
-    sum(Object.entries(memory).flatMap(([name, bytes]) => (isShop(name) ? [bytes] : []))) / 1e6
-  const cpuOf = ({ used: { parts } }: Step) =>
-    sum(Object.entries(parts).flatMap(([name, ms]) => (isShop(name) ? [ms] : [])))
   const rows: [string, (column: Column) => string][] = [
     ['highest rate that holds, requests/s', ({ highest }) => String(highest ?? 'none')],
     ...ofStep('at the same rate: ', ({ same }) => same),
@@ -53,10 +49,10 @@ function table(columns: Column[]): string {
       figure('p50, ms', ({ all }) => all.p50.toFixed(1)),
       figure('p99, ms', ({ all }) => all.p99.toFixed(1)),
       figure('errors, %', ({ all }) => ((all.failed / all.count) * 100).toFixed(2)),
-      figure('memory, MB', (step) => memoryOf(step).toFixed(0)),
-      figure('CPU, ms a request', (step) => (cpuOf(step) / step.all.count).toFixed(2)),
+      figure('memory, MB', ({ memory }) => (sumOfShop(memory) / 1e6).toFixed(0)),
+      figure('CPU, ms a request', ({ used, all }) => (sumOfShop(used.parts) / all.count).toFixed(2)),
       figure('CPU, % of the machine', ({ used: { parts, others, idle } }) => {
-        const all = sum(Object.values(parts)) + others + idle
+        const all = Object.values(parts).reduce((sum, ms) => sum + ms, others + idle)
         return (((all - idle) / all) * 100).toFixed(0)
       }),
     ]
@@ -64,8 +60,4 @@ function table(columns: Column[]): string {
   const line = (title: string, cells: string[]) =>
     [title.padEnd(44), ...cells.map((cell) => cell.padStart(9))].join(' ')
   return [line('', ['before', 'after']), ...rows.map(([title, value]) => line(title, columns.map(value)))].join('\n')
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0)
 }

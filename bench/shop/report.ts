@@ -13,7 +13,6 @@ export function report({ rate, seconds, kinds, all, errors, used, memory }: Step
     row('all', all),
     ...Object.entries(errors).map(([error, count]) => `  ${count} x ${error}`),
   ]
-  const sum = (values: Record<string, number>) => Object.values(values).reduce((sum, value) => sum + value, 0)
   const cores = (ms: number) => `${((ms / used.wall) * 100).toFixed(1)} %`.padStart(11)
   const part = (name: string, ms: number, bytes?: number) =>
     `${name.padEnd(16)} ${number(ms / all.count, 3)} ${cores(ms)} ${bytes === undefined ? '' : number(bytes / 1e6, 0)}`
@@ -21,11 +20,7 @@ export function report({ rate, seconds, kinds, all, errors, used, memory }: Step
   const parts = [
     `${'process'.padEnd(16)} ${'CPU ms/req'.padStart(9)} ${'of a core'.padStart(10)} ${'MB (PSS)'.padStart(9)}`,
     ...shop.map(([name, ms]) => part(name, ms, memory[name])),
-    part(
-      'the shop',
-      sum(Object.fromEntries(shop)),
-      sum(Object.fromEntries(shop.map(([name]) => [name, memory[name] ?? 0]))),
-    ),
+    part('the shop', sumOfShop(used.parts), sumOfShop(memory)),
     ...Object.entries(used.parts)
       .filter(([name]) => !isShop(name))
       .map(([name, ms]) => part(name, ms, memory[name])),
@@ -33,6 +28,11 @@ export function report({ rate, seconds, kinds, all, errors, used, memory }: Step
     part('idle', used.idle),
   ]
   return [...latencies, '', ...parts, ''].join('\n')
+}
+
+/** What all parts of the shop come to. */
+export function sumOfShop(parts: Record<string, number>): number {
+  return Object.entries(parts).reduce((sum, [name, value]) => (isShop(name) ? sum + value : sum), 0)
 }
 
 /** Whether a part is the shop, and not who measures it. */

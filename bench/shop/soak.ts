@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { type Scrape, scrape } from '../../test/infra/scrape.ts'
 import { processNames } from '../../tools/stack.ts'
 import type { Arguments } from './arguments.ts'
-import { isShop } from './report.ts'
+import { sumOfShop } from './report.ts'
 import { measure, type Step } from './run.ts'
 import { results, type Session } from './session.ts'
 import { count, eventsPending } from './settle.ts'
@@ -53,9 +53,8 @@ async function holdings({ stack, postgres }: Session['shop'], { memory }: Step):
   )
   const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0)
   const all = (series: string) => sum(scrapes.map((scraped: Scrape) => scraped.get(series) ?? 0))
-  const shops = Object.entries(memory).flatMap(([name, bytes]) => (isShop(name) ? [bytes] : []))
   return {
-    memory: Math.round(sum(shops) / 1e6),
+    memory: Math.round(sumOfShop(memory) / 1e6),
     outbox: await eventsPending(postgres),
     inbox: sum(inboxes),
     connections: all('db_pool_connections{state="used"}') + all('db_pool_connections{state="idle"}'),
