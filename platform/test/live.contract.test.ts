@@ -95,14 +95,14 @@ describe('when Consul is away', { skip }, () => {
   after(() => agent?.stop())
 
   test('the last settings stand, also when it is back without them, until they are written again', async () => {
-    const { live, set, remove, is, said, lines } = await open('', agent.address)
+    const { live, set, remove, is, said } = await open('', agent.address)
     await set('things', 'LIMIT', '20')
     await is(20)
     await agent.kill()
     await said('is away')
     assert.equal(live.current.LIMIT, 20)
     await agent.restart()
-    await waitFor('both to be back', () => lines.filter(({ message }) => message.includes('is back')).length === 2)
+    // A question that was not open while Consul was away never knew of it: it hears after its 30 s what has become of it.
     await said('lost its memory')
     assert.equal(live.current.LIMIT, 20)
     await set('things', 'LIMIT', '30')
