@@ -19,9 +19,9 @@ const sweepSize = 100
 /** Stock that is held for orders, and sold to them. */
 export function createReservations(dependencies: ProductsDependencies) {
   const { store, holdTime, now } = dependencies
-  const tell = createStockTeller(dependencies)
+  const teller = createStockTeller(dependencies)
   /** What peers ask for, in the ledger's words. */
-  const byOrders = () => ({ at: now(), actor: 'orders', tell })
+  const byOrders = () => ({ at: now(), actor: 'orders', teller })
 
   return {
     /**
@@ -33,7 +33,12 @@ export function createReservations(dependencies: ProductsDependencies) {
       const { at, actor } = byOrders()
       const expiresAt = new Date(at.getTime() + holdTime)
       const reservation = { orderId, itemsHash: hashItems(items), expiresAt, at, actor }
-      const { lines, existing } = await store.reserve(reservation, items, (products) => reserve(items, products), tell)
+      const { lines, existing } = await store.reserve(
+        reservation,
+        items,
+        (products) => reserve(items, products),
+        teller,
+      )
       return existing ? repeatReservation(existing, items) : { ...reservation, status: 'HELD', lines }
     },
 
@@ -59,7 +64,7 @@ export function createReservations(dependencies: ProductsDependencies) {
         limit: sweepSize,
         at: now(),
         actor: 'products',
-        tell,
+        teller,
         ended: (orderId) => reservationExpired.of({ orderId }),
       })
       return ended === sweepSize

@@ -2,13 +2,13 @@ import { stockLow } from '#contracts/events.ts'
 import { notFound } from '#platform/errors.ts'
 import { type Caller, requireCatalogueWriter, type StockedProduct } from '../domain/catalogue.ts'
 import { type AdjustmentInput, hasRunLow, parseAdjustment, requireRoom, requireSame } from '../domain/stock.ts'
-import type { TellLevel } from '../store/ledger.ts'
+import type { StockTeller } from '../store/ledger.ts'
 import type { ProductsDependencies } from './dependencies.ts'
 
 /** Stock that people correct: goods that came, broke, or were counted. */
 export function createStockUseCases(dependencies: ProductsDependencies) {
   const { store, reading, locks, now, newId } = dependencies
-  const tell = createStockTeller(dependencies)
+  const teller = createStockTeller(dependencies)
 
   return {
     /**
@@ -25,7 +25,7 @@ export function createStockUseCases(dependencies: ProductsDependencies) {
       const before = await locks.run(`stock:${adjustment.productId}`, ({ token }) =>
         store.adjustStock(
           { ...adjustment, id: newId(), actor: `user:${caller.sub}`, at: now() },
-          { fence: token, decide: (available) => requireRoom(adjustment, available), tell },
+          { fence: token, decide: (available) => requireRoom(adjustment, available), teller },
         ),
       )
       if (before) requireSame(adjustment, before)
@@ -38,10 +38,13 @@ export function createStockUseCases(dependencies: ProductsDependencies) {
 }
 
 /** Tells of stock that runs low: once, until it has been above the threshold again. */
-export function createStockTeller({ lowStock: threshold }: Pick<ProductsDependencies, 'lowStock'>): TellLevel {
-  return (level) => {
-    if (!hasRunLow(level, threshold)) return undefined
-    const { productId, sku, name, available } = level
-    return stockLow.of({ productId, sku, name, available, threshold })
+export function createStockTeller({ lowStock: threshold }: Pick<ProductsDependencies, 'lowStock'>): StockTeller {
+  return {
+    quietAbove: threshold,
+    of(level) {
+      if (!hasRunLow(level, threshold)) return undefined
+      const { productId, sku, name, available } = level
+      return stockLow.of({ productId, sku, name, available, threshold })
+    },
   }
 }

@@ -15,8 +15,13 @@ export type Entry = {
   readonly at: Date
 }
 
-/** The event that tells of a new level of stock, where there is something to tell. */
-export type TellLevel = (level: StockLevel) => NewEvent | undefined
+/** What tells of new levels of stock. */
+export type StockTeller = {
+  /** Nothing is told of a change that leaves more than this. */
+  readonly quietAbove: number
+  /** The event that tells of a level, where there is something to tell. */
+  of(level: StockLevel): NewEvent | undefined
+}
 
 export type LockedRow = Omit<Reservable, 'price'> & { amount: number; currency: string }
 
@@ -24,10 +29,10 @@ export type LockedRow = Omit<Reservable, 'price'> & { amount: number; currency: 
  * Locks products in the order of their ids, so that no two changes wait for each other in a circle. What only refers to a
  * product, as entries of the ledger do, does not wait for this.
  */
-export function lockedProducts(ids: readonly string[]): Prisma.Sql {
+export function lockedProducts(ids: readonly string[], condition: Prisma.Sql = Prisma.sql`true`): Prisma.Sql {
   return Prisma.sql`
     SELECT id, sku, name, price_amount AS amount, price_currency AS currency, available, archived_at AS "archivedAt"
-    FROM products WHERE id = ANY(${ids}::uuid[]) ORDER BY id FOR NO KEY UPDATE`
+    FROM products WHERE id = ANY(${ids}::uuid[]) AND ${condition} ORDER BY id FOR NO KEY UPDATE`
 }
 
 export async function lockProducts(tx: Transaction, ids: readonly string[]): Promise<void> {
@@ -39,14 +44,14 @@ export function toReservable({ amount, currency, ...row }: LockedRow): Reservabl
 }
 
 /**
- * The one place where stock changes: products, ledger and events, together. The products are locked, or nothing of them changes.
+ * Where stock changes, but for what most orders do (./at-once.ts): products, ledger and events, together. The products are locked, or nothing of them changes.
  * `along` is an INSERT that takes part in the statement.
  */
 export async function changeStock(
   tx: Transaction,
   changes: readonly StockChange[],
   { reason, reference, actor, at }: Entry,
-  tell: TellLevel,
+  teller: StockTeller,
   along?: Prisma.Sql,
 ): Promise<void> {
   if (changes.length === 0) return
@@ -65,7 +70,7 @@ export async function changeStock(
     RETURNING p.id AS "productId", sku, name, p.available - c.delta AS before, p.available, stock_version AS "stockVersion",
       archived_at IS NOT NULL AS archived`
   const told = levels.flatMap((level) => {
-    const event = tell(level)
+    const event = teller.of(level)
     return event ? [{ ...event, sequence: level.stockVersion }] : []
   })
   await appendToOutbox(tx, told, at)

@@ -11,6 +11,7 @@ import {
   type Step,
   steps,
 } from '../domain/reservation.ts'
+import { changeHeldAtOnce, type NewReservation, reserveAtOnce } from './at-once.ts'
 import {
   changeStock,
   type Entry,
@@ -18,16 +19,18 @@ import {
   lockedProducts,
   lockProducts,
   type StockChange,
-  type TellLevel,
+  type StockTeller,
   toReservable,
 } from './ledger.ts'
 import type { NewEvent, Transaction } from './rows.ts'
 
-type NewReservation = { orderId: string; itemsHash: string; expiresAt: Date; at: Date; actor: string }
-type Change = { at: Date; actor: string; tell: TellLevel; eventId?: string }
-type Expiry = { limit: number; at: Date; actor: string; tell: TellLevel; ended: (orderId: string) => NewEvent }
+type Change = { at: Date; actor: string; teller: StockTeller; eventId?: string }
+type Expiry = Change & { limit: number; ended: (orderId: string) => NewEvent }
 
-/** What is held for orders. A reservation is always locked before its products. */
+/**
+ * What is held for orders. A reservation that is there is locked before its products, and written after they are locked; one
+ * that is new comes after them: who adds it waits for nobody who waits for them.
+ */
 export function reservationStore(prisma: PrismaClient) {
   return {
     /**
@@ -38,10 +41,13 @@ export function reservationStore(prisma: PrismaClient) {
       { orderId, itemsHash, expiresAt, at, actor }: NewReservation,
       items: readonly ReservationItem[],
       decide: (products: Reservable[]) => ReservedLine[],
-      tell: TellLevel,
+      teller: StockTeller,
     ): Promise<{ lines: ReservedLine[]; existing?: Reservation }> {
+      const reservation = { orderId, itemsHash, expiresAt, at, actor }
+      const reserved = await reserveAtOnce(prisma, reservation, items, teller.quietAbove)
+      if (reserved) return { lines: decide(reserved) }
       return prisma.$transaction(async (tx) => {
-        const products = await beginReservation(tx, { orderId, itemsHash, expiresAt, at }, items)
+        const products = await beginReservation(tx, reservation, items)
         if (!products) {
           const row = await tx.reservation.findUniqueOrThrow({
             where: { orderId },
@@ -51,7 +57,7 @@ export function reservationStore(prisma: PrismaClient) {
         }
         const lines = decide(products)
         const entry = { reason: 'RESERVED', reference: orderId, actor, at } as const
-        await changeStock(tx, changesOf('RESERVED', lines), entry, tell, insertLines(orderId, lines))
+        await changeStock(tx, changesOf('RESERVED', lines), entry, teller, insertLines(orderId, lines))
         return { lines }
       })
     },
@@ -61,6 +67,7 @@ export function reservationStore(prisma: PrismaClient) {
      * first, and the other one decides anew. With an event's id it happens once for that event.
      */
     async changeReservation(orderId: string, decide: Decision, { eventId, ...change }: Change): Promise<void> {
+      if (eventId === undefined && (await changeHeldAtOnce(prisma, orderId, decide, change))) return
       await prisma.$transaction(async (tx) => {
         if (eventId !== undefined && !(await recordInInbox(tx, eventId))) return
         let step = decide(await lockReservation(tx, orderId))
@@ -73,12 +80,7 @@ export function reservationStore(prisma: PrismaClient) {
           step = decide(await lockReservation(tx, orderId))
         }
         if (step === undefined || step === 'mark') return
-        await tx.reservation.update({
-          where: { orderId },
-          data: { status: steps[step].to },
-          select: { orderId: true },
-        })
-        await move(tx, step, await linesOf(tx, [orderId]), change)
+        await move(tx, step, [orderId], change)
       })
     },
 
@@ -86,12 +88,11 @@ export function reservationStore(prisma: PrismaClient) {
     async expire({ limit, ended, ...change }: Expiry): Promise<number> {
       return prisma.$transaction(async (tx) => {
         const rows = await tx.$queryRaw<{ order_id: string }[]>`
-          UPDATE reservations SET status = 'EXPIRED' WHERE order_id IN (
-            SELECT order_id FROM reservations WHERE status = 'HELD' AND expires_at <= ${change.at}
-            ORDER BY expires_at LIMIT ${limit} FOR UPDATE SKIP LOCKED
-          ) RETURNING order_id`
+          SELECT order_id FROM reservations WHERE status = 'HELD' AND expires_at <= ${change.at}
+          ORDER BY expires_at LIMIT ${limit} FOR UPDATE SKIP LOCKED`
         const orderIds = rows.map(({ order_id }) => order_id)
-        await move(tx, 'EXPIRED', await linesOf(tx, orderIds), change)
+        if (orderIds.length === 0) return 0
+        await move(tx, 'EXPIRED', orderIds, change)
         const told = orderIds.map((orderId) => ({ ...ended(orderId), sequence: 1 }))
         await appendToOutbox(tx, told, change.at)
         return orderIds.length
@@ -101,8 +102,8 @@ export function reservationStore(prisma: PrismaClient) {
 }
 
 /**
- * Adds a reservation, and locks the products that it asks for. Undefined when there is one of the order already: a twin waits
- * here, and a release that came before has left its mark. One statement: the row comes first, and the products only with it.
+ * Locks the products that a reservation asks for, and then adds it. Undefined when there is one of the order already: a twin waits
+ * here, and a release that came before has left its mark.
  */
 async function beginReservation(
   tx: Transaction,
@@ -111,10 +112,11 @@ async function beginReservation(
 ): Promise<Reservable[] | undefined> {
   const ids = items.map(({ productId }) => productId)
   const rows = await tx.$queryRaw<(LockedRow | { id: null })[]>`
-    WITH added AS (
+    WITH locked AS (${lockedProducts(ids)}), added AS (
       INSERT INTO reservations (order_id, items_hash, status, expires_at, created_at)
-      VALUES (${orderId}::uuid, ${itemsHash}, 'HELD', ${expiresAt}, ${at}) ON CONFLICT DO NOTHING RETURNING 1
-    ), locked AS (${lockedProducts(ids)})
+      SELECT ${orderId}::uuid, ${itemsHash}, 'HELD', ${expiresAt}::timestamptz, ${at}::timestamptz
+      FROM (SELECT count(*) FROM locked) AS after ON CONFLICT DO NOTHING RETURNING 1
+    )
     SELECT locked.* FROM added LEFT JOIN locked ON true`
   return rows.length === 0 ? undefined : rows.filter((row) => row.id !== null).map(toReservable)
 }
@@ -134,19 +136,21 @@ async function lockReservation(tx: Transaction, orderId: string): Promise<Reserv
   return row?.status
 }
 
-/** Does to the stock what a step of reservations means. All products are locked at once, in one order whatever the orders are. */
+/** Does a step of reservations that are locked, and to the stock what it means. All products are locked at once, in one order whatever the orders are. */
 async function move(
   tx: Transaction,
   step: Step,
-  lines: ReadonlyMap<string, readonly ReservationItem[]>,
-  { tell, at, actor }: Omit<Entry, 'reason' | 'reference'> & { tell: TellLevel },
+  orderIds: readonly string[],
+  { teller, at, actor }: Omit<Entry, 'reason' | 'reference'> & { teller: StockTeller },
 ): Promise<void> {
+  const lines = await linesOf(tx, orderIds)
   if (steps[step].available !== 0) {
     const ids = new Set([...lines.values()].flat().map(({ productId }) => productId))
     await lockProducts(tx, [...ids])
   }
+  await tx.reservation.updateMany({ where: { orderId: { in: [...orderIds] } }, data: { status: steps[step].to } })
   for (const [reference, items] of lines) {
-    await changeStock(tx, changesOf(step, items), { reason: step, reference, actor, at }, tell)
+    await changeStock(tx, changesOf(step, items), { reason: step, reference, actor, at }, teller)
   }
 }
 
@@ -160,7 +164,6 @@ function changesOf(step: Step | 'RESERVED', items: readonly ReservationItem[]): 
 }
 
 async function linesOf(tx: Transaction, orderIds: readonly string[]): Promise<Map<string, ReservationItem[]>> {
-  if (orderIds.length === 0) return new Map()
   const lines = await tx.reservationLine.findMany({
     where: { orderId: { in: [...orderIds] } },
     select: { orderId: true, productId: true, quantity: true },

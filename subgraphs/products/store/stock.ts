@@ -1,7 +1,7 @@
 import type { PrismaClient } from '#generated/prisma/products/client.ts'
 import { notFound, ServiceError } from '#platform/errors.ts'
 import type { Adjustment } from '../domain/stock.ts'
-import { changeStock, type TellLevel } from './ledger.ts'
+import { changeStock, type StockTeller } from './ledger.ts'
 
 type NewAdjustment = Adjustment & { id: string; actor: string; at: Date }
 
@@ -33,7 +33,7 @@ export function stockStore(prisma: PrismaClient) {
      */
     async adjustStock(
       { id, actor, idempotencyKey, productId, delta, note, at }: NewAdjustment,
-      { fence, decide, tell }: { fence: number; decide: (available: number) => void; tell: TellLevel },
+      { fence, decide, teller }: { fence: number; decide: (available: number) => void; teller: StockTeller },
     ): Promise<Adjustment | undefined> {
       return prisma.$transaction(async (tx) => {
         // A twin waits here.
@@ -53,7 +53,7 @@ export function stockStore(prisma: PrismaClient) {
         if (!product) throw await refusal(tx.product.findUnique({ where: { id: productId }, select: { id: true } }))
         decide(product.available)
         const entry = { reason: 'ADJUSTED', reference: id, actor, at } as const
-        await changeStock(tx, [{ productId, delta, held: 0 }], entry, tell)
+        await changeStock(tx, [{ productId, delta, held: 0 }], entry, teller)
         return undefined
       })
     },

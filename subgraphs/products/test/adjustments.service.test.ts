@@ -149,7 +149,7 @@ test('a write with a fencing token smaller than one that was used is refused and
   const [older, newer] = [await store.nextStockFence(), await store.nextStockFence()]
   const write = (fence: number) => {
     const adjustment = { id: randomUUID(), actor: 'test', at: products.clock.time, ...input(id, 1), note: 'Counted' }
-    return store.adjustStock(adjustment, { fence, decide: () => {}, tell: () => undefined })
+    return store.adjustStock(adjustment, { fence, decide: () => {}, teller: { quietAbove: 0, of: () => undefined } })
   }
   await write(newer)
   for (const fence of [older, newer]) {
