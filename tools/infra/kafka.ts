@@ -1,6 +1,6 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -62,8 +62,13 @@ export async function startKafka(security?: KafkaSecurity, rewrite?: (place: Pla
   if (formatted.status !== 0) throw new Error(`Formatting Kafka's storage failed: ${formatted.stderr}`)
 
   async function start(): Promise<void> {
-    broker = launch(properties)
-    await accepting(broker, port)
+    const log = join(folder, 'broker.log')
+    broker = launch(properties, log)
+    try {
+      await accepting(broker, port)
+    } catch (error) {
+      throw new Error(`The Kafka broker did not start:\n${readFileSync(log, 'utf8').slice(-2_000)}`, { cause: error })
+    }
   }
   await start()
   return {
@@ -138,15 +143,19 @@ function java(args: string[]) {
   return spawnSync('java', [...classPath, ...args], { encoding: 'utf8' })
 }
 
-function launch(properties: string): ChildProcess {
+function launch(properties: string, log: string): ChildProcess {
+  const output = openSync(log, 'a')
   const memory = ['-Xmx256m', '-XX:TieredStopAtLevel=1', '-Dorg.slf4j.simpleLogger.defaultLogLevel=error']
-  return spawn('java', [...memory, ...classPath, 'kafka.Kafka', properties], { stdio: 'ignore', detached: true })
+  const options = { stdio: ['ignore', output, output], detached: true } satisfies SpawnOptions
+  const broker = spawn('java', [...memory, ...classPath, 'kafka.Kafka', properties], options)
+  closeSync(output)
+  return broker
 }
 
 async function accepting(broker: ChildProcess, port: number): Promise<void> {
   const deadline = Date.now() + startLimit
   while (!(await accepts(port))) {
-    if (broker.exitCode !== null || Date.now() > deadline) throw new Error('The Kafka broker did not start.')
+    if (broker.exitCode !== null || Date.now() > deadline) throw new Error(`exit code ${broker.exitCode}`)
     await new Promise((resolve) => setTimeout(resolve, 100))
   }
 }

@@ -30,13 +30,20 @@ const kept = '3 days'
 const tooLate = 200
 const uniqueViolation = '23505'
 
-/** Puts what happened to `rows`, a table of charges or refunds, among the callbacks, `$copies` times each. */
-const tell = (about: 'charge' | 'refund', rows: string, copies: string) => `
+/** What is to be sent. */
+export type Callback = { id: string; body: string }
+
+/**
+ * Puts what happened to `rows`, a table of charges or refunds, among the callbacks, `copies` times each. Due in so many milliseconds:
+ * none unless somebody sends them before.
+ */
+const tell = (about: 'charge' | 'refund', rows: string, copies: string, due = 0) => `
   event AS (
     SELECT r.id, jsonb_build_object('id', 'evt_' || gen_random_uuid(), 'about', '${about}', '${about}', to_jsonb(r))::text AS body
     FROM ${rows} r
   ), told AS (
-    INSERT INTO sandbox.callbacks (body, next_attempt_at) SELECT body, now() FROM event, generate_series(1, ${copies})
+    INSERT INTO sandbox.callbacks (body, next_attempt_at) 
+    SELECT body, now() + ${due} * interval '1 ms' FROM event, generate_series(1, ${copies}) RETURNING id, body
   )`
 
 /**
@@ -50,22 +57,32 @@ export function createLedger(query: Query) {
   return {
     find: (reference: string) => one<Charge>('SELECT * FROM sandbox.charges WHERE reference = $1', [reference]),
 
-    /** Adds a charge, unless there is one with its id already: then that one is the answer. */
-    async add(charge: Omit<Charge, 'status' | 'reason'>, behaviour: Behaviour): Promise<Charge & { isNew: boolean }> {
-      const { outcome, reason = null, delay = 0, silent = false } = behaviour
-      const status = outcome === 'captured' && !silent ? 'processing' : outcome
+    /**
+     * Adds a charge, unless there is one with its id already: then that one is the answer. `callbacks` are for the caller to
+     * send. They are due a little later, should it not.
+     */
+    async add(
+      charge: Omit<Charge, 'status' | 'reason'>,
+      behaviour: Behaviour,
+    ): Promise<{ charge: Charge; callbacks?: Callback[] }> {
+      const { outcome, reason = null, delay = 0, reordered = false } = behaviour
+      const status = outcome === 'captured' && (delay > 0 || reordered) ? 'processing' : outcome
       const copies = status === 'processing' || status === 'requires_action' ? 0 : (behaviour.copies ?? 1)
-      const added = await one<Charge>(
+      const added = await one<Charge & { callbacks: Callback[] }>(
         `WITH added AS (
            INSERT INTO sandbox.charges (id, reference, amount, currency, method, status, reason, settles_at)
            VALUES ($1, $2, $3, $4, $5, $6, $7, now() + $8 * interval '1 s') ON CONFLICT (id) DO NOTHING RETURNING *
-         ), ${tell('charge', 'added', '$9::int')}
-         SELECT * FROM added`,
+         ), ${tell('charge', 'added', '$9::int', pauses.first)}
+         SELECT added.*, (SELECT coalesce(json_agg(told), '[]') FROM told) AS callbacks FROM added`,
         [charge.id, charge.reference, charge.amount, charge.currency, charge.method, status, reason, delay, copies],
       )
-      const known = added ?? (await one<Charge>('SELECT * FROM sandbox.charges WHERE id = $1', [charge.id]))
+      if (added) {
+        const { callbacks, ...charge } = added
+        return { charge, callbacks }
+      }
+      const known = await one<Charge>('SELECT * FROM sandbox.charges WHERE id = $1', [charge.id])
       if (!known) throw new Error('A charge is neither new nor there.')
-      return { ...known, isNew: added !== undefined }
+      return { charge: known }
     },
 
     /** Ends a charge that still has a choice. Undefined when it had none. */
@@ -142,9 +159,9 @@ export function createLedger(query: Query) {
     },
 
     /** Takes callbacks that are due. They are due again after a pause, unless they are delivered before. */
-    takeDue: async (limit: number): Promise<{ id: string; body: string }[]> =>
+    takeDue: async (limit: number): Promise<Callback[]> =>
       (
-        await query<{ id: string; body: string }>(
+        await query<Callback>(
           `WITH due AS (
              SELECT id FROM sandbox.callbacks WHERE next_attempt_at <= now()
              ORDER BY next_attempt_at, id LIMIT $1 FOR UPDATE SKIP LOCKED

@@ -1,7 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import type { Charge, Ledger } from './ledger.ts'
+import type { Callback, Charge, Ledger } from './ledger.ts'
 import { behaviourOf } from './methods.ts'
 import { authenticationPage, pagePolicy } from './pages.ts'
 
@@ -13,6 +13,8 @@ export type SandboxRoutesOptions = {
   url: string
   /** Told when there may be a charge to settle or a callback to send. */
   onWork: () => void
+  /** Sends callbacks. */
+  send: (callbacks: readonly Callback[]) => void
 }
 
 /** Milliseconds after which a request that is never answered ends. */
@@ -25,7 +27,7 @@ const refundRequest = z.object({ id: z.uuid(), amount: amount.positive() })
 type ByReference = { Params: { reference: string } }
 
 /** The sandbox's side of the wire: an API for the shop that has the secret, and pages for payers. */
-export function serveSandbox(app: FastifyInstance, { ledger, secret, url, onWork }: SandboxRoutesOptions): void {
+export function serveSandbox(app: FastifyInstance, { ledger, secret, url, onWork, send }: SandboxRoutesOptions): void {
   async function requireSecret({ headers }: FastifyRequest, reply: FastifyReply) {
     if (isSame(headers.authorization ?? '', `Bearer ${secret}`)) return
     return reply.code(401).send({ error: 'unauthorized' })
@@ -55,10 +57,16 @@ export function serveSandbox(app: FastifyInstance, { ledger, secret, url, onWork
           if (!parsed.success) return reply.code(400).send({ error: 'invalid_request' })
           const behaviour = behaviourOf(parsed.data.method)
           if (!behaviour) return reply.code(402).send({ error: 'resource_missing' })
-          const charge = await ledger.add({ ...parsed.data, reference: newReference('ch') }, behaviour)
-          onWork()
-          if (behaviour.silent && charge.isNew) return neverAnswer(request, reply)
-          return shown(charge)
+          const { charge, callbacks } = await ledger.add({ ...parsed.data, reference: newReference('ch') }, behaviour)
+          if (!callbacks) return shown(charge)
+          if (charge.status === 'processing') onWork()
+          if (behaviour.silent) {
+            send(callbacks)
+            return neverAnswer(request, reply)
+          }
+          // What became of it is told a moment after the answer.
+          reply.raw.once('close', () => send(callbacks))
+          return shown(charge.status === 'captured' ? { ...charge, status: 'processing' } : charge)
         })
         api.get<ByReference>('/charges/:reference', async ({ params }, reply) => {
           const charge = await ledger.find(params.reference)

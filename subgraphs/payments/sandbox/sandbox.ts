@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { createHttpClient } from '#platform/http-client.ts'
-import { createLedger, type Query } from './ledger.ts'
+import { type Callback, createLedger, type Query } from './ledger.ts'
 import { behaviourOf } from './methods.ts'
 import { serveSandbox } from './routes.ts'
 import { sign, signatureHeader } from './signature.ts'
@@ -36,7 +36,7 @@ export function createSandbox({ query, secret, url, webhookUrl, now, onWork, onU
   let giveUpAt = 0
   const webhook = createHttpClient({ name: 'webhook', url: webhookUrl, timeout: callbackTimeout })
 
-  async function send({ id, body }: { id: string; body: string }): Promise<void> {
+  async function send({ id, body }: Callback): Promise<void> {
     try {
       const signature = sign(secret, body, Math.floor(now().getTime() / 1000))
       const headers = { 'content-type': 'application/json', [signatureHeader]: signature }
@@ -48,7 +48,8 @@ export function createSandbox({ query, secret, url, webhookUrl, now, onWork, onU
   }
 
   return {
-    routes: (app: FastifyInstance) => serveSandbox(app, { ledger, secret, url, onWork }),
+    routes: (app: FastifyInstance) =>
+      serveSandbox(app, { ledger, secret, url, onWork, send: (callbacks) => callbacks.forEach(send) }),
     /** Captures what is due, and sends what is to be told. True when there is more to do at once. */
     async turn(): Promise<boolean> {
       while (await ledger.settle(behaviourOf, limit));

@@ -16,6 +16,8 @@ const longestLook = 200
 /** Kept for the answer to arrive. */
 const answerTime = 500
 
+type News = ReturnType<Outcomes['listen']>
+
 /**
  * Pays an order, once for each customer and idempotency key: writes the payment, asks the provider, writes what it says.
  * The payment's id is the key under which the provider is asked, so that a repeat charges nothing twice.
@@ -36,10 +38,14 @@ export function createPayOrder(dependencies: PaymentsDependencies, facts: Facts,
   ): Promise<Payment> {
     if (viewer.sub === null) throw signInFirst()
     const request = parsePayRequest(input)
+    // Both at once, since most payments need both.
+    const found = Promise.allSettled([findOrder(request.orderId)])
     const known = await repeated(viewer.sub, request)
     if (known) return known.reference === null && mayBeAskedAgain(known, now()) ? ask(known) : settled(known)
 
-    const order = await findOrder(request.orderId)
+    const [answer] = await found
+    if (answer.status === 'rejected') throw answer.reason
+    const order = answer.value
     if (!order || order.customerId !== viewer.sub) throw notFound('order')
     if (order.status !== 'PENDING') throw notPayable(`An order that is ${order.status} cannot be paid.`)
 
@@ -85,16 +91,22 @@ export function createPayOrder(dependencies: PaymentsDependencies, facts: Facts,
     // Before it is asked, since it may call back sooner than it answers.
     const news = outcomes.listen(payment.id)
     try {
-      return await settled(await asked(payment), news)
+      return await settled(await asked(payment, news), news)
     } finally {
       news.end()
     }
   }
 
-  /** The payment with what the provider answers, or as it is where that is nothing. */
-  async function asked(payment: Payment): Promise<Payment> {
+  /**
+   * The payment with what the provider answers, or as it is where that is nothing. An answer that leaves all to the provider is
+   * written only where the outcome does not follow in a moment: until then asking once more does as well as its reference.
+   */
+  async function asked(payment: Payment, news: News): Promise<Payment> {
     try {
-      return (await facts.learnOfPayment(await provider.pay(payment))) ?? payment
+      const fact = await provider.pay(payment)
+      const follows = fact.state === 'pending' && fact.nextAction === null && timeLeft() - firstLook >= answerTime
+      const outcome = follows ? await heardWithin(firstLook, news) : undefined
+      return outcome ?? (await facts.learnOfPayment(fact)) ?? payment
     } catch (error) {
       onUnanswered({ payment: payment.id }, error)
       return payment
@@ -102,15 +114,20 @@ export function createPayOrder(dependencies: PaymentsDependencies, facts: Facts,
   }
 
   /** The payment once its outcome is known, or as it is when that takes too long. */
-  async function settled(payment: Payment, news?: ReturnType<Outcomes['listen']>): Promise<Payment> {
+  async function settled(payment: Payment, news?: News): Promise<Payment> {
     let current = payment
     for (let look = firstLook, waited = 0; isOpen(current); look = Math.min(longestLook, look * 2)) {
       waited += look
       if (waited > outcomeTime || timeLeft() - look < answerTime) break
-      const heard = await Promise.race([sleep(look).then(() => undefined), ...(news ? [news.heard] : [])])
+      const heard = await heardWithin(look, news)
       current = heard ?? (await store.findPayments([payment.id]))[0] ?? current
     }
     return current
+  }
+
+  /** The payment with its outcome, should that be told here in so many milliseconds. */
+  function heardWithin(milliseconds: number, news: News | undefined): Promise<Payment | undefined> {
+    return Promise.race([sleep(milliseconds).then(() => undefined), ...(news ? [news.heard] : [])])
   }
 }
 
