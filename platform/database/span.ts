@@ -33,7 +33,7 @@ export function traceStatements(pool: pg.Pool, url: string): void {
 function describe(query: unknown) {
   const whole = typeof query === 'string' ? query : String((query as { text?: unknown } | undefined)?.text ?? '')
   const operation = /[a-z]+/i.exec(whole)?.[0].toUpperCase() ?? 'QUERY'
-  const [, table] = /\b(?:FROM|INTO|UPDATE)\s+(?:"?\w+"?\.)?"?([a-z_]\w*)"?/i.exec(whole) ?? []
+  const [, table] = /\b(?:FROM|INTO|UPDATE)\s+(?:"?\w+"?\.)?"?([a-z_]\w*)\b(?!\()/i.exec(whole) ?? []
   return {
     text: whole.slice(0, longestText),
     'db.operation.name': operation,

@@ -5,8 +5,11 @@ import { startTestStack } from '../infra/stack.ts'
 import { waitFor } from '../infra/wait.ts'
 import type { Drill } from './drill.ts'
 
-/** Seconds, short so that the drill can wait for them: a key signs after it has been published for longer than it is kept. */
-const delay = 4
+/**
+ * Seconds, short so that the drill can wait for them: a key signs after it has been published for longer than it is kept. Users looks
+ * for keys every 2 s; the rest is for a machine that is busy.
+ */
+const delay = 9
 const keySetAge = 1
 
 export const rotation: Drill = {

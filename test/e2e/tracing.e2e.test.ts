@@ -62,7 +62,7 @@ for (const events of ['PostgreSQL', 'Kafka'] as const) {
       const call = await one({ service: 'orders', kind: 'CLIENT', name: reserve, parentSpanId: subgraph.spanId })
       const rpc = await one({ service: 'products', kind: 'SERVER', name: reserve, parentSpanId: call.spanId })
       const held = await one({ service: 'products', kind: 'CLIENT', parentSpanId: rpc.spanId }, ({ attributes }) =>
-        String(attributes['db.query.summary']).endsWith('reservations'),
+        String(attributes['db.query.text']).includes('INSERT INTO reservations '),
       )
       const placed = await one({ service: 'orders', parentSpanId: subgraph.spanId }, ({ attributes }) =>
         String(attributes['db.query.text']).includes('INSERT INTO orders '),
