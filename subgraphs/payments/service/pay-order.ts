@@ -7,16 +7,19 @@ import type { Facts } from './facts.ts'
 import type { Outcomes } from './outcomes.ts'
 
 /**
- * Milliseconds that an outcome is waited for which comes a moment after the provider's answer, and between looks for one that another
- * instance was told of.
+ * Milliseconds that an outcome is waited for which comes after the provider's answer: before that answer is written, and then; and
+ * between looks for one that another instance was told of.
  */
+const moment = 60
 const outcomeTime = 1_000
-const firstLook = 40
+const firstLook = 20
 const longestLook = 200
 /** Kept for the answer to arrive. */
 const answerTime = 500
 
 type News = ReturnType<Outcomes['listen']>
+/** For how many milliseconds an outcome is waited for, and what tells of it in this process. */
+type Patience = { within?: number; news?: News }
 
 /**
  * Pays an order, once for each customer and idempotency key: writes the payment, asks the provider, writes what it says.
@@ -91,7 +94,7 @@ export function createPayOrder(dependencies: PaymentsDependencies, facts: Facts,
     // Before it is asked, since it may call back sooner than it answers.
     const news = outcomes.listen(payment.id)
     try {
-      return await settled(await asked(payment, news), news)
+      return await settled(await asked(payment, news), { news })
     } finally {
       news.end()
     }
@@ -104,9 +107,9 @@ export function createPayOrder(dependencies: PaymentsDependencies, facts: Facts,
   async function asked(payment: Payment, news: News): Promise<Payment> {
     try {
       const fact = await provider.pay(payment)
-      const follows = fact.state === 'pending' && fact.nextAction === null && timeLeft() - firstLook >= answerTime
-      const outcome = follows ? await heardWithin(firstLook, news) : undefined
-      return outcome ?? (await facts.learnOfPayment(fact)) ?? payment
+      const follows = fact.state === 'pending' && fact.nextAction === null
+      const current = follows ? await settled(payment, { within: moment, news }) : payment
+      return isOpen(current) ? ((await facts.learnOfPayment(fact)) ?? payment) : current
     } catch (error) {
       onUnanswered({ payment: payment.id }, error)
       return payment
@@ -114,20 +117,15 @@ export function createPayOrder(dependencies: PaymentsDependencies, facts: Facts,
   }
 
   /** The payment once its outcome is known, or as it is when that takes too long. */
-  async function settled(payment: Payment, news?: News): Promise<Payment> {
+  async function settled(payment: Payment, { within = outcomeTime, news }: Patience = {}): Promise<Payment> {
     let current = payment
     for (let look = firstLook, waited = 0; isOpen(current); look = Math.min(longestLook, look * 2)) {
       waited += look
-      if (waited > outcomeTime || timeLeft() - look < answerTime) break
-      const heard = await heardWithin(look, news)
+      if (waited > within || timeLeft() - look < answerTime) break
+      const heard = await Promise.race([sleep(look).then(() => undefined), ...(news ? [news.heard] : [])])
       current = heard ?? (await store.findPayments([payment.id]))[0] ?? current
     }
     return current
-  }
-
-  /** The payment with its outcome, should that be told here in so many milliseconds. */
-  function heardWithin(milliseconds: number, news: News | undefined): Promise<Payment | undefined> {
-    return Promise.race([sleep(milliseconds).then(() => undefined), ...(news ? [news.heard] : [])])
   }
 }
 

@@ -63,6 +63,19 @@ describe('races', () => {
     assert.deepEqual(await payments.told(orderId), captured)
   })
 
+  test('an outcome that does not follow at once: by what name the provider knows the payment is kept meanwhile', async () => {
+    const orderId = payments.order()
+    const paying = payments.pay(orderId, 'pm_sandbox_delay_1')
+    const named = await waitFor('the name', async () => {
+      const [payment] = await payments.store.findByOrders([orderId])
+      return payment?.reference && payment
+    })
+    assert.equal(named.status, 'PENDING')
+    assert.equal((await paying).id, named.id)
+    assert.equal((await payments.until(named.id, 'CAPTURED')).reference, named.reference)
+    assert.deepEqual(await payments.told(orderId), captured)
+  })
+
   test('a callback that comes a hundred times, also at once: one capture, one event', async () => {
     const orderId = payments.order()
     const waiting = await payments.pay(orderId, 'pm_card_authenticationRequired')
