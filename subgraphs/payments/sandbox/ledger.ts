@@ -34,15 +34,15 @@ const uniqueViolation = '23505'
 export type Callback = { id: string; body: string }
 
 /**
- * Puts what happened to `rows`, a table of charges or refunds, among the callbacks, `copies` times each. Due in so many milliseconds:
- * none unless somebody sends them before.
+ * Puts what happened to `rows`, a table of charges or refunds, among the callbacks, `copies` times each. `due`: milliseconds after
+ * which they are sent, should nobody have sent them before.
  */
 const tell = (about: 'charge' | 'refund', rows: string, copies: string, due = 0) => `
   event AS (
     SELECT r.id, jsonb_build_object('id', 'evt_' || gen_random_uuid(), 'about', '${about}', '${about}', to_jsonb(r))::text AS body
     FROM ${rows} r
   ), told AS (
-    INSERT INTO sandbox.callbacks (body, next_attempt_at) 
+    INSERT INTO sandbox.callbacks (body, next_attempt_at)
     SELECT body, now() + ${due} * interval '1 ms' FROM event, generate_series(1, ${copies}) RETURNING id, body
   )`
 
@@ -59,7 +59,7 @@ export function createLedger(query: Query) {
 
     /**
      * Adds a charge, unless there is one with its id already: then that one is the answer. `callbacks` are for the caller to
-     * send. They are due a little later, should it not.
+     * send, and are sent a little later should it not.
      */
     async add(
       charge: Omit<Charge, 'status' | 'reason'>,

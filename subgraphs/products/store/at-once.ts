@@ -20,8 +20,8 @@ export async function reserveAtOnce(
   const { to, available, held } = steps.RESERVED
   const ids = items.map(({ productId }) => productId)
   const quantities = items.map(({ quantity }) => quantity)
-  // By the stock as it was locked: with that of the row as the statement began to see it, PostgreSQL checks constraints too soon.
   const isNew = Prisma.sql`NOT EXISTS (SELECT FROM reservations WHERE order_id = ${orderId}::uuid)`
+  // Stock is set by the row that was locked: PostgreSQL checks constraints first by the row as the statement began to see it.
   const rows = await prisma.$queryRaw<LockedRow[]>`
     WITH items AS (
       SELECT * FROM unnest(${ids}::uuid[], ${quantities}::int[]) WITH ORDINALITY AS i (id, quantity, number)

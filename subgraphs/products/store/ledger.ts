@@ -44,7 +44,8 @@ export function toReservable({ amount, currency, ...row }: LockedRow): Reservabl
 }
 
 /**
- * Where stock changes, but for what most orders do (./at-once.ts): products, ledger and events, together. The products are locked, or nothing of them changes.
+ * Where stock changes, but for what most orders do (./at-once.ts): products, ledger and events, together. The products are
+ * locked, or nothing of them changes.
  * `along` is an INSERT that takes part in the statement.
  */
 export async function changeStock(

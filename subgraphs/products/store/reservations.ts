@@ -136,7 +136,10 @@ async function lockReservation(tx: Transaction, orderId: string): Promise<Reserv
   return row?.status
 }
 
-/** Does a step of reservations that are locked, and to the stock what it means. All products are locked at once, in one order whatever the orders are. */
+/**
+ * Does a step of reservations that are locked, and to the stock what it means. All products are locked at once, in one order
+ * whatever the orders are.
+ */
 async function move(
   tx: Transaction,
   step: Step,
