@@ -68,7 +68,7 @@ describe('races', () => {
     const paying = payments.pay(orderId, 'pm_sandbox_delay_1')
     const named = await waitFor('the name', async () => {
       const [payment] = await payments.store.findByOrders([orderId])
-      return payment?.reference && payment
+      return payment?.reference ? payment : undefined
     })
     assert.equal(named.status, 'PENDING')
     assert.equal((await paying).id, named.id)
