@@ -1,11 +1,10 @@
 import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { root } from '../services.ts'
-import { freePorts } from './ports.ts'
+import { accepts, freePorts } from './ports.ts'
 
 /** Where `mvn -f deploy/kafka/pom.xml dependency:copy-dependencies` puts the jars. */
 const jars = join(root, 'deploy/kafka/target/dependency')
@@ -158,15 +157,4 @@ async function accepting(broker: ChildProcess, port: number): Promise<void> {
     if (broker.exitCode !== null || Date.now() > deadline) throw new Error(`exit code ${broker.exitCode}`)
     await new Promise((resolve) => setTimeout(resolve, 100))
   }
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
-    socket.once('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.once('error', () => resolve(false))
-  })
 }

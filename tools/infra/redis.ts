@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePorts, listenFault } from './ports.ts'
+import { accepts, freePorts } from './ports.ts'
 
 /** Milliseconds that a server has to start. */
 const startLimit = 60_000
@@ -62,7 +62,7 @@ export async function startRedis(configFile?: string): Promise<RedisServer> {
 
 async function listening(server: ChildProcess, port: number): Promise<void> {
   const deadline = Date.now() + startLimit
-  while ((await listenFault(port)) !== 'EADDRINUSE') {
+  while (!(await accepts(port))) {
     if (server.exitCode !== null || Date.now() > deadline) throw new Error('The Redis server did not start.')
     await new Promise((resolve) => setTimeout(resolve, 10))
   }

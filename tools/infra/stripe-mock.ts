@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { freePorts, listenFault } from './ports.ts'
+import { accepts, freePorts } from './ports.ts'
 
 /** Milliseconds that a server has to start. */
 const startLimit = 60_000
@@ -24,7 +24,7 @@ export async function startStripeMock(): Promise<StripeMock> {
   }
   process.on('exit', stop)
   const deadline = Date.now() + startLimit
-  while ((await listenFault(port)) !== 'EADDRINUSE') {
+  while (!(await accepts(port))) {
     if (server.exitCode !== null || Date.now() > deadline) throw new Error('stripe-mock did not start.')
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
