@@ -4,7 +4,8 @@ import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, wri
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { root } from '../services.ts'
-import { accepts, freePorts } from './ports.ts'
+import { listening } from './listening.ts'
+import { freePorts } from './ports.ts'
 
 /** Where `mvn -f deploy/kafka/pom.xml dependency:copy-dependencies` puts the jars. */
 const jars = join(root, 'deploy/kafka/target/dependency')
@@ -64,9 +65,9 @@ export async function startKafka(security?: KafkaSecurity, rewrite?: (place: Pla
     const log = join(folder, 'broker.log')
     broker = launch(properties, log)
     try {
-      await accepting(broker, port)
-    } catch (error) {
-      throw new Error(`The Kafka broker did not start:\n${readFileSync(log, 'utf8').slice(-2_000)}`, { cause: error })
+      await listening(broker, { name: 'The Kafka broker', port, limit: startLimit })
+    } catch (cause) {
+      throw new Error(`The Kafka broker did not start:\n${readFileSync(log, 'utf8').slice(-2_000)}`, { cause })
     }
   }
   await start()
@@ -149,12 +150,4 @@ function launch(properties: string, log: string): ChildProcess {
   const broker = spawn('java', [...memory, ...classPath, 'kafka.Kafka', properties], options)
   closeSync(output)
   return broker
-}
-
-async function accepting(broker: ChildProcess, port: number): Promise<void> {
-  const deadline = Date.now() + startLimit
-  while (!(await accepts(port))) {
-    if (broker.exitCode !== null || Date.now() > deadline) throw new Error(`exit code ${broker.exitCode}`)
-    await new Promise((resolve) => setTimeout(resolve, 100))
-  }
 }

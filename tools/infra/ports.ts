@@ -1,4 +1,4 @@
-import { connect, createServer, type Server } from 'node:net'
+import { createServer, type Server } from 'node:net'
 
 /**
  * Where ports are taken from: below those that systems give to connections and to whoever listens on any port, so that
@@ -53,18 +53,6 @@ export async function listenFault(port: number, host = '127.0.0.1'): Promise<str
   } catch (error) {
     return String((error as { code?: unknown }).code)
   }
-}
-
-/** Whether somebody listens on a port. Takes it from nobody who is about to, as listening on it would. */
-export function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
-    socket.once('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.once('error', () => resolve(false))
-  })
 }
 
 function listen(port: number, host = '127.0.0.1'): Promise<Server> {

@@ -3,10 +3,8 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { accepts, freePorts } from './ports.ts'
-
-/** Milliseconds that a server has to start. */
-const startLimit = 60_000
+import { listening } from './listening.ts'
+import { freePorts } from './ports.ts'
 
 /** A Redis of our own that keeps nothing on disk. It ends with this process at the latest. */
 export type RedisServer = {
@@ -43,7 +41,7 @@ export async function startRedis(configFile?: string): Promise<RedisServer> {
     const settings = { port, bind: '127.0.0.1', dir: folder, save: '', appendonly: 'no' }
     const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)])
     server = spawn('redis-server', configFile ? [configFile, ...args] : args, { stdio: 'ignore', detached: true })
-    await listening(server, port)
+    await listening(server, { name: 'The Redis server', port })
   }
   await start()
   return {
@@ -57,13 +55,5 @@ export async function startRedis(configFile?: string): Promise<RedisServer> {
     pause: () => void server?.kill('SIGSTOP'),
     resume: () => void server?.kill('SIGCONT'),
     stop,
-  }
-}
-
-async function listening(server: ChildProcess, port: number): Promise<void> {
-  const deadline = Date.now() + startLimit
-  while (!(await accepts(port))) {
-    if (server.exitCode !== null || Date.now() > deadline) throw new Error('The Redis server did not start.')
-    await new Promise((resolve) => setTimeout(resolve, 10))
   }
 }

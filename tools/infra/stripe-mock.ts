@@ -1,8 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { accepts, freePorts } from './ports.ts'
-
-/** Milliseconds that a server has to start. */
-const startLimit = 60_000
+import { listening } from './listening.ts'
+import { freePorts } from './ports.ts'
 
 /** Stripe's own mock of its API, which keeps nothing: it checks what it is asked, and answers with examples. */
 export type StripeMock = { readonly url: string; stop(): void }
@@ -23,10 +21,6 @@ export async function startStripeMock(): Promise<StripeMock> {
     server.kill('SIGKILL')
   }
   process.on('exit', stop)
-  const deadline = Date.now() + startLimit
-  while (!(await accepts(port))) {
-    if (server.exitCode !== null || Date.now() > deadline) throw new Error('stripe-mock did not start.')
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
+  await listening(server, { name: 'stripe-mock', port })
   return { url: `http://127.0.0.1:${port}`, stop }
 }
