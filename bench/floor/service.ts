@@ -3,12 +3,11 @@ import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { hash, verify } from '@node-rs/argon2'
 import pg from 'pg'
-import type { Kind } from '../shop/mix.ts'
+import { type Kind, password } from '../shop/mix.ts'
 import { exchange, rows, type Statements } from './exchange.ts'
 
 const [, , url, port] = process.argv
 const pool = new pg.Pool({ connectionString: url, max: 10 })
-const password = 'correct horse battery'
 const hashed = await hash(password, { memoryCost: 19 * 1024, timeCost: 2, parallelism: 1 })
 
 const read = { name: 'read', text: 'SELECT value FROM things WHERE id = $1' }

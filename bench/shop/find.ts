@@ -1,3 +1,5 @@
+/** Requests a second that no search goes beyond. */
+export const mostRate = 20_000
 /** Each step up is by this much, and the search ends when the bounds are this close. */
 const stride = 1.5
 const close = 1.06

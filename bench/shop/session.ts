@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { root } from '../../tools/services.ts'
 import type { Arguments } from './arguments.ts'
 import { chart } from './chart.ts'
-import { findHighest } from './find.ts'
+import { findHighest, mostRate } from './find.ts'
 import type { Ran } from './generator.ts'
 import { type Load, startLoad } from './load.ts'
 import type { Mix } from './mix.ts'
@@ -16,8 +16,6 @@ import { type Shop, startShop } from './shop.ts'
 import { createUsage, type Usage } from './usage.ts'
 
 export const results = join(root, 'bench/results')
-/** Requests a second that no search goes beyond. */
-const mostRate = 20_000
 /** Seconds for which the first rate of a search comes before anything is measured. */
 const compileTime = 60
 
