@@ -144,8 +144,8 @@ for (const events of ['PostgreSQL', 'Kafka'] as const) {
       await stack.payOrder(eve.token, id)
       const paid = (span: CollectedSpan) => span.attributes['cloudevents.event_type'] === 'order.paid'
       await waitFor('the payment in a trace', async () => {
-        const told = collector.spans.find((span) => span.service === 'notifications' && paid(span))
-        return collector.traceOf(told?.traceId ?? '').find(({ name }) => name === 'deliver EMAIL')
+        const handled = collector.spans.find((span) => span.service === 'notifications' && paid(span))
+        return collector.traceOf(handled?.traceId ?? '').find(({ name }) => name === 'deliver EMAIL')
       })
       await waitFor('every service', async () => new Set(collector.spans.map(({ service }) => service)).size === 6)
       const secrets = [
@@ -153,13 +153,14 @@ for (const events of ['PostgreSQL', 'Kafka'] as const) {
         eve.token,
         eve.refreshToken,
         'Eve',
-        phone,
-        '30123',
+        phone.slice(1, 8),
         customerPassword,
         'Street 1',
         'Berlin',
       ]
-      const text = JSON.stringify(collector.spans)
+      // Without ids and times, whose digits are now and then those of a phone number.
+      const told = collector.spans.map(({ name, attributes, events, status }) => ({ name, attributes, events, status }))
+      const text = JSON.stringify(told)
       for (const secret of secrets) assert.ok(!text.includes(secret), `a span holds ${secret}`)
       assert.doesNotMatch(text, /[\w.-]+@[\w-]+\.\w+|eyJ[\w-]{10}|Bearer/)
       assert.ok(collector.spans.every(({ events }) => events.length === 0))
