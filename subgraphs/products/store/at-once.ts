@@ -20,12 +20,11 @@ export async function reserveAtOnce(
   const { to, available, held } = steps.RESERVED
   const ids = items.map(({ productId }) => productId)
   const quantities = items.map(({ quantity }) => quantity)
-  const isNew = Prisma.sql`NOT EXISTS (SELECT FROM reservations WHERE order_id = ${orderId}::uuid)`
   // Stock is set by the row that was locked: PostgreSQL checks constraints first by the row as the statement began to see it.
   const rows = await prisma.$queryRaw<LockedRow[]>`
     WITH items AS (
       SELECT * FROM unnest(${ids}::uuid[], ${quantities}::int[]) WITH ORDINALITY AS i (id, quantity, number)
-    ), locked AS (${lockedProducts(ids, isNew)}), plenty AS (
+    ), locked AS (${lockedProducts(ids, notReserved(orderId))}), plenty AS (
       SELECT FROM locked JOIN items USING (id)
       WHERE "archivedAt" IS NULL AND available + ${available}::int * quantity > ${quietAbove}::int
       HAVING count(*) = ${items.length}::int
@@ -46,6 +45,11 @@ export async function reserveAtOnce(
     )
     SELECT locked.* FROM locked, added`
   return rows.length > 0 ? rows.map(toReservable) : undefined
+}
+
+/** That there was no reservation of an order as the statement began: a repeat keeps nobody from its products. */
+export function notReserved(orderId: string): Prisma.Sql {
+  return Prisma.sql`NOT EXISTS (SELECT FROM reservations WHERE order_id = ${orderId}::uuid)`
 }
 
 /**

@@ -1,6 +1,6 @@
 import { Prisma, type PrismaClient } from '#generated/prisma/products/client.ts'
 import { recordInInbox } from '#platform/inbox.ts'
-import { appendToOutbox } from '#platform/outbox.ts'
+import { appendToOutbox, type NewEvent } from '#platform/outbox.ts'
 import {
   type Decision,
   type Reservable,
@@ -11,7 +11,7 @@ import {
   type Step,
   steps,
 } from '../domain/reservation.ts'
-import { changeHeldAtOnce, type NewReservation, reserveAtOnce } from './at-once.ts'
+import { changeHeldAtOnce, type NewReservation, notReserved, reserveAtOnce } from './at-once.ts'
 import {
   changeStock,
   type Entry,
@@ -22,10 +22,10 @@ import {
   type StockTeller,
   toReservable,
 } from './ledger.ts'
-import type { NewEvent, Transaction } from './rows.ts'
+import type { Transaction } from './rows.ts'
 
 type Change = { at: Date; actor: string; teller: StockTeller; eventId?: string }
-type Expiry = Change & { limit: number; ended: (orderId: string) => NewEvent }
+type Expiry = Omit<Change, 'eventId'> & { limit: number; ended: (orderId: string) => NewEvent }
 
 /**
  * What is held for orders. A reservation that is there is locked before its products, and written after they are locked; one
@@ -38,12 +38,12 @@ export function reservationStore(prisma: PrismaClient) {
      * `existing` is what was there for the order before; then nothing is written.
      */
     async reserve(
-      { orderId, itemsHash, expiresAt, at, actor }: NewReservation,
+      reservation: NewReservation,
       items: readonly ReservationItem[],
       decide: (products: Reservable[]) => ReservedLine[],
       teller: StockTeller,
     ): Promise<{ lines: ReservedLine[]; existing?: Reservation }> {
-      const reservation = { orderId, itemsHash, expiresAt, at, actor }
+      const { orderId, actor, at } = reservation
       const reserved = await reserveAtOnce(prisma, reservation, items, teller.quietAbove)
       if (reserved) return { lines: decide(reserved) }
       return prisma.$transaction(async (tx) => {
@@ -107,12 +107,12 @@ export function reservationStore(prisma: PrismaClient) {
  */
 async function beginReservation(
   tx: Transaction,
-  { orderId, itemsHash, expiresAt, at }: Omit<NewReservation, 'actor'>,
+  { orderId, itemsHash, expiresAt, at }: NewReservation,
   items: readonly ReservationItem[],
 ): Promise<Reservable[] | undefined> {
   const ids = items.map(({ productId }) => productId)
   const rows = await tx.$queryRaw<(LockedRow | { id: null })[]>`
-    WITH locked AS (${lockedProducts(ids)}), added AS (
+    WITH locked AS (${lockedProducts(ids, notReserved(orderId))}), added AS (
       INSERT INTO reservations (order_id, items_hash, status, expires_at, created_at)
       SELECT ${orderId}::uuid, ${itemsHash}, 'HELD', ${expiresAt}::timestamptz, ${at}::timestamptz
       FROM (SELECT count(*) FROM locked) AS after ON CONFLICT DO NOTHING RETURNING 1

@@ -77,6 +77,19 @@ test('the same reservation again, also at once, holds once and answers the same,
   assert.deepEqual(await stockOf(a, b), [7, 6])
 })
 
+test('a repeat does not wait for whoever changes its products', async () => {
+  const [a = ''] = await addProducts(5)
+  const orderId = randomUUID()
+  const { lines } = await service.reserve(orderId, [line(a)])
+  await products.sql('BEGIN')
+  await products.sql('SELECT FROM products WHERE id = $1 FOR UPDATE', [a])
+  try {
+    assert.deepEqual((await service.reserve(orderId, [line(a)])).lines, lines)
+  } finally {
+    await products.sql('ROLLBACK')
+  }
+})
+
 test('other items for the same order are refused', async () => {
   const [a = ''] = await addProducts(10)
   const orderId = randomUUID()
