@@ -1,17 +1,15 @@
 import { notFound, ServiceError, signInFirst } from '#platform/errors.ts'
 import type { Principal } from '#platform/principal.ts'
-import { mayBeAskedAgain, openPayment, type Payment } from '../domain/payment.ts'
+import { mayBeAskedAgain, openPayment, type PayableOrder, type Payment } from '../domain/payment.ts'
 import { type PayRequest, parsePayRequest } from '../domain/request.ts'
 import type { PaymentsDependencies } from './dependencies.ts'
 import type { Facts } from './facts.ts'
 import type { Outcomes } from './outcomes.ts'
 
-/**
- * Milliseconds that an outcome is waited for which comes after the provider's answer: before that answer is written, and then; and
- * between looks for one that another instance was told of.
- */
+/** Milliseconds that an outcome is waited for before the provider's answer is written, and after it. */
 const moment = 60
 const outcomeTime = 1_000
+/** Milliseconds between looks for an outcome that another instance was told of: doubled from the first to the longest. */
 const firstLook = 20
 const longestLook = 200
 /** Kept for the answer to arrive. */
@@ -49,20 +47,12 @@ export function createPayOrder(dependencies: PaymentsDependencies, facts: Facts,
 
     const order = await found
     if (!order || order.customerId !== viewer.sub) throw notFound('order')
-    if (order.status !== 'PENDING') throw notPayable(`An order that is ${order.status} cannot be paid.`)
-
-    const at = now()
-    const { id: orderId, number: orderNumber, customerId, total: amount } = order
-    const { method } = request
-    const payment = openPayment({ id: newId(), orderId, orderNumber, customerId, amount, method }, at)
-    const addition = await add(payment, request)
-    if (addition === 'added') return ask(payment)
-    // By a twin, which asks the provider itself.
+    const refusal = await begin(order, request)
+    if (typeof refusal !== 'string') return ask(refusal)
+    // Perhaps it was a twin that began, which asks the provider itself.
     const twin = await repeated(viewer.sub, request)
     if (twin) return settled(twin)
-    throw notPayable(
-      addition === 'order closed' ? 'An order that is CANCELLED cannot be paid.' : 'This order has a payment already.',
-    )
+    throw new ServiceError('ILLEGAL_TRANSITION', refusal)
   }
 
   /** What was asked for under the same key. Throws IDEMPOTENCY_KEY_REUSED for something else. */
@@ -72,6 +62,19 @@ export function createPayOrder(dependencies: PaymentsDependencies, facts: Facts,
     throw new ServiceError('IDEMPOTENCY_KEY_REUSED', 'This idempotency key was used for another payment.', {
       field: 'idempotencyKey',
     })
+  }
+
+  /** A payment that is written, for an order that waits for one; otherwise why there is none. */
+  async function begin(order: PayableOrder, request: PayRequest): Promise<Payment | string> {
+    const { id: orderId, number: orderNumber, customerId, status, total: amount } = order
+    if (status !== 'PENDING') return `An order that is ${status} cannot be paid.`
+    const { method } = request
+    const payment = openPayment({ id: newId(), orderId, orderNumber, customerId, amount, method }, now())
+    const addition = await add(payment, request)
+    if (addition === 'added') return payment
+    return addition === 'order closed'
+      ? 'An order that is CANCELLED cannot be paid.'
+      : 'This order has a payment already.'
   }
 
   /** Adds a payment, in place of one that its payer left unconfirmed. */
@@ -106,8 +109,10 @@ export function createPayOrder(dependencies: PaymentsDependencies, facts: Facts,
   async function asked(payment: Payment, news: News): Promise<Payment> {
     try {
       const fact = await provider.pay(payment)
-      const follows = fact.state === 'pending' && fact.nextAction === null
-      const current = follows ? await settled(payment, { within: moment, news }) : payment
+      const mayFollow = fact.state === 'pending' && fact.nextAction === null
+      // A look that fails leaves all the more reason to write.
+      const look = () => settled(payment, { within: moment, news }).catch(() => payment)
+      const current = mayFollow ? await look() : payment
       return isOpen(current) ? ((await facts.learnOfPayment(fact)) ?? payment) : current
     } catch (error) {
       onUnanswered({ payment: payment.id }, error)
@@ -131,8 +136,4 @@ export function createPayOrder(dependencies: PaymentsDependencies, facts: Facts,
 /** Whether nobody has to do anything but the provider. */
 function isOpen({ status, nextAction }: Payment): boolean {
   return status === 'PENDING' && nextAction === null
-}
-
-function notPayable(message: string): ServiceError {
-  return new ServiceError('ILLEGAL_TRANSITION', message)
 }

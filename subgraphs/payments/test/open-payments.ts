@@ -35,6 +35,8 @@ export type OpenPaymentsOptions = {
   provider?: (sandbox: Provider) => Provider
   /** Where the sandbox sends its callbacks. Default: to the service. */
   webhookUrl?: string
+  /** Comes before an order is found. Default: nothing. */
+  beforeOrder?: () => Promise<void>
   /** The pauses between looks for an outcome. Default: they last as long as they are. */
   pause?: (milliseconds: number) => Promise<unknown>
 }
@@ -43,7 +45,7 @@ export type OpenPaymentsOptions = {
  * The payments service on a database of its own, with a sandbox that it meets over HTTP alone: asked there, called back here.
  */
 export async function openPayments(options: OpenPaymentsOptions = {}) {
-  const { provider = (own: Provider) => own, webhookUrl, pause = sleep } = options
+  const { provider = (own: Provider) => own, webhookUrl, beforeOrder, pause = sleep } = options
   const url = await createTestDatabase('payments')
   const database = openDatabase({ name: 'test', url, poolSize: 10, log })
   const store = createPaymentsStore(database.adapter)
@@ -70,7 +72,10 @@ export async function openPayments(options: OpenPaymentsOptions = {}) {
 
   const service = createPaymentsService({
     store,
-    findOrder: async (id) => orders.get(id),
+    async findOrder(id) {
+      await beforeOrder?.()
+      return orders.get(id)
+    },
     provider: provider(own),
     now,
     newId: randomUUID,
@@ -113,7 +118,7 @@ export async function openPayments(options: OpenPaymentsOptions = {}) {
 
     /** A new order of the customer's that waits to be paid. */
     order(given: Partial<PayableOrder> = {}): string {
-      const id = randomUUID()
+      const id = given.id ?? randomUUID()
       const total = { amount: 10_000, currency: 'EUR' }
       const number = 'K7QM-2W9D'
       orders.set(id, { id, number, customerId: customer.sub ?? '', status: 'PENDING', total, ...given })

@@ -2,27 +2,15 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
 import { waitFor } from '../../../test/infra/wait.ts'
-import type { Payment } from '../domain/payment.ts'
-import type { Provider } from '../providers/provider.ts'
 import { chargeCallback, openPayments, type Payments } from './open-payments.ts'
 
 /** What may happen to a payment at the same time, twice, late or in another order. */
 
 let payments: Payments
-/** Comes between the sandbox and the service, for the next call. */
-let meanwhile: { before?: () => void; pay?: (payment: Payment) => Promise<void> | void } = {}
+/** Comes before an order is found. */
+let beforeOrder: Promise<void> | undefined
 before(async () => {
-  payments = await openPayments({
-    provider: (sandbox): Provider => ({
-      ...sandbox,
-      async pay(payment) {
-        meanwhile.before?.()
-        const fact = await sandbox.pay(payment)
-        await meanwhile.pay?.(payment)
-        return fact
-      },
-    }),
-  })
+  payments = await openPayments({ beforeOrder: async () => beforeOrder })
 })
 after(() => payments.close())
 
@@ -54,26 +42,17 @@ describe('races', () => {
     assert.deepEqual(await payments.told(orderId), captured)
   })
 
-  test('a callback before payOrder has its answer', async () => {
-    const orderId = payments.order()
-    meanwhile = { pay: async ({ id }) => void (await payments.until(id, 'CAPTURED')) }
-    const paid = await payments.pay(orderId)
-    meanwhile = {}
-    assert.equal(paid.status, 'CAPTURED')
-    assert.deepEqual(await payments.told(orderId), captured)
-  })
-
-  test('an outcome that does not follow at once: by what name the provider knows the payment is kept meanwhile', async () => {
-    const orderId = payments.order()
-    const paying = payments.pay(orderId, 'pm_sandbox_delay_1')
-    const named = await waitFor('the name', async () => {
-      const [payment] = await payments.store.findByOrders([orderId])
-      return payment?.reference ? payment : undefined
-    })
-    assert.equal(named.status, 'PENDING')
-    assert.equal((await paying).id, named.id)
-    assert.equal((await payments.until(named.id, 'CAPTURED')).reference, named.reference)
-    assert.deepEqual(await payments.told(orderId), captured)
+  test('a repeat that learns of its order only when that is paid gets the payment', async () => {
+    const [orderId, key] = [payments.order(), randomUUID()]
+    const found = Promise.withResolvers<void>()
+    beforeOrder = found.promise
+    const repeat = payments.pay(orderId, 'pm_card_visa', key)
+    beforeOrder = undefined
+    const { id } = await payments.pay(orderId, 'pm_card_visa', key)
+    payments.order({ id: orderId, status: 'PAID' })
+    found.resolve()
+    assert.equal((await repeat).id, id)
+    await assert.rejects(payments.pay(orderId), { code: 'ILLEGAL_TRANSITION', message: /PAID/ })
   })
 
   test('a callback that comes a hundred times, also at once: one capture, one event', async () => {
@@ -124,79 +103,6 @@ describe('races', () => {
     assert.deepEqual(await payments.booked(waiting.id), { captured: 10_000, refunds: [10_000] })
     assert.equal((await payments.payment(waiting.id)).status, 'DECLINED')
     assert.deepEqual(await payments.told(orderId), ['payment.declined'])
-  })
-})
-
-describe('the provider does not answer', () => {
-  test('it times out but has charged: the payment is pending and then captured, never declined', async () => {
-    const orderId = payments.order()
-    const { id, status } = await payments.pay(orderId, 'pm_sandbox_timeout')
-    assert.notEqual(status, 'DECLINED')
-    await payments.until(id, 'CAPTURED')
-    assert.deepEqual(await payments.told(orderId), captured)
-  })
-
-  test('it has charged, and its answer and its callback are lost: it is asked, and charges nothing twice', async () => {
-    const orderId = payments.order()
-    const { id, status } = await payments.pay(orderId, 'pm_sandbox_lost')
-    assert.equal(status, 'PENDING')
-    await assert.rejects(payments.pay(orderId), { code: 'ILLEGAL_TRANSITION' })
-    await payments.reconcile()
-    assert.equal((await payments.payment(id)).status, 'CAPTURED')
-    assert.equal((await payments.booked(id)).captured, 10_000)
-    assert.deepEqual(await payments.told(orderId), captured)
-  })
-
-  test('a payment that it never heard of is asked for again, under the same id', async () => {
-    const orderId = payments.order()
-    meanwhile = {
-      before() {
-        throw new Error('The process died before it asked.')
-      },
-    }
-    const { id, status } = await payments.pay(orderId, 'pm_card_visa')
-    meanwhile = {}
-    assert.equal(status, 'PENDING')
-    await payments.reconcile()
-    await payments.until(id, 'CAPTURED')
-    assert.equal((await payments.booked(id)).captured, 10_000)
-  })
-
-  test('asked for anew after a day, when the provider may have forgotten the first time: nothing is charged then', async () => {
-    const [orderId, key] = [payments.order(), randomUUID()]
-    meanwhile = {
-      pay() {
-        throw new Error('The answer is lost.')
-      },
-    }
-    const { id } = await payments.pay(orderId, 'pm_sandbox_lost', key)
-    meanwhile = {}
-    // What the provider has forgotten.
-    await payments.sql('DELETE FROM sandbox.charges WHERE id = $1', [id])
-    await payments.sql(`UPDATE payments SET created_at = created_at - interval '1 day' WHERE id = $1`, [id])
-    await payments.pay(orderId, 'pm_sandbox_lost', key)
-    assert.equal((await payments.booked(id)).captured, 0)
-  })
-
-  test('nobody knows for a day: the payment is given up, and what comes in after all goes back', async () => {
-    const orderId = payments.order()
-    meanwhile = {
-      pay() {
-        throw new Error('The answer is lost.')
-      },
-    }
-    const { id } = await payments.pay(orderId, 'pm_card_authenticationRequired')
-    meanwhile = {}
-    await payments.sql(`UPDATE payments SET created_at = created_at - interval '1 day' WHERE id = $1`, [id])
-    await payments.reconcile()
-    const given = await payments.payment(id)
-    assert.deepEqual([given.status, given.declineReason], ['DECLINED', 'expired'])
-    const [charge] = await payments.sql(`UPDATE sandbox.charges SET status = 'captured' WHERE id = $1 RETURNING *`, [
-      id,
-    ])
-    await payments.callback(chargeCallback({ ...given, reference: charge.reference }, 'captured'))
-    await payments.reconcile()
-    assert.deepEqual(await payments.booked(id), { captured: 10_000, refunds: [10_000] })
   })
 })
 
