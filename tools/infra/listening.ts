@@ -14,7 +14,8 @@ export async function listening(
 ): Promise<void> {
   const deadline = Date.now() + limit
   while (!(await accepts(port))) {
-    if (server.exitCode !== null || Date.now() > deadline) throw new Error(`${name} did not start.`)
+    const ended = server.exitCode !== null || server.signalCode !== null
+    if (ended || Date.now() > deadline) throw new Error(`${name} did not start.`)
     await new Promise((resolve) => setTimeout(resolve, interval))
   }
 }
