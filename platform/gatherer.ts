@@ -25,8 +25,8 @@ type Ask<Item> = {
   readonly keys: readonly string[]
   /** Until when it may wait for a connection, in milliseconds since the epoch. */
   readonly until: number
-  /** Runs something in the context of whoever asked. Undefined of one that is read for at once, in the context at hand. */
-  resume: ((work: () => void) => void) | undefined
+  /** Runs something in the context of whoever asked. Undefined of one that is read for alone and at once, in the context at hand. */
+  readonly resume: ((work: () => void) => void) | undefined
   readonly answer: PromiseWithResolvers<readonly Item[]>
 }
 
@@ -56,8 +56,6 @@ export function createGatherer({ name, wait = 2_000, atOnce = 2, most = 500, que
       } catch (error) {
         const patient = hasCode(error, 'OVERLOADED') ? thoseWithTime(asks) : new Set<Ask<Item>>()
         for (const ask of asks) if (!patient.has(ask)) ask.answer.reject(error)
-        // Whoever has none began this read, alone and in its own context.
-        for (const ask of patient) ask.resume ??= AsyncLocalStorage.snapshot()
         waiting.unshift(...patient)
       }
       underWay -= 1

@@ -12,13 +12,19 @@ export type SqlTransaction = {
 }
 
 /** What has happened, to be told to others. */
-export type OutboxEvent = {
+export type NewEvent = {
   readonly type: string
   readonly topic: string
   readonly key: string
   readonly data: object
-  /** The number of this event among those of its aggregate. */
-  readonly sequence: number
+}
+
+/** An event with its number among those of its aggregate. */
+export type OutboxEvent = NewEvent & { readonly sequence: number }
+
+/** Events with their numbers among those of their aggregate, of which it had `before`. */
+export function numbered(events: readonly NewEvent[], before: number): OutboxEvent[] {
+  return events.map((event, index) => ({ ...event, sequence: before + index + 1 }))
 }
 
 /**

@@ -2,9 +2,9 @@ import { Prisma } from '#generated/prisma/orders/client.ts'
 import { isUniqueViolation } from '#platform/database/failures.ts'
 import { ServiceError } from '#platform/errors.ts'
 import { recordInInbox } from '#platform/inbox.ts'
-import { outboxInsert } from '#platform/outbox.ts'
+import { type NewEvent, numbered, outboxInsert } from '#platform/outbox.ts'
 import type { Order } from '../domain/order.ts'
-import { type NewEvent, numbered, type OrderRow, toOrder, whole } from './rows.ts'
+import { type OrderRow, toOrder, whole } from './rows.ts'
 
 export type Transaction = Prisma.TransactionClient
 

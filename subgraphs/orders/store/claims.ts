@@ -1,9 +1,10 @@
 import { Prisma, type PrismaClient } from '#generated/prisma/orders/client.ts'
 import { isUniqueViolation } from '#platform/database/failures.ts'
+import type { NewEvent } from '#platform/outbox.ts'
 import type { Order } from '../domain/order.ts'
 import { requireOrder, type Transaction } from './changes.ts'
 import { isErased } from './erasure.ts'
-import { insertOrder, type NewEvent } from './rows.ts'
+import { insertOrder } from './rows.ts'
 
 /** A claim on an idempotency key, to be taken or found. */
 export type ClaimRequest = {

@@ -1,10 +1,8 @@
 import { Prisma } from '#generated/prisma/orders/client.ts'
-import { type OutboxEvent, outboxInsert } from '#platform/outbox.ts'
+import { type NewEvent, numbered, outboxInsert } from '#platform/outbox.ts'
 import type { Address, Order } from '../domain/order.ts'
 
 /** Orders as the domain sees them, and as the tables hold them. */
-
-export type NewEvent = Omit<OutboxEvent, 'sequence'>
 
 /** What is read of an order: all of it, by one statement, so that its status and its history are of one moment. */
 export const whole = {
@@ -15,11 +13,6 @@ export const whole = {
   relationLoadStrategy: 'join',
 } as const satisfies Pick<Prisma.OrderFindManyArgs, 'include' | 'relationLoadStrategy'>
 export type OrderRow = Prisma.OrderGetPayload<Pick<typeof whole, 'include'>>
-
-/** Events with their numbers in their aggregate, `before` of which there were. */
-export function numbered(events: readonly NewEvent[], before: number): OutboxEvent[] {
-  return events.map((event, index) => ({ ...event, sequence: before + index + 1 }))
-}
 
 /**
  * One statement that writes an order with its lines, its history and its first events where `condition`, an UPDATE, finds a row,

@@ -15,7 +15,7 @@ const address = {
   line2: 'Back door',
   city: 'Hiddenham',
   region: 'Nowhereshire',
-  postalCode: '10115',
+  postalCode: 'D-10115',
   country: 'DE',
 }
 const blank = {

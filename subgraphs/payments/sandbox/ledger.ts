@@ -58,8 +58,8 @@ export function createLedger(query: Query) {
     find: (reference: string) => one<Charge>('SELECT * FROM sandbox.charges WHERE reference = $1', [reference]),
 
     /**
-     * Adds a charge, unless there is one with its id already: then that one is the answer. `callbacks` are for the caller to
-     * send, and are sent a little later should it not.
+     * Adds a charge, unless there is one with its id already: then that one is the answer, without `callbacks`. Those are for
+     * the caller to send, and are sent a little later should it not.
      */
     async add(
       charge: Omit<Charge, 'status' | 'reason'>,
@@ -73,7 +73,7 @@ export function createLedger(query: Query) {
            INSERT INTO sandbox.charges (id, reference, amount, currency, method, status, reason, settles_at)
            VALUES ($1, $2, $3, $4, $5, $6, $7, now() + $8 * interval '1 s') ON CONFLICT (id) DO NOTHING RETURNING *
          ), ${tell('charge', 'added', '$9::int', pauses.first)}
-         SELECT added.*, (SELECT coalesce(json_agg(told), '[]') FROM told) AS callbacks FROM added`,
+         SELECT added.*, (SELECT coalesce(json_agg(json_build_object('id', id::text, 'body', body)), '[]') FROM told) AS callbacks FROM added`,
         [charge.id, charge.reference, charge.amount, charge.currency, charge.method, status, reason, delay, copies],
       )
       if (added) {

@@ -1,11 +1,9 @@
 import type { Payment as PaymentRow, Refund as RefundRow } from '#generated/prisma/payments/client.ts'
-import type { OutboxEvent } from '#platform/outbox.ts'
+import type { NewEvent } from '#platform/outbox.ts'
 import type { Payment } from '../domain/payment.ts'
 import type { Refund } from '../domain/refund.ts'
 
 /** Payments and refunds as the domain sees them, and as the tables hold them. */
-
-export type NewEvent = Omit<OutboxEvent, 'sequence'>
 
 /** A payment with all that decides about it, as it is when it is written. */
 export type Locked = {
@@ -23,11 +21,6 @@ export type Change = {
   /** When the provider is asked for the new ones, unless it has been before. Default: now. */
   refundsDue?: Date
   events: readonly NewEvent[]
-}
-
-/** Events with their numbers in their aggregate, `before` of which there were. */
-export function numbered(events: readonly NewEvent[], before: number): OutboxEvent[] {
-  return events.map((event, index) => ({ ...event, sequence: before + index + 1 }))
 }
 
 /** What of a payment changes in its life. */

@@ -1,9 +1,9 @@
 import { type Payment as PaymentRow, Prisma, type PrismaClient } from '#generated/prisma/payments/client.ts'
 import { isUniqueViolation } from '#platform/database/failures.ts'
-import { outboxInsert } from '#platform/outbox.ts'
+import { numbered, outboxInsert } from '#platform/outbox.ts'
 import type { Payment } from '../domain/payment.ts'
 import { recordCallback } from './callbacks.ts'
-import { type Change, type Locked, numbered, toPayment, toPaymentColumns } from './rows.ts'
+import { type Change, type Locked, toPayment, toPaymentColumns } from './rows.ts'
 
 /** What becomes of most payments, each in one statement that holds its locks no longer than it takes. */
 

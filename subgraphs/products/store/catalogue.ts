@@ -1,12 +1,11 @@
 import type { PrismaClient } from '#generated/prisma/products/client.ts'
 import { isUniqueViolation } from '#platform/database/failures.ts'
-import { appendToOutbox } from '#platform/outbox.ts'
+import { appendToOutbox, type NewEvent } from '#platform/outbox.ts'
 import { noSuchCategory, type Product, type Stock, type StockedProduct, takenSku } from '../domain/catalogue.ts'
 import type { Category } from '../domain/category.ts'
 import {
   addWords,
   anyOf,
-  type NewEvent,
   type ProductRow,
   productColumns,
   stockColumns,

@@ -1,8 +1,8 @@
 import { Prisma } from '#generated/prisma/products/client.ts'
-import { appendToOutbox } from '#platform/outbox.ts'
+import { appendToOutbox, type NewEvent } from '#platform/outbox.ts'
 import type { Reservable } from '../domain/reservation.ts'
 import type { StockLevel, StockReason } from '../domain/stock.ts'
-import type { NewEvent, Transaction } from './rows.ts'
+import type { Transaction } from './rows.ts'
 
 /** By how much a product's stock changes: what is available, and what is held for orders. */
 export type StockChange = { readonly productId: string; readonly delta: number; readonly held: number }

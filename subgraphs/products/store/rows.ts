@@ -1,9 +1,7 @@
 import { Prisma } from '#generated/prisma/products/client.ts'
-import type { OutboxEvent } from '#platform/outbox.ts'
 import type { Product } from '../domain/catalogue.ts'
 
 export type Transaction = Prisma.TransactionClient
-export type NewEvent = Omit<OutboxEvent, 'sequence'>
 
 /** A row of products as far as the catalogue goes. */
 export type ProductRow = Prisma.ProductGetPayload<{ omit: typeof stockColumns }>

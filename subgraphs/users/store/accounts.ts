@@ -1,7 +1,7 @@
 import type { PrismaClient } from '#generated/prisma/users/client.ts'
 import { isUniqueViolation } from '#platform/database/failures.ts'
 import { ServiceError } from '#platform/errors.ts'
-import { appendToOutbox } from '#platform/outbox.ts'
+import { appendToOutbox, type NewEvent, numbered } from '#platform/outbox.ts'
 import type { User } from '../domain/account.ts'
 import {
   type Account,
@@ -11,9 +11,7 @@ import {
   type Decide,
   findAccount,
   lockAccount,
-  type NewEvent,
   type NewSession,
-  numbered,
   type Transaction,
   userFields,
 } from './rows.ts'

@@ -1,10 +1,9 @@
 import type { Prisma } from '#generated/prisma/users/client.ts'
-import { appendToOutbox, type OutboxEvent } from '#platform/outbox.ts'
+import { appendToOutbox, type NewEvent, numbered } from '#platform/outbox.ts'
 import type { User } from '../domain/account.ts'
 import type { CodePurpose } from '../domain/code.ts'
 
 export type Transaction = Prisma.TransactionClient
-export type NewEvent = Omit<OutboxEvent, 'sequence'>
 
 /** An account with what only a sign-in may look at, and how many events there are of it. */
 export type Account = { readonly user: User; readonly passwordHash: string; readonly sequence: number }
@@ -82,9 +81,4 @@ export async function findAccount(
 export async function addSession(tx: Transaction, { refreshHash, ...session }: NewSession): Promise<void> {
   const refreshTokens = { create: { hash: refreshHash, createdAt: session.createdAt } }
   await tx.session.create({ data: { ...session, refreshTokens }, select: { id: true } })
-}
-
-/** Events with their numbers among those of their account, of which it had `before`. */
-export function numbered(events: readonly NewEvent[], before: number): OutboxEvent[] {
-  return events.map((event, index) => ({ ...event, sequence: before + index + 1 }))
 }

@@ -1,7 +1,7 @@
 import { Prisma, type PrismaClient } from '#generated/prisma/users/client.ts'
-import { outboxInsert } from '#platform/outbox.ts'
+import { type NewEvent, numbered, outboxInsert } from '#platform/outbox.ts'
 import type { User } from '../domain/account.ts'
-import { type Account, type NewEvent, type NewSession, numbered, userFields } from './rows.ts'
+import { type Account, type NewSession, userFields } from './rows.ts'
 
 /** What came of a refresh token that was given back: a token that was exchanged before has ended its session. */
 export type Exchange =
