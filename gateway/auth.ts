@@ -32,8 +32,9 @@ export type Authenticator = (authorization: string | undefined, address: string)
  * token (RFC 9068, verified as RFC 8725 asks). Throws UNAUTHENTICATED for any other, and SUBGRAPH_UNAVAILABLE while the
  * keys cannot be had.
  *
- * A verified token is remembered until it expires, and no longer than a key set is, so that one whose key was withdrawn is
- * refused as soon as the key set is known to lack it.
+ * A verified token is remembered until it expires or the keys are known to be others, and no longer than a key set is.
+ *
+ * Guarantee: a token whose key was withdrawn is refused as soon as the key set has been fetched that lacks it.
  */
 export function createAuthenticator({
   jwksUrl,
@@ -44,11 +45,9 @@ export function createAuthenticator({
   now = () => new Date(),
 }: AuthenticatorOptions): Authenticator {
   if (!jwksUrl) return async (_authorization, address) => anonymous(address)
-  const keys = createKeySet(new URL(jwksUrl), keySetAge * 1000)
-  const verified = new LRUCache<string, Verified>({
-    max: cacheSize,
-    maxSize: cacheCharacters,
-    sizeCalculation: (_verified, authorization) => authorization.length,
+  let verified = createVerified()
+  const keys = createKeySet(new URL(jwksUrl), keySetAge * 1000, () => {
+    verified = createVerified()
   })
 
   async function verify(token: string): Promise<JWTPayload> {
@@ -84,7 +83,8 @@ export function createAuthenticator({
   return async function authenticate(authorization, address) {
     if (authorization === undefined) return anonymous(address)
     const time = now().getTime()
-    const known = verified.get(authorization)
+    const remembered = verified
+    const known = remembered.get(authorization)
     if (known && time < known.until) {
       if (known.principal.address !== address) known.principal = { ...known.principal, address }
       return known.principal
@@ -97,7 +97,8 @@ export function createAuthenticator({
       anonymous: false,
       address,
     }
-    verified.set(authorization, { principal, until: Math.min(exp * 1000, time + keySetAge * 1000) })
+    // Among those of the keys that it began with: with others it has to be verified again.
+    remembered.set(authorization, { principal, until: Math.min(exp * 1000, time + keySetAge * 1000) })
     return principal
   }
 }
@@ -105,24 +106,39 @@ export function createAuthenticator({
 /** Whose a token is, as its last caller came, and until when it is believed without another look. */
 type Verified = { principal: Principal; readonly until: number }
 
+function createVerified(): LRUCache<string, Verified> {
+  return new LRUCache({
+    max: cacheSize,
+    maxSize: cacheCharacters,
+    sizeCalculation: (_verified, authorization) => authorization.length,
+  })
+}
+
 /**
  * The keys that the issuer publishes, fetched when they are needed. While they cannot be fetched, those that were known
- * last are used: a token stays good when the service that issued it is down.
+ * last are used: a token stays good when the service that issued it is down. `onChange` is called when they are others than before.
  */
-function createKeySet(url: URL, age: number): JWTVerifyGetKey {
+function createKeySet(url: URL, age: number, onChange: () => void): JWTVerifyGetKey {
   const options = { cacheMaxAge: age, cooldownDuration: keySetCooldown, timeoutDuration: keySetTimeout }
   const fetched = createRemoteJWKSet(url, options)
   let kept: JWTVerifyGetKey | undefined
+  let keptText: string | undefined
   let failedAt = Number.NEGATIVE_INFINITY
+
+  function keep(): void {
+    const known = fetched.jwks()
+    const text = JSON.stringify(known)
+    if (!known || text === keptText) return
+    kept = createLocalJWKSet(known)
+    keptText = text
+    onChange()
+  }
 
   return async function keyOf(header, token) {
     let failure: unknown
     if (!kept || performance.now() - failedAt > keySetCooldown) {
       try {
-        const key = await fetched(header, token)
-        const known = fetched.jwks()
-        if (known) kept = createLocalJWKSet(known)
-        return key
+        return await fetched(header, token).finally(keep)
       } catch (error) {
         if (!kept || !keysMissing(error)) throw error
         failedAt = performance.now()

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, beforeEach, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { base64url, exportJWK, generateKeyPair, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose'
 import { createAuthenticator } from '../auth.ts'
 
@@ -117,6 +118,29 @@ test('keys that are known are used on while they cannot be fetched, and others m
   await assert.rejects(authenticate(`Bearer ${byNewKey}`, '::1'), { code: 'SUBGRAPH_UNAVAILABLE' })
   const forged = await sign(good, {}, (await generateKeyPair('EdDSA')).privateKey)
   await assert.rejects(authenticate(`Bearer ${forged}`, '::1'), { code: 'UNAUTHENTICATED' })
+})
+
+test('a token whose key was withdrawn is refused as soon as the key set has been fetched that lacks it', async () => {
+  const successor = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true })
+  const successorJwk = { ...publicJwk, ...(await exportJWK(successor.publicKey)), kid: 'k2' }
+  for (const byNextCaller of [sign(good, { kid: 'k2' }, successor.privateKey), sign({ ...good, jti: 'other' })]) {
+    answer = good200
+    const authenticate = createAuthenticator({
+      jwksUrl,
+      issuer: 'users',
+      audience: 'graph',
+      keySetAge: 0.05,
+      now: () => now,
+    })
+    const header = `Bearer ${await sign()}`
+    // The first time fetches the key set, the second is remembered.
+    for (let n = 0; n < 2; n++) await authenticate(header, '::1')
+    answer = { status: 200, body: JSON.stringify({ keys: [successorJwk] }) }
+    await sleep(60)
+    assert.equal((await authenticate(header, '::1')).sub, 'u1')
+    await authenticate(`Bearer ${await byNextCaller}`, '::1').catch(() => {})
+    await assert.rejects(authenticate(header, '::1'), { code: 'UNAUTHENTICATED' })
+  }
 })
 
 test('a refused token is told, with its address and without itself', async () => {
