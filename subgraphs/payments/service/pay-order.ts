@@ -24,7 +24,7 @@ type Patience = { within?: number; news?: News }
  * The payment's id is the key under which the provider is asked, so that a repeat charges nothing twice.
  *
  * Guarantee: whatever dies and whenever, an order is charged once or not at all, and a charge is never lost: a payment
- * whose outcome is not known stays PENDING until the provider has told, and is never declined for want of an answer.
+ * whose outcome is not known stays PENDING until the provider has told, or surely knows our key no longer (reconcile.ts).
  */
 export function createPayOrder(dependencies: PaymentsDependencies, facts: Facts, outcomes: Outcomes) {
   const { store, findOrder, provider, now, newId, patience, timeLeft, sleep, onUnanswered } = dependencies
