@@ -20,12 +20,13 @@ export type AuthorizationOptions = {
 /** Forms of documents that are remembered, each without what one kind of caller may not see, and their bytes, estimated. */
 const mostForms = 2_000
 const formsBytes = 24 * 1024 ** 2
-/** What a form takes, and each part of it and each field that is remembered for its sake. */
+/** What a form takes, each part of it and each field that is remembered for its sake, and each character of the document. */
 const formBytes = 2_000
 const partBytes = 600
+const characterBytes = 4
 
 /** An operation without what one kind of caller may not see, under a hash of its own. */
-type Form = Filtered & { readonly hash: string; readonly original: DocumentNode }
+type Form = Filtered & { readonly hash: string; readonly original: DocumentNode; readonly characters: number }
 
 /**
  * Enforces `@authenticated`, `@requiresScopes` and `@policy` as the supergraph schema has them. What a caller may not see
@@ -40,8 +41,11 @@ export function createAuthorization({ policies, unauthorized, audit }: Authoriza
     const forms = new LRUCache<string, Form>({
       max: mostForms,
       maxSize: formsBytes,
-      sizeCalculation: ({ document, original, dirty, removed }, key) =>
-        formBytes + 2 * key.length + partBytes * (partsIn(document) + partsIn(original) + dirty.size + removed.size),
+      sizeCalculation: ({ document, original, characters, dirty, removed }, key) =>
+        formBytes +
+        2 * key.length +
+        characterBytes * characters +
+        partBytes * (partsIn(document) + partsIn(original) + dirty.size + removed.size),
     })
 
     function protectedFieldsOf({ document }: Execution): Map<string, Rule> {
@@ -56,13 +60,13 @@ export function createAuthorization({ policies, unauthorized, audit }: Authoriza
       return found
     }
 
-    function withoutRefused({ hash, document, operation }: Execution, refused: ReadonlySet<string>) {
+    function withoutRefused({ hash, characters, document, operation }: Execution, refused: ReadonlySet<string>) {
       const key = [hash, operation.name?.value, ...refused].join(' ')
       const known = forms.get(key)
       // It speaks of nodes, and the same text may have been parsed anew.
       if (known?.original === document) return known
       const made = filterOperation(schema, document, operation, (type, field) => refused.has(`${type}.${field}`))
-      const entry = { ...made, hash: createHash('sha256').update(key).digest('hex'), original: document }
+      const entry = { ...made, hash: createHash('sha256').update(key).digest('hex'), original: document, characters }
       forms.set(key, entry)
       return entry
     }

@@ -10,6 +10,8 @@ export type Execution = {
   readonly document: DocumentNode
   /** Names the document: the same hash, the same document. */
   readonly hash: string
+  /** Characters of its text, all of which a name or a value of the document may keep alive. */
+  readonly characters: number
   readonly operation: OperationDefinitionNode
   /** As the client sent them. */
   readonly variables: Readonly<Record<string, unknown>>

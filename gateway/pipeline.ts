@@ -121,6 +121,7 @@ export function createPipeline(options: PipelineOptions) {
       const result = await execute({
         document: prepared.document,
         hash: prepared.hash,
+        characters: prepared.text.length,
         operation: node,
         variables: params.variables,
         coerced: variables,
@@ -211,11 +212,13 @@ function isBatch(body: Answer['body']): body is readonly Response[] {
 }
 
 /** What is refused costs one unit: it took work to find out. */
+export const refusedWork: Work = { operations: 1, cost: 1, fields: new Map() }
+
 function workOf(prepared: readonly (Ready | Answer)[]): Work {
   const fields = new Map<string, number>()
   let cost = 0
   for (const each of prepared) {
-    cost += 'status' in each ? 1 : Math.max(1, each.cost)
+    cost += 'status' in each ? refusedWork.cost : Math.max(1, each.cost)
     if ('status' in each) continue
     for (const [field, times] of each.operation.rootFields) fields.set(field, (fields.get(field) ?? 0) + times)
   }

@@ -22,9 +22,10 @@ const cacheSize = 2_000
 const defaultCacheBytes = 64 * 1024 ** 2
 /** Projections that are kept of one operation: one for each combination of its conditions that was asked for. */
 const mostProjections = 8
-/** What a plan takes, each character of its JSON, and each selection of a projection, by measurement, rounded up. */
+/** What a plan takes, each character of its JSON and of the document, and each selection of a projection, by measurement, rounded up. */
 const planBytes = 8_000
 const characterBytes = 16
+const documentCharacterBytes = 4
 const selectionBytes = 300
 
 /** An operation as it is executed again and again. */
@@ -41,7 +42,7 @@ export function createExecutor(options: ExecutorOptions) {
   const { schema, planning, send, cacheBytes = defaultCacheBytes } = options
   const cache = new LRUCache<string, Compiled>({ max: cacheSize, maxSize: cacheBytes })
 
-  function compile({ document, operation }: Execution): { compiled: Compiled; size: number } {
+  function compile({ document, characters, operation }: Execution): { compiled: Compiled; size: number } {
     const plan = planning.plan(document, operation.name?.value)
     const execute = compileSteps(plan, (node, path) => compileFetch(node, path, { schema: planning.schema, send }))
     const fragments = fragmentsOf(document)
@@ -52,6 +53,7 @@ export function createExecutor(options: ExecutorOptions) {
     const size =
       planBytes +
       characterBytes * JSON.stringify(plan).length +
+      documentCharacterBytes * characters +
       selectionBytes * selectionsIn(operation, fragments) * projections
     return { compiled: { execute, completionFor }, size }
   }

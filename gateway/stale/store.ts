@@ -72,7 +72,7 @@ export function createStaleStore({ bytes: most }: { bytes: number }) {
       const entity = known ?? { type, answers: [], bytes: entityBytes + weigh(key) }
       const before = entity.bytes
       const answer = answerTo(entity, keys)
-      const bytes = answerBytes + weigh(values)
+      const bytes = answerBytes + weighKeys(keys) + weigh(values)
       if (!answer) {
         if (entity.answers.length >= mostAnswers) entity.bytes -= removeOldest(entity.answers)
         entity.answers.push({ keys, values, at, bytes })
@@ -132,12 +132,17 @@ function removeOldest(answers: Kept[]): number {
   return answers.splice(answers.indexOf(oldest), 1).reduce((sum, { bytes }) => sum + bytes, 0)
 }
 
-/** About how many bytes a value takes, rather more than less. */
+/** About how many bytes the keys of an answer take. Most share them with others, but an answer may be all that keeps them. */
+function weighKeys(keys: readonly string[]): number {
+  return keys.reduce((sum, { length }) => sum + 16 + 2 * length, 0)
+}
+
+/** About how many bytes a value takes, with the names of what it has, which clients choose: rather more than less. */
 function weigh(value: unknown): number {
   if (typeof value === 'string') return 32 + 2 * value.length
   if (typeof value !== 'object' || value === null) return 16
   let sum = 64
   if (Array.isArray(value)) for (const inner of value) sum += 8 + weigh(inner)
-  else for (const inner of Object.values(value)) sum += 24 + weigh(inner)
+  else for (const [name, inner] of Object.entries(value)) sum += 24 + 2 * name.length + weigh(inner)
   return sum
 }

@@ -34,6 +34,9 @@ const noise = 512 * 1024
 const kinds: Record<string, (n: number) => string> = {
   small: (n) => `query Q${n} { a }`,
   values: (n) => `query Q${n} { b(n: 1) @include(if: true) { a ${`a @skip(if: false) `.repeat(20)} } }`,
+  long: (n) => `query Q${n} { ${'x'.repeat(20_000)}${n}: a }`,
+  commented: (n) => `query Q${n} { an_alias_of_some_length: a } # ${'x'.repeat(20_000)}`,
+  hidden: (n) => `query Q${n} { ${'x'.repeat(20_000)}${n}: __typename }`,
   wide: (n) => `query Q${n}($n: Int) { ${Array.from({ length: 15 }, (_, i) => `a${i}: b(n: $n) { a }`).join(' ')} }`,
 }
 
@@ -85,10 +88,12 @@ describe('what is remembered of operations', () => {
       })
       const operations = open()
       const run = async (n: number) => {
-        const { document, hash, operations: all } = operations.prepare(textOf(n))
+        const text = textOf(n)
+        const { document, hash, operations: all } = operations.prepare(text)
         const [operation] = all
         assert.ok(operation)
-        await execute({ document, hash, operation: operation.node, variables: {}, coerced: {}, context })
+        const asked = { document, hash, characters: text.length, operation: operation.node }
+        await execute({ ...asked, variables: {}, coerced: {}, context })
       }
       for (let n = 0; n < 10; n++) await run(many + n)
       const before = heap()

@@ -101,7 +101,7 @@ export async function startStaleShop({ breakers = false } = {}) {
   return {
     stale,
     metrics,
-    degraded: guards.degraded,
+    degraded: () => guards.degraded(new Set(['shop'])),
     shop: subgraphs.shop,
     /** From now on values are others. */
     change: () => void version++,
@@ -122,7 +122,8 @@ export async function startStaleShop({ breakers = false } = {}) {
         deadline: Date.now() + 5_000,
         principalToken: who,
       }
-      const answer = await execute({ document, hash: query, operation, variables, coerced: variables, context })
+      const asked = { document, hash: query, characters: query.length, operation }
+      const answer = await execute({ ...asked, variables, coerced: variables, context })
       const { data, errors = [], extensions } = JSON.parse(JSON.stringify(answer))
       return {
         data,

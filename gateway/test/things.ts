@@ -165,7 +165,7 @@ function run(
   const { coerced } = getVariableValues(api, operation.variableDefinitions ?? [], variables)
   assert.ok(coerced)
   const context = { principal, requestId: 'r', traceparent: '', deadline: Number.POSITIVE_INFINITY }
-  return execute({ document, hash, operation, variables, coerced, context })
+  return execute({ document, hash, characters: 0, operation, variables, coerced, context })
 }
 
 function brief({ path, extensions }: GraphQLError): string {

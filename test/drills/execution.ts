@@ -90,7 +90,7 @@ async function compare(
     context,
     metrics: {},
   }
-  const ours = await execute({ document, hash: text, operation, variables, coerced, context })
+  const ours = await execute({ document, hash: text, characters: text.length, operation, variables, coerced, context })
   tally.operations += 1
   let theirs: Awaited<ReturnType<typeof apollo>>
   try {
