@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { runWithContext } from '#platform/context.ts'
 import { ServiceError } from '#platform/errors.ts'
 import { Refusal, refusalOf } from '../errors.ts'
-import type { Answer, Call } from '../pipeline.ts'
+import { type Answer, type Call, refusedWork } from '../pipeline.ts'
 import { withTraceId } from '../trace.ts'
 import { readJson } from './json.ts'
 import { preferredType } from './media-types.ts'
@@ -55,13 +55,14 @@ export async function serveGraphql(app: FastifyInstance, options: GraphqlRouteOp
     reply: FastifyReply,
     parse: () => ParsedRequest,
   ): Promise<FastifyReply> {
+    const caller = callerOf(request)
     const call = {
-      ...callerOf(request),
+      ...caller,
       safe: request.method === 'GET',
       client: clientOf(request),
       reportCost: request.headers['graphql-cost'] === 'report',
     }
-    const { status, headers, body } = await answer(parse(), call)
+    const { status, headers, body } = await answer(await charged(parse, caller, reply), call)
     reply
       .code(status)
       .headers(headers)
@@ -69,15 +70,23 @@ export async function serveGraphql(app: FastifyInstance, options: GraphqlRouteOp
     return reply.send(JSON.stringify(body))
   }
 
+  /** Parses what was sent. What is no request costs as much as an operation that is refused. */
+  async function charged(
+    parse: () => ParsedRequest,
+    { charge }: Admitted,
+    reply: FastifyReply,
+  ): Promise<ParsedRequest> {
+    try {
+      return parse()
+    } catch (error) {
+      reply.headers(await charge(refusedWork))
+      throw error
+    }
+  }
+
   await app.register(async (scope) => {
     scope.removeAllContentTypeParsers()
-    scope.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body: Buffer, done) => {
-      try {
-        done(null, readJson(body))
-      } catch (error) {
-        done(error as Error)
-      }
-    })
+    scope.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
     scope.addHook('onRequest', (_request, reply, done) => {
       const others = reply.getHeader('vary')
       reply.header('vary', others ? `${others}, Accept` : 'Accept')
@@ -114,7 +123,8 @@ export async function serveGraphql(app: FastifyInstance, options: GraphqlRouteOp
         await letIn(request, reply)
       },
       preHandler: inContext,
-      handler: (request, reply) => respond(request, reply, () => paramsOfBody(request.body, batchLimit())),
+      handler: (request, reply) =>
+        respond(request, reply, () => paramsOfBody(readJson(request.body as Buffer), batchLimit())),
     })
     for (const method of METHODS) {
       if (!app.supportedMethods.includes(method)) app.addHttpMethod(method)

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { after, before, describe, test } from 'node:test'
+import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { request } from 'undici'
 import { type RedisServer, startRedis } from '../../tools/infra/redis.ts'
 import { runGateway, startForeignGraph, type TestGateway } from '../infra/gateway.ts'
@@ -79,6 +82,41 @@ describe('one gateway', () => {
     assert.equal((await send(gateway, '{ a }', { authorization: 'Bearer x' })).status, 401)
     assert.equal((await send(gateway, '{ a }', { authorization: 'nonsense' })).status, 401)
     assert.equal((await send(gateway)).status, 429)
+  })
+
+  test('what is no request costs a user as much as an operation that is refused', async (context) => {
+    const { publicKey, privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519' })
+    const keys = JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: 'k', alg: 'EdDSA' }] })
+    const issuer = createServer((_request, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' }).end(keys)
+    })
+    context.after(() => void issuer.close())
+    await new Promise<void>((resolve) => issuer.listen(0, '127.0.0.1', resolve))
+    const JWKS_URL = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}/`
+    const gateway = await gatewayWith({ JWKS_URL, TOKEN_ISSUER: 'users', TOKEN_AUDIENCE: 'graph' })
+    const token = await new SignJWT({ sid: 's', jti: 'j' })
+      .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid: 'k' })
+      .setSubject('ada')
+      .setIssuer('users')
+      .setAudience('graph')
+      .setIssuedAt()
+      .setExpirationTime('5m')
+      .sign(privateKey)
+    const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` }
+    const bodies = [
+      '{',
+      '{"query":"{ a }","query":"{ a }"}',
+      '[]',
+      '{"query":1}',
+      '{"query":"{ nothing }"}',
+      '{"query":"{"}',
+    ]
+    for (const [index, body] of bodies.entries()) {
+      const answer = await request(`${gateway.url}/graphql`, { method: 'POST', headers, body })
+      await answer.body.dump()
+      assert.equal(answer.statusCode, 400, body)
+      assert.match(String(answer.headers.ratelimit), new RegExp(`^"cost";r=${20_000 - 1 - index};`), body)
+    }
   })
 
   test('an address that a client claims is believed from a trusted proxy alone', async () => {
