@@ -36,7 +36,7 @@ export type Cache<Value extends object> = {
    * is loading already, in this process or another, waits for that.
    *
    * Guarantee: what was committed and invalidated before the call is seen by it. While Redis is away from whoever
-   * invalidates, others may see what was before, until it is back or an event tells them.
+   * invalidates, others may see what was before, until it is back or one of them is told by an event.
    */
   getMany(ids: readonly string[]): Promise<Value[]>
   /** Forgets what is older than a version that is committed, and sees to it that no load that began before brings it back. */
@@ -71,12 +71,11 @@ export async function createCaches({ redis, log, metrics }: CachesOptions) {
       async begin() {
         await redis.check()
         if (interrupted) await Promise.all(renewals.map((renew) => redis.ask(renew)))
-        interrupted = false
       },
       onChange(now, error) {
         if (now) log.info('the cache is used again')
         else log.warn('the cache is not used', { error })
-        if (!now) interrupted = true
+        interrupted = !now
         shared?.set(now ? 1 : 0)
       },
     })

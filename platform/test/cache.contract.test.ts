@@ -197,6 +197,44 @@ describe('when Redis fails', { skip: !redisVersion() && 'there is no redis-serve
     assert.equal((await other.getMany(['a']))[0]?.version, 2)
   })
 
+  test('an invalidation that is lost while Redis is taken up again: what is remembered counts no longer, once more', async () => {
+    const things = createThings()
+    const redis = await openRedis({ url: server.url, name: 'test', commandTimeout: 2_000, log })
+    let before = async () => {}
+    let after = async () => {}
+    const troubled = {
+      ...redis,
+      async ask<T>(command: (client: typeof redis.client) => Promise<T>): Promise<T> {
+        await before()
+        const answer = await redis.ask(command)
+        await after()
+        return answer
+      },
+    }
+    const metrics = metricsOfOne()
+    const caches = await createCaches({ redis: troubled, log, metrics })
+    opened.push({ redis, caches, metrics, close: redis.close })
+    const other = await open(things)
+    const one = caches.cache<Thing>({ ...shape, name: other.name, load: things.load })
+    things.write('a')
+    await other.getMany(['a'])
+
+    async function lose(): Promise<void> {
+      before = () => Promise.reject(new Error('There is no answer.'))
+      await one.invalidate('a', things.write('a'))
+      before = async () => {}
+    }
+    after = async () => {
+      after = async () => {}
+      await other.getMany(['a'])
+      await lose()
+    }
+    await lose()
+    await waitFor('Redis to be used', async () => /^cache_shared.* 1$/m.test(await metrics.text()))
+    assert.equal(things.versionOf('a'), 3)
+    assert.equal((await other.getMany(['a']))[0]?.version, 3)
+  })
+
   test('a server that forgets everything in the middle of a slow load does not take the old value', async () => {
     const { promise: open_, resolve: release } = Promise.withResolvers<void>()
     const things = createThings({ answer: () => open_ })
