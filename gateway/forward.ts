@@ -80,7 +80,7 @@ const none: FetchVariables = { text: '{}', values: {} }
  */
 export function createForwarder(options: ForwarderOptions) {
   const { name, urls, policy, http2 = false, timeout, onFetch, onFailure, guard, sharing, stale, log } = options
-  const share = sharing && createSharing<Answered>({ name, changes: sharing.changes })
+  const share = sharing && createSharing<Made>({ name, changes: sharing.changes })
   const failover = createFailover({
     addresses: urls,
     ...(policy && { policy }),
@@ -123,10 +123,10 @@ export function createForwarder(options: ForwarderOptions) {
     }
   }
 
-  async function measured(fetch: PlannedFetch, variables: FetchVariables, context: FetchContext): Promise<Answered> {
+  async function measured(fetch: PlannedFetch, variables: FetchVariables, context: FetchContext): Promise<Made> {
     const start = performance.now()
     try {
-      return await send(fetch, variables, context)
+      return { answer: await send(fetch, variables, context), began: start }
     } catch (error) {
       if (!context.signal?.aborted) log.warn('fetch failed', { subgraph: name, error })
       throw error
@@ -151,10 +151,12 @@ export function createForwarder(options: ForwarderOptions) {
   async function fetch(planned: PlannedFetch, variables: FetchVariables, context: FetchContext): Promise<Response> {
     const { headers, signal, stale: marks } = context
     const entityFetch = { query: planned.operation, variables: variables.values, headers }
-    const began = performance.now()
     let response: Response
+    let began: number
     try {
-      response = (await made(planned, variables, context)).take()
+      const fetched = await made(planned, variables, context)
+      began = fetched.began
+      response = Object.assign(fetched.answer.take(), { began })
     } catch (error) {
       if (error instanceof ServiceError && !signal?.aborted) onFailure?.(name, error.code)
       const usable = marks && !signal?.aborted && !isRefusal(error)
@@ -179,6 +181,9 @@ export function createForwarder(options: ForwarderOptions) {
 }
 
 export type Forwarder = ReturnType<typeof createForwarder>
+
+/** What came of a fetch, and when it was begun, in milliseconds of `performance.now()`. */
+type Made = { readonly answer: Answered; readonly began: number }
 
 /** An answer, of which each who takes it has a copy of its own: what is joined to it is joined to no other's. */
 type Answered = { take(): Response }

@@ -62,7 +62,7 @@ export function createEntityFetches({ askedBy, answers, changes }: CachedFetches
     if (missing.length === 0) return { data: { _entities: entities } }
     const all = missing.length === questions.length
     const response = await send(subgraph, fetch, all ? variables : onlyThose(variables, missing), context)
-    if (known > 0) keep(asked, response, began)
+    if (known > 0) keep(asked, response, response.began ?? began)
     if (all) return response
     const answered = response.data?._entities
     if (Array.isArray(answered)) for (const [at, index] of missing.entries()) entities[index] = answered[at] ?? null

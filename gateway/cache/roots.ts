@@ -37,7 +37,7 @@ export function createRootFetches({ askedBy, answers, changes }: CachedFetchesOp
     const { data, errors } = response
     // What is not there may be there soon, and nothing would tell whose absence is kept.
     const isThere = data && !errors?.length && Object.values(data).every((value) => value !== null)
-    if (question && isThere) answers.keep(question, data, began)
+    if (question && isThere) answers.keep(question, data, response.began ?? began)
     return response
   }
 }

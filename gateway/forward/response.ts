@@ -9,6 +9,8 @@ export type Response = {
   data?: Record<string, unknown> | null
   errors?: GraphQLFormattedError[]
   extensions?: Record<string, unknown>
+  /** When the subgraph was asked, in milliseconds of `performance.now()`. Whoever waited for another's fetch came later. */
+  began?: number
 }
 
 /**

@@ -7,6 +7,7 @@ import type { Principal } from '#platform/principal.ts'
 import { createChanges } from '../cache/changes.ts'
 import { tellingCached } from '../cache/extension.ts'
 import { createResponseCache } from '../cache.ts'
+import { createChanges as createPassedOn } from '../forward/sharing.ts'
 import { openGraph } from '../graph.ts'
 import { tellingStale } from '../stale/extension.ts'
 import { createStaleAnswers } from '../stale.ts'
@@ -42,11 +43,18 @@ const orders = `${cacheControl}
   type Thing @key(fields: "id") { id: ID! }`
 
 type Caller = { who: string }
-export type CacheShopOptions = { privates?: boolean; told?: boolean; maxAge?: number; bytes?: number }
+export type CacheShopOptions = {
+  privates?: boolean
+  told?: boolean
+  maxAge?: number
+  bytes?: number
+  /** Whether the same fetches at the same time are one. */
+  sharing?: boolean
+}
 
 /** A shop of two subgraphs behind a gateway that keeps answers. Things are named for how often something changed. */
 export async function startCacheShop({ privates = false, told = true, ...rest }: CacheShopOptions = {}) {
-  const { maxAge = 60, bytes = 2 ** 20 } = rest
+  const { maxAge = 60, bytes = 2 ** 20, sharing = false } = rest
   let version = 1
   let hearing = true
   /** What answers wait for. */
@@ -101,6 +109,7 @@ export async function startCacheShop({ privates = false, told = true, ...rest }:
     subgraphTimeout: 2_000,
     stale: createStaleAnswers({ bytes: 2 ** 20, maxAge: () => 3_600 }).by(supergraph),
     cache: cache.by(supergraph),
+    sharing: { isOn: () => sharing, changes: createPassedOn() },
     log,
   })
   const execute = tellingCached(tellingStale(graph.execute))
@@ -132,7 +141,7 @@ export async function startCacheShop({ privates = false, told = true, ...rest }:
       if (!operation) throw new Error('There is no operation.')
       const principal: Principal = { ...anonymous, ...(who.sub && { sub: who.sub, anonymous: false }), ...who.rights }
       const answer = await execute({
-        ...{ document, hash: query, operation, variables, coerced: variables },
+        ...{ document, hash: query, characters: query.length, operation, variables, coerced: variables },
         context: {
           ...{ principal, requestId: 'r', ...continueTrace({}), deadline: Date.now() + 5_000 },
           principalToken: who.sub ?? 'nobody',

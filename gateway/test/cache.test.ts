@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { waitFor } from '../../test/infra/wait.ts'
 import { type CacheShop, startCacheShop } from './cache-shop.ts'
 
@@ -165,6 +166,28 @@ test('what was under way when something changed is answered and not kept, nor is
   assert.deepEqual([names(await early), names(await late)], [['a1'], ['a2']])
   assert.equal((await ask(items, 'a')).cached, undefined)
   await waitFor('it to be kept again', async () => (await ask(items, 'a')).cached !== undefined)
+})
+
+test('an answer that another caller waits for too is kept as of when it was asked for', async () => {
+  const own = await startCacheShop({ sharing: true })
+  try {
+    for (const query of ['{ thing(id: "a") { name } }', '{ items(ids: ["a"]) { thing { name } } }']) {
+      const release = own.hold()
+      // For a second from then on what is asked for is not kept.
+      own.tell('a', performance.now() - 900)
+      const first = own.ask(query)
+      await sleep(150)
+      const joined = own.ask(query)
+      await sleep(20)
+      release()
+      assert.deepEqual(await joined, await first)
+      const asked = own.asked.length
+      await own.ask(query)
+      assert.equal(own.asked.length, asked + 1, 'nothing was kept')
+    }
+  } finally {
+    await own.stop()
+  }
 })
 
 test('a gateway that hears nothing gives nothing from the cache and keeps nothing, until it hears again', async () => {
