@@ -137,6 +137,7 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
       log,
     })
     const { schema, plan, forwarders, heldPlans, close } = graph
+    const served = new Set(forwarders.map(({ name }) => name))
     const operations = createOperations({
       schema,
       limits,
@@ -148,7 +149,8 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
       persisted: createPersisted({ mode: config.OPERATIONS, recorded, store: texts, log }),
       operations,
       execute: answering(tellingStale(authorize(sdl, schema, graph.execute))),
-      degraded: guards.degraded,
+      // A subgraph that went with an earlier supergraph schema may have left an open breaker.
+      degraded: () => guards.degraded(served),
       chargesCost: () => live.current.RATE_LIMITS === 'on',
       maxCost: () => limits()?.MAX_COST,
       mostErrors,

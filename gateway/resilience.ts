@@ -89,12 +89,12 @@ export function createGuards({ rules, limits, metrics, log }: GuardOptions) {
       guards.set(name, guard)
       return guard
     },
-    /** The subgraphs whose breakers are not closed. */
-    degraded(): Degraded[] {
+    /** Those of the subgraphs whose breakers are not closed. */
+    degraded(subgraphs: ReadonlySet<string>): Degraded[] {
       const found: Degraded[] = []
       for (const [name, { breaker }] of guards) {
         const { state } = breaker
-        if (state !== 'closed') found.push({ name, state })
+        if (state !== 'closed' && subgraphs.has(name)) found.push({ name, state })
       }
       return found
     },

@@ -107,7 +107,8 @@ test('a dead subgraph opens its breaker, fetches are refused in less than 5 ms, 
   await things.down()
   for (let made = 0; made < 3; made++) await things.fetch()
   assert.equal(things.state, 'open')
-  assert.deepEqual(things.guards.degraded(), [{ name: 'things', state: 'open' }])
+  assert.deepEqual(things.guards.degraded(new Set(['things'])), [{ name: 'things', state: 'open' }])
+  assert.deepEqual(things.guards.degraded(new Set(['others'])), [], 'as after a rollout without it')
 
   const times: number[] = []
   await waitFor('the end of the open time', async () => {
@@ -133,7 +134,7 @@ test('a dead subgraph opens its breaker, fetches are refused in less than 5 ms, 
   assert.deepEqual(await Promise.all(fetches.slice(0, 3)), [[], [], []])
   assert.equal(things.asked - before, 3)
   assert.equal(things.state, 'closed')
-  assert.deepEqual(things.guards.degraded(), [])
+  assert.deepEqual(things.guards.degraded(new Set(['things'])), [])
   await things.stop()
 })
 
