@@ -153,14 +153,15 @@ for (const events of ['PostgreSQL', 'Kafka'] as const) {
         eve.token,
         eve.refreshToken,
         'Eve',
-        phone.slice(1, 8),
+        phone,
+        '30123',
         customerPassword,
         'Street 1',
         'Berlin',
       ]
       // Without ids and times, whose digits are now and then those of a phone number.
-      const told = collector.spans.map(({ name, attributes, events, status }) => ({ name, attributes, events, status }))
-      const text = JSON.stringify(told)
+      const isByChance = (name: string) => /(Id|UnixNano)$/.test(name)
+      const text = JSON.stringify(collector.spans, (name, value) => (isByChance(name) ? undefined : value))
       for (const secret of secrets) assert.ok(!text.includes(secret), `a span holds ${secret}`)
       assert.doesNotMatch(text, /[\w.-]+@[\w-]+\.\w+|eyJ[\w-]{10}|Bearer/)
       assert.ok(collector.spans.every(({ events }) => events.length === 0))
