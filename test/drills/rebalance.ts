@@ -7,6 +7,7 @@ import type { Bus, BusEvent } from '#platform/bus/bus.ts'
 import { createKafkaBus } from '#platform/bus/kafka.ts'
 import { createPostgresBus } from '#platform/bus/postgres.ts'
 import { silentLog as log } from '#platform/log.ts'
+import { hasEnded } from '../../tools/infra/listening.ts'
 import { createTestDatabase, kafkaBrokers } from '../infra/parts.ts'
 import { waitFor } from '../infra/wait.ts'
 import type { Drill } from './drill.ts'
@@ -142,7 +143,7 @@ async function startMember(members: Set<ChildProcess>, env: Record<string, strin
 }
 
 async function end(member: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
-  if (member.exitCode !== null || member.signalCode !== null) return
+  if (hasEnded(member)) return
   const exited = new Promise((resolve) => member.once('exit', resolve))
   member.kill(signal)
   await exited

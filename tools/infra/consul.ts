@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { hasEnded } from './listening.ts'
 import { freePorts } from './ports.ts'
 
 /** Milliseconds that an agent has to start. */
@@ -62,7 +63,7 @@ async function leading(agent: ChildProcess, address: string): Promise<void> {
       () => '',
     )
     if (leader.length > 2) return
-    if (agent.exitCode !== null || Date.now() > deadline) throw new Error('The Consul agent did not start.')
+    if (hasEnded(agent) || Date.now() > deadline) throw new Error('The Consul agent did not start.')
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }

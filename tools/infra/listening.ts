@@ -14,10 +14,14 @@ export async function listening(
 ): Promise<void> {
   const deadline = Date.now() + limit
   while (!(await accepts(port))) {
-    const ended = server.exitCode !== null || server.signalCode !== null
-    if (ended || Date.now() > deadline) throw new Error(`${name} did not start.`)
+    if (hasEnded(server) || Date.now() > deadline) throw new Error(`${name} did not start.`)
     await new Promise((resolve) => setTimeout(resolve, interval))
   }
+}
+
+/** Whether a process has ended, by itself or by a signal. */
+export function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null
 }
 
 function accepts(port: number): Promise<boolean> {
