@@ -80,7 +80,7 @@ const none: FetchVariables = { text: '{}', values: {} }
  */
 export function createForwarder(options: ForwarderOptions) {
   const { name, urls, policy, http2 = false, timeout, onFetch, onFailure, guard, sharing, stale, log } = options
-  const share = sharing && createSharing<Made>({ name, changes: sharing.changes })
+  const share = sharing && createSharing<Answered>({ name, changes: sharing.changes })
   const failover = createFailover({
     addresses: urls,
     ...(policy && { policy }),
@@ -109,10 +109,11 @@ export function createForwarder(options: ForwarderOptions) {
             const headers = headersOf(context, time)
             // A mutation that was sent is left to finish.
             const signal = fetch.isQuery ? context.signal : undefined
+            const began = performance.now()
             const answer = await pool.exchange({ path, headers, body, time, signal })
             recorded?.setAttribute('http.response.status_code', answer.status)
             if (takesLeave(answer.headers)) onLeave()
-            return answered(answer, entities)
+            return answered(answer, entities, began)
           })
         },
         { repeatable: fetch.isQuery, timeLeft: () => (context.signal?.aborted ? 0 : timeLeft()) },
@@ -123,10 +124,10 @@ export function createForwarder(options: ForwarderOptions) {
     }
   }
 
-  async function measured(fetch: PlannedFetch, variables: FetchVariables, context: FetchContext): Promise<Made> {
+  async function measured(fetch: PlannedFetch, variables: FetchVariables, context: FetchContext): Promise<Answered> {
     const start = performance.now()
     try {
-      return { answer: await send(fetch, variables, context), began: start }
+      return await send(fetch, variables, context)
     } catch (error) {
       if (!context.signal?.aborted) log.warn('fetch failed', { subgraph: name, error })
       throw error
@@ -151,12 +152,9 @@ export function createForwarder(options: ForwarderOptions) {
   async function fetch(planned: PlannedFetch, variables: FetchVariables, context: FetchContext): Promise<Response> {
     const { headers, signal, stale: marks } = context
     const entityFetch = { query: planned.operation, variables: variables.values, headers }
-    let response: Response
-    let began: number
+    let response: ReturnType<Answered['take']>
     try {
-      const fetched = await made(planned, variables, context)
-      began = fetched.began
-      response = Object.assign(fetched.answer.take(), { began })
+      response = (await made(planned, variables, context)).take()
     } catch (error) {
       if (error instanceof ServiceError && !signal?.aborted) onFailure?.(name, error.code)
       const usable = marks && !signal?.aborted && !isRefusal(error)
@@ -164,7 +162,7 @@ export function createForwarder(options: ForwarderOptions) {
       const { data, errors } = missing(planned, variables, error as ServiceError, recalled)
       return { data, errors: recalled && marks ? [...errors, ...markStale(marks, name, recalled)] : errors }
     }
-    stale?.remember(entityFetch, response, began)
+    stale?.remember(entityFetch, response, response.began)
     return response
   }
 
@@ -182,19 +180,16 @@ export function createForwarder(options: ForwarderOptions) {
 
 export type Forwarder = ReturnType<typeof createForwarder>
 
-/** What came of a fetch, and when it was begun, in milliseconds of `performance.now()`. */
-type Made = { readonly answer: Answered; readonly began: number }
-
 /** An answer, of which each who takes it has a copy of its own: what is joined to it is joined to no other's. */
-type Answered = { take(): Response }
+type Answered = { take(): Response & { began: number } }
 
-function answered(answer: HttpAnswer, entities: number | undefined): Answered {
+function answered(answer: HttpAnswer, entities: number | undefined, began: number): Answered {
   let first: Response | undefined = readResponse(answer, entities)
   return {
     take() {
       const response = first ?? readResponse(answer, entities)
       first = undefined
-      return response
+      return Object.assign(response, { began })
     },
   }
 }

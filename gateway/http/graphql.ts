@@ -62,26 +62,20 @@ export async function serveGraphql(app: FastifyInstance, options: GraphqlRouteOp
       client: clientOf(request),
       reportCost: request.headers['graphql-cost'] === 'report',
     }
-    const { status, headers, body } = await answer(await charged(parse, caller, reply), call)
+    let parsed: ParsedRequest
+    try {
+      parsed = parse()
+    } catch (error) {
+      // What is no request costs as much as an operation that is refused.
+      reply.headers(await caller.charge(refusedWork))
+      throw error
+    }
+    const { status, headers, body } = await answer(parsed, call)
     reply
       .code(status)
       .headers(headers)
       .type(`${preferredType(request.headers.accept)}; charset=utf-8`)
     return reply.send(JSON.stringify(body))
-  }
-
-  /** Parses what was sent. What is no request costs as much as an operation that is refused. */
-  async function charged(
-    parse: () => ParsedRequest,
-    { charge }: Admitted,
-    reply: FastifyReply,
-  ): Promise<ParsedRequest> {
-    try {
-      return parse()
-    } catch (error) {
-      reply.headers(await charge(refusedWork))
-      throw error
-    }
   }
 
   await app.register(async (scope) => {

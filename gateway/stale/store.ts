@@ -1,3 +1,5 @@
+import { isObject } from '../objects.ts'
+
 /** What a subgraph answered of an entity, when it was asked for so much of it. */
 export type Kept = {
   /** What was asked for. */
@@ -140,9 +142,9 @@ function weighKeys(keys: readonly string[]): number {
 /** About how many bytes a value takes, with the names of what it has, which clients choose: rather more than less. */
 function weigh(value: unknown): number {
   if (typeof value === 'string') return 32 + 2 * value.length
-  if (typeof value !== 'object' || value === null) return 16
+  if (!isObject(value) && !Array.isArray(value)) return 16
   let sum = 64
   if (Array.isArray(value)) for (const inner of value) sum += 8 + weigh(inner)
-  else for (const [name, inner] of Object.entries(value)) sum += 24 + 2 * name.length + weigh(inner)
+  else for (const name in value) sum += 24 + 2 * name.length + weigh(value[name])
   return sum
 }

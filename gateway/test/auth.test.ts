@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { after, before, beforeEach, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { base64url, exportJWK, generateKeyPair, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose'
-import { createAuthenticator } from '../auth.ts'
+import { type AuthenticatorOptions, createAuthenticator } from '../auth.ts'
 
 const now = new Date('2026-01-01T00:00:00Z')
 const seconds = now.getTime() / 1000
@@ -28,7 +28,8 @@ beforeEach(() => {
 })
 after(() => server.close())
 
-const authenticator = () => createAuthenticator({ jwksUrl, issuer: 'users', audience: 'graph', now: () => now })
+const authenticator = (options: Partial<AuthenticatorOptions> = {}) =>
+  createAuthenticator({ jwksUrl, issuer: 'users', audience: 'graph', now: () => now, ...options })
 const good: JWTPayload = {
   sub: 'u1',
   sid: 's1',
@@ -103,13 +104,7 @@ test('a token that was verified once is refused after it expired', async () => {
 })
 
 test('keys that are known are used on while they cannot be fetched, and others may have been published since', async () => {
-  const authenticate = createAuthenticator({
-    jwksUrl,
-    issuer: 'users',
-    audience: 'graph',
-    keySetAge: 0,
-    now: () => now,
-  })
+  const authenticate = authenticator({ keySetAge: 0 })
   const token = () => sign({ ...good, jti: crypto.randomUUID() })
   await authenticate(`Bearer ${await token()}`, '::1')
   answer = 'nothing'
@@ -125,13 +120,7 @@ test('a token whose key was withdrawn is refused as soon as the key set has been
   const successorJwk = { ...publicJwk, ...(await exportJWK(successor.publicKey)), kid: 'k2' }
   for (const byNextCaller of [sign(good, { kid: 'k2' }, successor.privateKey), sign({ ...good, jti: 'other' })]) {
     answer = good200
-    const authenticate = createAuthenticator({
-      jwksUrl,
-      issuer: 'users',
-      audience: 'graph',
-      keySetAge: 0.05,
-      now: () => now,
-    })
+    const authenticate = authenticator({ keySetAge: 0.05 })
     const header = `Bearer ${await sign()}`
     // The first time fetches the key set, the second is remembered.
     for (let n = 0; n < 2; n++) await authenticate(header, '::1')
@@ -146,7 +135,7 @@ test('a token whose key was withdrawn is refused as soon as the key set has been
 test('a refused token is told, with its address and without itself', async () => {
   const told: string[] = []
   const onRefused = (...entry: string[]) => void told.push(entry.join(' '))
-  const authenticate = createAuthenticator({ jwksUrl, issuer: 'users', audience: 'graph', onRefused, now: () => now })
+  const authenticate = authenticator({ onRefused })
   for (const header of ['Bearer a.b.c', 'Basic x']) await assert.rejects(authenticate(header, '10.0.0.9'))
   assert.deepEqual(told, [
     '10.0.0.9 The access token is not valid.',
