@@ -27,14 +27,16 @@ describe('dashboards and alerts on a running shop', { skip: missing ?? false }, 
       Object.fromEntries(processNames.map((name) => [name, `127.0.0.1:${ports[name].http}`])),
     )
     await scraped('up{job="commerce"} == 1', processNames.length)
-    // Twice, since what a counter has from the start did not rise.
+    // Twice, since what a counter has from the start did not rise. Each process is asked at moments of its own: all of them
+    // have to be asked between the rounds, and after them.
     for (let round = 0; round < 2; round++) {
       await trade()
       await scraped('outbox_pending == 0', 4)
       await scraped(`sum(events_published_total{type="order.paid"}) == ${round + 1}`)
       await scraped(`sum(events_published_total{type="payment.declined"}) == ${round + 1}`)
+      await scraped(`sum(notifications_total{status="sent"}) > ${round}`)
+      await scraped(`timestamp(up{job="commerce"}) > ${Date.now() / 1000}`, processNames.length)
     }
-    await scraped('sum(notifications_total{status="sent"}) > 0')
   })
   after(async () => {
     prometheus?.stop()
