@@ -35,7 +35,10 @@ export type RedisOptions = {
 
 /** Milliseconds that a connection may take to be made. */
 const connectTimeout = 1_000
-/** Milliseconds after which a server that owes an answer and says nothing is given up: the connection is made anew. */
+/**
+ * Milliseconds after which a server that owes an answer and says nothing is given up, unless a command may take longer: the
+ * connection is made anew.
+ */
 const silenceLimit = 1_000
 /** Milliseconds before the first new connection, doubled for each that fails. Half of a pause is random. */
 const firstPause = 50
@@ -53,7 +56,7 @@ export async function openRedis({ url, prefix = '', name, commandTimeout = 100, 
     connectionName: name,
     keyPrefix: prefix,
     connectTimeout,
-    socketTimeout: silenceLimit,
+    socketTimeout: Math.max(silenceLimit, commandTimeout),
     enableOfflineQueue: false,
     // What a lost connection left unanswered was refused already: sent again, it would be done for nobody.
     autoResendUnfulfilledCommands: false,

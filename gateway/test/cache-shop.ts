@@ -106,7 +106,7 @@ export async function startCacheShop({ privates = false, told = true, ...rest }:
   })
   const graph = await openGraph({
     supergraphSdl,
-    subgraphTimeout: 2_000,
+    subgraphTimeout: 30_000,
     stale: createStaleAnswers({ bytes: 2 ** 20, maxAge: () => 3_600 }).by(supergraph),
     cache: cache.by(supergraph),
     sharing: { isOn: () => sharing, changes: createPassedOn() },

@@ -125,10 +125,14 @@ test('a value is given for no longer than its mark says', async () => {
   const query = 'query ($ids: [ID!]!) { items(ids: $ids) { thing { quick } } }'
   const quick = async () => (await ask(query, 'a')).data.items[0].thing.quick
   assert.equal(await quick(), 'quick1')
+  const answered = performance.now()
   shop.change()
-  const began = performance.now()
-  await waitFor('the new value', async () => (await quick()) === 'quick2')
-  assert.ok(performance.now() - began < 2_000)
+  await waitFor('the new value', async () => {
+    const asked = performance.now()
+    const value = await quick()
+    assert.ok(value === 'quick2' || asked < answered + 1_000, `${value} after ${asked - answered} ms`)
+    return value === 'quick2'
+  })
 })
 
 test('a root field that is marked is answered from the cache, for the same arguments, and until anything is told', async () => {
@@ -174,7 +178,7 @@ test('an answer that another caller waits for too is kept as of when it was aske
     for (const query of ['{ thing(id: "a") { name } }', '{ items(ids: ["a"]) { thing { name } } }']) {
       const release = own.hold()
       // For a second from then on what is asked for is not kept.
-      const told = performance.now() - 900
+      const told = performance.now()
       own.tell('a', told)
       const first = own.ask(query)
       await waitFor('the end of that second', async () => performance.now() > told + 1_000)

@@ -15,7 +15,9 @@ const rules: BreakerRules = { opens: { ratio: 0.6, calls: 3, window: 10_000 }, o
 const query = '{ a b }'
 
 /** A subgraph at a port that stays its own while it is down, and a forwarder to it. */
-async function start(options: { rules?: Partial<BreakerRules>; concurrency?: number; queue?: number } = {}) {
+async function start(
+  options: { rules?: Partial<BreakerRules>; concurrency?: number; queue?: number; timeout?: number } = {},
+) {
   const [port = 0] = await freePorts(1)
   const held: ServerResponse[] = []
   let answer: (response: ServerResponse) => void = json({ data: { a: 1, b: 2 } })
@@ -40,7 +42,7 @@ async function start(options: { rules?: Partial<BreakerRules>; concurrency?: num
   const forwarder = createForwarder({
     name: 'things',
     urls: [`http://127.0.0.1:${port}/graphql`],
-    timeout: 2_000,
+    timeout: options.timeout ?? 2_000,
     guard,
     log,
   })
@@ -251,7 +253,7 @@ test('a slow subgraph holds so many fetches and lets so many wait; the next is O
 })
 
 test('as many fetches as the bulkhead lets through are made at once: none waits for a connection, and its time with it', async () => {
-  const things = await start({ concurrency: 250 })
+  const things = await start({ concurrency: 250, timeout: 10_000 })
   await things.up()
   things.answer((response) => things.held.push(response))
   const fetches = Array.from({ length: 250 }, () => things.fetch())

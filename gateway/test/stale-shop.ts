@@ -47,7 +47,7 @@ const orders = `${cacheControl}
 type Caller = { who: string }
 
 /** A shop of two subgraphs, the public fields of one of which are remembered. */
-export async function startStaleShop({ breakers = false } = {}) {
+export async function startStaleShop({ breakers = false, timeout = 10_000 } = {}) {
   let version = 1
   const ids = ['a', 'b']
   const removed = new Set<string>()
@@ -92,7 +92,7 @@ export async function startStaleShop({ breakers = false } = {}) {
   const guards = createGuards({ rules: () => rules, limits: () => ({ concurrency: 100, queue: 100 }), log })
   const graph = await openGraph({
     supergraphSdl,
-    subgraphTimeout: 300,
+    subgraphTimeout: timeout,
     ...(breakers && { guards }),
     stale: stale.by(parse(supergraphSdl)),
     log,

@@ -16,6 +16,8 @@ const crowd = { slots: 200, queue: 1_000, more: 100 }
 const smallCrowd = { slots: 20, queue: 100, more: 10 }
 /** Connections of the clients. */
 const connections = crowd.slots + crowd.queue + crowd.more + others
+/** Milliseconds that a fetch may take. */
+const timeout = 5_000
 /** Milliseconds that a request may take beyond the time of a fetch; the short run is beside other tests. */
 const margin = { short: 5_000, full: 1_500 }
 /**
@@ -32,7 +34,6 @@ export const badSubgraph: Drill = {
     'a subgraph that answers late, never, garbage, half, without end, too much, or 500: other fields beside it, and one that is slow with its queue full',
   async run({ short, print }) {
     const { slots, queue } = short ? smallCrowd : crowd
-    const timeout = short ? 2_000 : 5_000
     const probe = createResourceProbe()
     const graph = await startForeignGraph(subgraphs)
     const bad = await startBadSubgraph()

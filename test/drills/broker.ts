@@ -105,9 +105,9 @@ async function eventsOf(stack: TestStack): Promise<string> {
   const [health, ready] = await Promise.all([fetch(`${url}/health`), fetch(`${url}/health/ready`)])
   assert.equal(ready.status, 200)
   const { status, dependencies } = (await health.json()) as Report
-  const events = dependencies.events?.status ?? ''
-  assert.equal(status, events === 'UP' ? 'UP' : 'DEGRADED')
-  return events
+  const isWhole = Object.values(dependencies).every((dependency) => dependency.status === 'UP')
+  assert.equal(status, isWhole ? 'UP' : 'DEGRADED')
+  return dependencies.events?.status ?? ''
 }
 
 /** What orders says of its outbox, while it can say nothing of its lag. */

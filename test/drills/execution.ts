@@ -36,6 +36,7 @@ export const execution: Drill = {
     const [graphs, each] = short ? [25, 12] : [400, 50]
     print(`seed ${seed}: npm run drill -- execution ${seed} makes the same again`)
     const tally = { composed: 0, operations: 0, failing: 0, paths: 0, thrown: 0 }
+    let throwing = 0
     const operations = fc.array(choices, { minLength: each, maxLength: each })
     const property = fc.asyncProperty(randomGraph, operations, async (graph, all) => {
       if (!graph) return
@@ -46,11 +47,13 @@ export const execution: Drill = {
         planning: planningOf(gateway),
         send: (subgraph, { operation }, { text }) => graph.answer(subgraph, operation, JSON.parse(text)),
       })
+      const { thrown } = tally
       try {
         for (const numbers of all) await compare(schema, executor, execute, numbers, tally)
       } finally {
         await gateway.stop()
       }
+      if (tally.thrown > thrown) throwing += 1
       if (tally.composed % 20 === 0) print(`${tally.composed} graphs, ${tally.operations} operations: no difference`)
     })
     const found = await fc.check(property, { seed, numRuns: graphs, endOnFailure: true })
@@ -61,7 +64,8 @@ export const execution: Drill = {
       `${failing} with errors: ${paths} placed as Apollo places them, ${failing - paths} at the entity that was meant`,
     )
     print(`${thrown} at which Apollo's executor throws, and ours answers`)
-    assert.ok(thrown <= tally.operations / 100)
+    // Where it throws at one operation of a graph it may at others.
+    assert.ok(throwing <= Math.max(1, composed / 50))
     assert.ok(composed > graphs / 3 && tally.operations > composed * 6, 'most of what is made at random is executed')
   },
 }

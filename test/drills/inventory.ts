@@ -113,7 +113,8 @@ async function outcomeOf(name: string, operation: () => Promise<unknown>): Promi
     return name
   } catch (error) {
     // On a slow machine: nothing was changed, and who asks again may be served. Prisma ends a transaction that takes long.
-    const late = databaseFailure(error) === 'overloaded' || (error as { code?: unknown }).code === 'P2028'
+    const failure = databaseFailure(error)
+    const late = failure === 'overloaded' || failure === 'unavailable' || (error as { code?: unknown }).code === 'P2028'
     if (late) return `${name}: too late`
     const overtaken = hasCode(error, 'IN_PROGRESS') && !redisUrl()
     if (error instanceof ServiceError && (overtaken || !error.retryable)) return `${name}: ${error.code}`
@@ -136,7 +137,7 @@ async function openInstance(url: string, hold: number) {
   const store = createProductsStore(database.adapter)
   const shared = redisUrl()
   const redis = shared
-    ? await openRedis({ url: shared, prefix: `${new URL(url).pathname}:`, name: 'drill', log })
+    ? await openRedis({ url: shared, prefix: `${new URL(url).pathname}:`, name: 'drill', commandTimeout: 5_000, log })
     : undefined
   const { service } = await createInstance({ store, redis, hold })
   return {
@@ -154,18 +155,13 @@ async function addProducts(service: ProductsService | undefined): Promise<string
   if (!service) throw new Error('There is an instance.')
   const { id: categoryId } = await service.createCategory(manager, { name: 'Drill' })
   const price = { amount: 1_000, currency: 'EUR' }
-  return Promise.all(
-    Array.from({ length: products }, async (_, n) => {
-      const { id } = await service.createProduct(manager, {
-        sku: `DRILL-${n}`,
-        name: `Thing ${n}`,
-        description: '',
-        price,
-        categoryId,
-      })
-      const first = { productId: id, delta: firstStock, reason: 'Delivered', idempotencyKey: randomUUID() }
-      await service.adjustStock(manager, first)
-      return id
-    }),
-  )
+  const ids: string[] = []
+  for (let n = 0; n < products; n++) {
+    const product = { sku: `DRILL-${n}`, name: `Thing ${n}`, description: '', price, categoryId }
+    const { id } = await service.createProduct(manager, product)
+    const first = { productId: id, delta: firstStock, reason: 'Delivered', idempotencyKey: randomUUID() }
+    await service.adjustStock(manager, first)
+    ids.push(id)
+  }
+  return ids
 }

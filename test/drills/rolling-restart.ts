@@ -16,7 +16,7 @@ type Load = ReturnType<typeof startLoad>
 type Figures = Awaited<ReturnType<Load['stop']>>
 
 /** `rate`: requests a second, at the most. `trial`: milliseconds for which it is tried. `delay`: SHUTDOWN_DELAY. */
-const sizes = { full: { rate: 200, trial: 5_000, delay: 2_000 }, short: { rate: 40, trial: 1_000, delay: 1_500 } }
+const sizes = { full: { rate: 200, trial: 5_000, delay: 2_000 }, short: { rate: 40, trial: 1_000, delay: 3_000 } }
 /** Milliseconds that 99 of 100 answers take at the most where the machine keeps up with a rate, and a rate that is low enough. */
 const inTime = 400
 const lowest = 3

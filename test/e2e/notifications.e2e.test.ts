@@ -63,6 +63,8 @@ describe('a customer with a phone and a browser, who reads Chinese', () => {
   before(async () => {
     eve = await stack.signUp()
     manager = await stack.employ('MANAGER')
+    // Before there is a phone and a browser to tell.
+    await allSent(eve, types)
     const profile = { phone: '+49301234567', locale: 'zh-CN' }
     assert.deepEqual((await stack.mutate('updateProfile', 'user { id }', profile, eve.token)).errors, [])
     await stack.mutate('subscribeToPush', 'subscription { id createdAt }', browser(), eve.token)

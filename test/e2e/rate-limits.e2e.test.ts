@@ -151,7 +151,12 @@ describe('two gateways with one Redis', { skip: !redisUrl() && 'there is no Redi
     / 1$/m.exec((/^rate_limits_shared\S+ \d$/m.exec(await (await fetch(`${gateway.url}/metrics`)).text()) ?? [''])[0])
 
   test('allow exactly 100 of 300 anonymous requests in a minute', async () => {
-    const answers = await Promise.all(Array.from({ length: 300 }, (_, n) => send(gateways[n % 2] as TestGateway)))
+    const answers: Answer[] = []
+    // Not more at once than Redis answers in time on a busy machine: a request that it leaves waiting is counted here alone.
+    for (let n = 0; n < 300; n += 20) {
+      const sent = Array.from({ length: 20 }, (_, of) => send(gateways[of % 2] as TestGateway))
+      answers.push(...(await Promise.all(sent)))
+    }
     assert.deepEqual(tally(answers), { 200: 100, 429: 200 })
   })
 

@@ -21,21 +21,25 @@ export type ForeignSubgraph = { sdl: string; resolvers: GraphQLSchemaModule['res
 /** Subgraphs in this process, and their supergraph in a file. */
 export async function startForeignGraph(subgraphs: Record<string, ForeignSubgraph>) {
   const folder = await mkdtemp(join(tmpdir(), 'foreign-'))
-  /** The headers of each subgraph's last fetch. */
+  /** The headers of each subgraph's last fetch for a client: the gateway's checks of its own are not kept. */
   const received = new Map<string, IncomingHttpHeaders>()
   const started = await Promise.all(
     Object.entries(subgraphs).map(async ([name, { sdl, resolvers }]) => {
       const typeDefs = parse(sdl)
-      const server = new ApolloServer({
+      const server = new ApolloServer<IncomingHttpHeaders>({
         schema: buildSubgraphSchema([{ typeDefs, ...(resolvers && { resolvers }) }]),
-        plugins: [ApolloServerPluginInlineTraceDisabled()],
+        plugins: [
+          ApolloServerPluginInlineTraceDisabled(),
+          {
+            async requestDidStart({ request, contextValue }) {
+              if (request.query !== '{__typename}') received.set(name, contextValue)
+            },
+          },
+        ],
       })
       const { url } = await startStandaloneServer(server, {
         listen: { port: 0, host: '127.0.0.1' },
-        context: async ({ req }) => {
-          received.set(name, req.headers)
-          return {}
-        },
+        context: async ({ req }) => req.headers,
       })
       return { server, service: { name, url, typeDefs } }
     }),

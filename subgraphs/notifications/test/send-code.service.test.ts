@@ -95,7 +95,7 @@ async function sendCode(changes: object = {}, caller: keyof typeof privateKeys =
   const serviceToken = createServiceTokens({ key: privateKeys[caller] })
   const peer = createPeer({ name: 'notifications', service: definition, addresses: [address], serviceToken })
   try {
-    return await peer.rpcs.sendCode({ ...request, ...changes })
+    return await peer.rpcs.sendCode({ ...request, ...changes }, { limit: 12_000 })
   } finally {
     peer.close()
   }

@@ -42,13 +42,14 @@ describe('the provider tells the outcome apart from its answer', () => {
 
   test('an outcome that does not follow at once: by what name the provider knows the payment is kept meanwhile', async () => {
     const orderId = payments.order()
-    const paying = payments.pay(orderId, 'pm_sandbox_delay_1')
+    const paying = payments.pay(orderId, 'pm_sandbox_delay_60')
     const named = await waitFor('the name', async () => {
       const [payment] = await payments.store.findByOrders([orderId])
       return payment?.reference ? payment : undefined
     })
     assert.equal(named.status, 'PENDING')
     assert.equal((await paying).id, named.id)
+    await payments.sql('UPDATE sandbox.charges SET settles_at = now() WHERE id = $1', [named.id])
     assert.equal((await payments.until(named.id, 'CAPTURED')).reference, named.reference)
     assert.deepEqual(await payments.told(orderId), captured)
   })
@@ -60,7 +61,7 @@ describe('the provider tells the outcome apart from its answer', () => {
         throw new Error('There is no connection.')
       },
     }
-    const { status, reference } = await payments.pay(payments.order(), 'pm_sandbox_delay_5')
+    const { status, reference } = await payments.pay(payments.order(), 'pm_sandbox_delay_60')
     assert.equal(status, 'PENDING')
     assert.notEqual(reference, null)
   })

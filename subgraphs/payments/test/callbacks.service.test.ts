@@ -36,7 +36,8 @@ test('a callback that is not signed, is signed with another secret or was altere
 
 test('a callback of more than five minutes ago, or from the future, is answered with 401', async () => {
   const body = chargeCallback(waiting, 'captured')
-  for (const age of [301, -301]) assert.equal(await payments.callback(body, { age }), 401)
+  // Before they are looked at seconds pass, which bring the future nearer.
+  for (const age of [301, -360]) assert.equal(await payments.callback(body, { age }), 401)
   await isPending()
 })
 
@@ -88,10 +89,7 @@ test('a callback is answered with 204 only after its effect is committed', async
   const answer = payments.callback(chargeCallback(waiting, 'captured')).finally(() => {
     answered = true
   })
-  await waitFor(
-    'the callback waits',
-    async () => (await payments.sql('SELECT FROM pg_locks WHERE NOT granted')).length > 0,
-  )
+  await waitFor('the callback waits', async () => (await payments.waiting()) > 0)
   assert.equal(answered, false)
   await other.query('COMMIT')
   await other.end()
@@ -101,7 +99,7 @@ test('a callback is answered with 204 only after its effect is committed', async
 
 test('callbacks are remembered for 45 days', async () => {
   await payments.sql(`
-    INSERT INTO callbacks SELECT 'aged_' || age || '_' || n, now() - make_interval(days => age)
+    INSERT INTO callbacks SELECT 'aged_' || age || '_' || n, now() - age * interval '24 hours'
     FROM generate_series(44, 46) AS age, generate_series(1, 6000) AS n`)
   while (await payments.store.forgetCallbacks(new Date()));
   const ages = `SELECT DISTINCT (extract(epoch FROM now() - received_at) / 86400)::int AS age FROM callbacks WHERE id LIKE 'aged_%'`

@@ -36,17 +36,16 @@ test('a payment that begins while its order is being closed is refused, or its m
   const keeper = new pg.Client({ connectionString: payments.url })
   await keeper.connect()
   await keeper.query('SELECT pg_advisory_lock($1)', [gate])
-  const waiting = async () => (await payments.sql('SELECT FROM pg_locks WHERE NOT granted')).length
 
   const closing = payments.cancel(orderId)
-  await waitFor('the end of the order waits', async () => (await waiting()) === 1)
+  await waitFor('the end of the order waits', async () => (await payments.waiting()) === 1)
   const paying = payments.pay(orderId).then(
     ({ status }) => status,
     (error) => error.code,
   )
   await waitFor('the payment is captured, or waits', async () => {
     const captured = await payments.sql(`SELECT FROM payments WHERE order_id = $1 AND status = 'CAPTURED'`, [orderId])
-    return captured.length > 0 || (await waiting()) === 2
+    return captured.length > 0 || (await payments.waiting()) === 2
   })
   await keeper.query('SELECT pg_advisory_unlock($1)', [gate])
   await keeper.end()

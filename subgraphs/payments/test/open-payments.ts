@@ -145,6 +145,11 @@ export async function openPayments(options: OpenPaymentsOptions = {}) {
       const rows = await sql('SELECT type FROM outbox WHERE key = $1 ORDER BY id', [orderId])
       return rows.map(({ type }) => type)
     },
+    /** How many transactions wait for a lock of this database. */
+    async waiting(): Promise<number> {
+      const query = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+      return (await sql(query)).length
+    },
     /** The sandbox's books of a payment: what it took, and what it gave back. */
     async booked(paymentId: string): Promise<{ captured: number; refunds: number[] }> {
       const charges = await sql(`SELECT amount FROM sandbox.charges WHERE id = $1 AND status = 'captured'`, [paymentId])

@@ -59,8 +59,11 @@ describe('races', () => {
     const orderId = payments.order()
     const waiting = await payments.pay(orderId, 'pm_card_authenticationRequired')
     const body = chargeCallback(waiting, 'captured')
-    const statuses = await Promise.all(Array.from({ length: 100 }, () => payments.callback(body)))
-    assert.deepEqual([...new Set(statuses)], [204])
+    // As many at once as there are connections, so that none waits for one.
+    for (let n = 0; n < 100; n += 10) {
+      const statuses = await Promise.all(Array.from({ length: 10 }, () => payments.callback(body)))
+      assert.deepEqual([...new Set(statuses)], [204])
+    }
     assert.equal((await payments.payment(waiting.id)).status, 'CAPTURED')
     assert.deepEqual(await payments.told(orderId), captured)
   })

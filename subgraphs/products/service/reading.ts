@@ -11,13 +11,15 @@ export type ReadingOptions = {
   gather: Gather
   /** How long it is remembered. Read whenever something is. */
   seconds: () => number
+  /** Milliseconds of a clock that never goes back, by which the tree of categories is remembered. */
+  clock?: () => number
 }
 
 /**
  * What the catalogue says of products, remembered for a while: read from the database once for all who ask, and forgotten
  * when it changes. How many there are of them is of the moment in which it is asked for.
  */
-export function createReading({ store, caches, gather, seconds }: ReadingOptions) {
+export function createReading({ store, caches, gather, seconds, clock }: ReadingOptions) {
   const common = { seconds, versionOf: ({ version }: Product) => version, parse: reviveProduct }
   const byId: Cache<Product> = caches.cache({
     ...common,
@@ -33,7 +35,7 @@ export function createReading({ store, caches, gather, seconds }: ReadingOptions
   })
 
   return {
-    ...createTree({ store }),
+    ...createTree({ store, ...(clock && { clock }) }),
     /** How many there are of the products that exist among the ids. Never remembered. */
     stock: gather<Stock>(store.findStock, ({ id }) => id),
     /** The products that exist among the ids, archived ones too. */

@@ -29,6 +29,7 @@ export async function createInstance({
   lease = 5_000,
   hold = holdTime,
   now = () => new Date(),
+  clock,
 }: {
   store: ProductsStore
   redis?: Redis | undefined
@@ -36,10 +37,13 @@ export async function createInstance({
   lease?: number
   hold?: number
   now?: () => Date
+  /** By which the tree of categories is remembered. */
+  clock?: () => number
 }) {
   const caches = await createCaches({ redis, log })
   const locks = await createLocks({ redis, nextToken: store.nextStockFence, lease, wait: 10_000, log })
-  const reading = createReading({ store, caches, gather: createGatherer({ name: 'test' }), seconds: () => 600 })
+  const gather = createGatherer({ name: 'test' })
+  const reading = createReading({ store, caches, gather, seconds: () => 600, ...(clock && { clock }) })
   const service = createProductsService({ store, reading, locks, lowStock: 5, holdTime: hold, now, newId: randomUUID })
   return { service, reading }
 }

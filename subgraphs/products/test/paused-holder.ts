@@ -14,7 +14,9 @@ import { createInstance, manager } from './open-products.ts'
 const { DATABASE = '', REDIS = '', PRODUCT = '', LEASE } = process.env
 const database = openDatabase({ name: 'holder', url: DATABASE, poolSize: 2, log })
 const store = createProductsStore(database.adapter)
-const redis = await openRedis({ url: REDIS, name: 'holder', log })
+const redis = await openRedis({ url: REDIS, name: 'holder', commandTimeout: 5_000, log })
+// Whose first statement takes longer than any other: not while the lock is held.
+await store.nextStockFence()
 const { service } = await createInstance({
   store: {
     ...store,
