@@ -21,6 +21,9 @@ export type Container = {
   healthy(): Promise<boolean>
 }
 
+/** A machine that is busy is no shop that fails. */
+const patient = { MAX_EVENT_LOOP_DELAY: '0', REQUEST_TIMEOUT: '60000', SUBGRAPH_TIMEOUT: '50000' }
+
 /**
  * Runs images of `docker-compose.yml` on this machine: with the file's environment and secrets, in the image's own folder, as the
  * image's user. `at` tells where each `host:port` of the file is here; the processes add their own.
@@ -66,7 +69,7 @@ export async function createRunner(workspace: string, build: (target: string) =>
     const given = Object.entries(service.environment ?? {}).map(([variable, value]) => {
       return [variable, mounted.get(String(value)) ?? located(String(value))]
     })
-    return { ...Object.fromEntries(given), ...portsOf[name], HOST: '127.0.0.1' }
+    return { ...Object.fromEntries(given), ...portsOf[name], ...patient, HOST: '127.0.0.1' }
   }
 
   /** Without `env` the process has the image's environment alone. */

@@ -66,11 +66,10 @@ describe('dashboards and alerts on a running shop', { skip: missing ?? false }, 
           for (const service of expr.includes('$service') ? processNames : ['']) {
             // Over all there was: what happened stays in it, however long this takes.
             const expression = expr.replaceAll('$__rate_interval', '1h').replaceAll('$service', service)
-            const samples = await prometheus.query(expression)
-            assert.ok(
-              samples.some(({ value: [, value] }) => Number.isFinite(Number(value))),
-              `${panel.title}: ${expression}`,
-            )
+            await waitFor(`${panel.title}: ${expression}`, async () => {
+              const samples = await prometheus.query(expression)
+              return samples.some(({ value: [, value] }) => Number.isFinite(Number(value)))
+            })
           }
         }
       }
@@ -83,7 +82,7 @@ describe('dashboards and alerts on a running shop', { skip: missing ?? false }, 
       rules.flatMap(({ expr }) => selectorsOf(expr)).filter((selector) => !recorded.has(selector)),
     )
     assert.ok(selectors.size > 15)
-    for (const selector of selectors) assert.ok((await prometheus.query(selector)).length > 0, selector)
+    for (const selector of selectors) await scraped(selector)
   })
 
   test('no alert is about to fire on a shop that works', async () => {

@@ -21,7 +21,7 @@ export const databaseSettings = {
 }
 
 /** Prisma gives up a transaction that got no connection in 2000 ms, in words of its own. Milliseconds: ours come first. */
-const longestWait = 1_990
+const longestWait = 1_950
 /** Milliseconds that a health check waits for a connection of its own. */
 const probeWait = 2_000
 

@@ -124,7 +124,7 @@ describe('a server that cannot be reached is unavailable or overloaded, by whate
 })
 
 describe('a connection that has gone silent', () => {
-  const limits = { connect: 5_000, query: 1_000, close: 300, heartbeat: 200, silence: 2_000 }
+  const limits = { connect: 5_000, query: 2_000, close: 300, heartbeat: 200, silence: 4_000 }
   const sockets = new Set<Socket>()
   let silent = false
   /** Passes bytes on until it is told to be silent, as a network does that drops what it is given. */

@@ -158,6 +158,8 @@ test('a peer that says of itself that it is not available, or is late, counts as
 test('a caller without time left, or with too little of it, does not count', async () => {
   const users = await start()
   await users.up()
+  // Which connects: there may be no time for it below.
+  await users.peer.check()
   const ends = Promise.withResolvers<void>()
   users.answer(() => ends.promise)
   for (const left of [-1, 50]) {

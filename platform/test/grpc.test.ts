@@ -171,9 +171,10 @@ test('a call ends at the deadline of the request it is made for', async () => {
   const { promise, resolve } = Promise.withResolvers<void>()
   handle = () => promise
   const started = performance.now()
-  const call = runWithContext({ ...continueTrace({}), deadline: Date.now() + 150 }, () => getUser(privateKeys.orders))
+  const call = runWithContext({ ...continueTrace({}), deadline: Date.now() + 1_000 }, () => getUser(privateKeys.orders))
   await assert.rejects(call, { code: 'SUBGRAPH_TIMEOUT', details: { subgraph: 'users', retryAfter: 1 } })
-  assert.ok(performance.now() - started < 1_500)
+  // Before the limit of any call, which is 2 s.
+  assert.ok(performance.now() - started < 1_900)
   resolve()
 })
 

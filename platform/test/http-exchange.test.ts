@@ -49,7 +49,7 @@ test('a call that is late ends with Late, also in the midst of its answer, and i
   for (const silent of [() => {}, (response: ServerResponse) => void response.write('{')]) {
     closed = 0
     answer = silent
-    await assert.rejects(pool.exchange({ ...call, time: 30 }), Late)
+    await assert.rejects(pool.exchange({ ...call, time: 1_000 }), Late)
     await waitFor('the end of its connection', () => closed === 1)
   }
   await pool.close()

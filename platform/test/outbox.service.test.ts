@@ -105,7 +105,7 @@ test('a crash between send and mark repeats and loses none', async () => {
     told.push(...events)
     if (told.length === 3) {
       await client.query(
-        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'orders-outbox'`,
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'orders-outbox' AND datname = current_database()`,
       )
     }
   })
@@ -155,7 +155,9 @@ test('the relay survives the loss of its database session', async () => {
   relay(async (events) => void told.push(...events))
   await append(1)
   await waitFor('the first event', async () => told.length === 1 && (await unsent()) === 0)
-  await client.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'orders-outbox'`)
+  await client.query(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'orders-outbox' AND datname = current_database()`,
+  )
   await append(2)
   await waitFor('the second event', () => told.length === 2)
 })

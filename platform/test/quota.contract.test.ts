@@ -101,12 +101,12 @@ describe('when Redis fails', { skip: !redisVersion() && 'there is no redis-serve
   })
   after(() => server.stop())
 
-  async function openLogged() {
+  async function openLogged(commandTimeout = 100) {
     const lines: string[] = []
     const line = (message: string) => void lines.push(message)
     const log: Log = { debug: line, info: line, warn: line, error: line }
     const metrics = metricsOfOne()
-    const opened = await openShared(server.url, { log, metrics, commandTimeout: 100 })
+    const opened = await openShared(server.url, { log, metrics, commandTimeout })
     const isShared = async () => / 1$/m.test((await metrics.text()).match(/^rate_limits_shared.*$/m)?.[0] ?? '')
     const [dependency] = opened.quotas.dependencies
     return { ...opened, quota: opened.quotas.quota(minute), lines, isShared, dependency }
@@ -120,7 +120,7 @@ describe('when Redis fails', { skip: !redisVersion() && 'there is no redis-serve
   }
 
   test('a server that dies is missed at once by nobody, each process counts for itself, and counts with it when it is back', async () => {
-    const { quota, lines, isShared, dependency, close } = await openLogged()
+    const { quota, lines, isShared, dependency, close } = await openLogged(5_000)
     assert.deepEqual([dependency?.name, dependency?.required], ['redis', false])
     await dependency?.check()
     assert.ok(await isShared())

@@ -59,15 +59,21 @@ export async function startKafka(security?: KafkaSecurity, rewrite?: (place: Pla
   const id = randomBytes(16).toString('base64url')
   const users = security ? scramUsers(security) : []
   const formatted = java(['kafka.tools.StorageTool', 'format', `--cluster-id=${id}`, '-c', properties, ...users])
-  if (formatted.status !== 0) throw new Error(`Formatting Kafka's storage failed: ${formatted.stderr}`)
+  if (formatted.status !== 0) {
+    const { status, signal, error, stdout, stderr } = formatted
+    throw new Error(`Formatting Kafka's storage failed (${status ?? signal ?? error}): ${stdout}${stderr}`)
+  }
 
   async function start(): Promise<void> {
     const log = join(folder, 'broker.log')
-    broker = launch(properties, log)
+    const own = launch(properties, log)
+    broker = own
     try {
-      await listening(broker, { name: 'The Kafka broker', port, limit: startLimit })
+      await listening(own, { name: 'The Kafka broker', port, limit: startLimit })
     } catch (cause) {
-      throw new Error(`The Kafka broker did not start:\n${readFileSync(log, 'utf8').slice(-2_000)}`, { cause })
+      const end = own.exitCode ?? own.signalCode ?? 'it still runs'
+      const said = readFileSync(log, 'utf8').slice(-2_000)
+      throw new Error(`The Kafka broker did not start (${end}):\n${said}`, { cause })
     }
   }
   await start()
@@ -102,6 +108,9 @@ function serverProperties({ folder, port, controllerPort }: Place): string[] {
     // A broker that was killed is let in again when its session is over.
     'broker.session.timeout.ms=4000',
     'broker.heartbeat.interval.ms=500',
+    `initial.broker.registration.timeout.ms=${startLimit}`,
+    // Of the memory below, of which it would have half.
+    'log.cleaner.dedupe.buffer.size=2097152',
   ]
 }
 

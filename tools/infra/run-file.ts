@@ -1,4 +1,4 @@
-import { linkSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, linkSync, readFileSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { root } from '../services.ts'
 import { writePrivately } from './secrets.ts'
@@ -35,7 +35,7 @@ export function claimFolder(folder: string): Claim {
   writePrivately(draft, owner)
   try {
     // A link is made whole or not at all, and never over a file that is there.
-    while (!succeeds('EEXIST', () => linkSync(draft, file))) discardStale(folder)
+    while (!succeeds('EEXIST', () => linkSync(draft, file))) discardStale(folder, draft)
   } finally {
     rmSync(draft)
   }
@@ -54,19 +54,26 @@ export function readyShop(folder: string): { supervisor: number } & Parts {
   return { supervisor, gateway, mail, postgres }
 }
 
-/** Removes the file of a process that is gone. Throws when it lives. */
-function discardStale(folder: string): void {
+/**
+ * Removes the file of a process that is gone, unless another claimant is about to. Throws when it lives. `draft`: the file of this
+ * process.
+ */
+function discardStale(folder: string, draft: string): void {
   const file = fileIn(folder)
   requireGone(folder, read(file))
-  // Moved before it is removed: what another process put there in the meantime is seen, and put back.
-  const moved = `${file}.${process.pid}.stale`
-  if (!succeeds('ENOENT', () => renameSync(file, moved))) return
+  const lock = `${file}.lock`
+  if (!succeeds('EEXIST', () => linkSync(draft, lock))) {
+    const holder = read(lock)
+    if (holder && !isAlive(holder)) rmSync(lock, { force: true })
+    return
+  }
   try {
-    const run = read(moved)
-    if (run && isAlive(run)) succeeds('EEXIST', () => linkSync(moved, file))
-    requireGone(folder, run)
+    // Read again: it may be another's by now. One that is stale is removed by nobody else, and so stays what it is.
+    if (!existsSync(file)) return
+    requireGone(folder, read(file))
+    rmSync(file)
   } finally {
-    rmSync(moved)
+    rmSync(lock)
   }
 }
 

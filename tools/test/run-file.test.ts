@@ -44,6 +44,13 @@ describe('the data folder', () => {
     claimFolder(folder)
   })
 
+  test('is lost by a process that was killed while it claimed it from another', { skip: !existsSync('/proc') }, () => {
+    const gone = JSON.stringify({ supervisor: process.pid, startedAt: '1' })
+    for (const name of ['run.json', 'run.json.lock']) writeFileSync(join(folder, name), gone)
+    claimFolder(folder).release()
+    assert.deepEqual(readdirSync(folder), [])
+  })
+
   test('goes to one of several that claim it at once', async () => {
     write(JSON.stringify({ supervisor: 2 ** 30, startedAt: '1' }))
     const script = `
