@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { waitFor } from '../../test/infra/wait.ts'
+import { freePorts } from '../../tools/infra/ports.ts'
 import { runScript } from '../../tools/infra/scripts.ts'
 import { root } from '../../tools/services.ts'
 import { processNames } from '../../tools/stack.ts'
@@ -88,7 +89,9 @@ describe('the shop runs from its images as docker-compose.yml says', { skip: mis
 
   for (const name of processNames) {
     test(`${name} refuses to start without its settings, with a list of them, and is not healthy`, async () => {
-      const container = runner.run(name)
+      // At the image's own port another shop of this machine may answer.
+      const [port] = await freePorts(1)
+      const container = runner.run(name, { PORT: String(port) })
       assert.equal(await container.ended, 1)
       assert.match(container.output(), /^Cannot start\. Settings that are missing or wrong:/)
       const settings = Object.keys(runner.environment(name, mounted)).map((variable) => variable.replace(/_FILE$/, ''))

@@ -168,8 +168,10 @@ async function addProducts(instance: Instance | undefined): Promise<string[]> {
   if (!instance) throw new Error('There is an instance.')
   const { id: categoryId } = await instance.service.createCategory(manager, { name: 'Drill' })
   const price = { amount: 1_000, currency: 'EUR' }
-  const added = Array.from({ length: lanes + 1 }, (_, n) =>
-    instance.service.createProduct(manager, { sku: `DRILL-${n}`, name: 'Thing', description: '', price, categoryId }),
-  )
-  return (await Promise.all(added)).map(({ id }) => id)
+  const ids: string[] = []
+  for (let n = 0; n <= lanes; n++) {
+    const product = { sku: `DRILL-${n}`, name: 'Thing', description: '', price, categoryId }
+    ids.push((await instance.service.createProduct(manager, product)).id)
+  }
+  return ids
 }

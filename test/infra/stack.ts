@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { Agent, request } from 'undici'
+import { isTransientDatabaseError } from '#platform/database/failures.ts'
 import { openDatabase } from '#platform/database/open.ts'
 import { silentLog as log } from '#platform/log.ts'
 import { createProductsStore } from '../../subgraphs/products/store.ts'
@@ -182,7 +183,16 @@ export async function startTestStack(wanted: TestStackOptions = {}) {
         createdAt: at,
         updatedAt: at,
       }))
-      await store.addCatalogue([category], products)
+      // What is there already is left as it is.
+      await waitFor('the products', async () => {
+        try {
+          await store.addCatalogue([category], products)
+          return true
+        } catch (error) {
+          if (!isTransientDatabaseError(error)) throw error
+          return false
+        }
+      })
       await store.close()
       await database.close()
       return products.map(({ id }) => id)

@@ -102,10 +102,13 @@ export function catalogueStore(prisma: PrismaClient) {
           SELECT id FROM added`
         await addWords(tx, [...new Set(products.map(({ name }) => name))])
         return added.length
-      })
+      }, bulk)
     },
   }
 }
+
+/** Of many products at once, for which nobody waits: on a busy machine they take longer than what is asked in a request. */
+const bulk = { timeout: 60_000, maxWait: 10_000 }
 
 /** Sees to it that a category is there until the transaction ends. Throws NOT_FOUND. */
 async function keepCategory(tx: Transaction, id: string): Promise<void> {
