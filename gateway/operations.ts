@@ -16,6 +16,7 @@ import {
 } from 'graphql'
 import { LRUCache } from 'lru-cache'
 import { type ErrorCode, ServiceError } from '#platform/errors.ts'
+import { type PlanningCost, planningCostOf } from './cost/planning.ts'
 import type { OperationCost } from './cost.ts'
 import { Refusal } from './errors.ts'
 import { areSameLimits, checkLimits, type Limits, tooComplex } from './limits.ts'
@@ -38,6 +39,7 @@ export type Operation = {
   readonly rootFields: ReadonlyMap<string, number>
   /** What it costs. Made when it is first asked for. */
   readonly cost: () => OperationCost
+  readonly planning: PlanningCost
   readonly coerce: Coerce
 }
 
@@ -119,7 +121,23 @@ export function createOperations(options: OperationsOptions) {
       document: kept,
       operations: kept.definitions
         .filter((node) => node.kind === Kind.OPERATION_DEFINITION)
-        .map((node) => operationOf(schema, kept, node, costOf)),
+        .map((node) => operationOf(kept, node)),
+    }
+  }
+
+  function operationOf(document: DocumentNode, node: OperationDefinitionNode): Operation {
+    const coerce = compileVariables(schema, node.variableDefinitions ?? [], { hideSuggestions: !introspection })
+    let cost: OperationCost | undefined
+    return {
+      name: node.name?.value,
+      node,
+      rootFields: rootFieldsIn(document, node),
+      planning: planningCostOf(document, node),
+      coerce,
+      cost() {
+        cost ??= costOf(document, node)
+        return cost
+      },
     }
   }
 
@@ -163,29 +181,15 @@ export function selectOperation({ operations }: Prepared, name: string | undefin
   )
 }
 
-function operationOf(
-  schema: GraphQLSchema,
-  document: DocumentNode,
-  node: OperationDefinitionNode,
-  costOf: OperationsOptions['costOf'],
-): Operation {
+/** The root fields of an operation with their types, and how often each is asked for. */
+function rootFieldsIn(document: DocumentNode, node: OperationDefinitionNode): ReadonlyMap<string, number> {
   const type = { query: 'Query', mutation: 'Mutation', subscription: 'Subscription' }[node.operation]
   const rootFields = new Map<string, number>()
   for (const field of rootFieldsOf(document, node.selectionSet)) {
     const coordinate = `${type}.${field}`
     rootFields.set(coordinate, (rootFields.get(coordinate) ?? 0) + 1)
   }
-  let cost: OperationCost | undefined
-  return {
-    name: node.name?.value,
-    node,
-    rootFields,
-    coerce: compileVariables(schema, node.variableDefinitions ?? []),
-    cost() {
-      cost ??= costOf(document, node)
-      return cost
-    },
-  }
+  return rootFields
 }
 
 /** The names of root fields, each as often as it is asked for. */

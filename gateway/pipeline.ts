@@ -182,6 +182,7 @@ export function createPipeline(options: PipelineOptions) {
     let headers: Readonly<Record<string, string>>
     try {
       headers = await call.charge(workOf(prepared))
+      for (const each of prepared) if (!('status' in each)) each.operation.planning.charged(each.variables)
     } catch (error) {
       const answer = refused(error, call)
       for (const each of prepared) measure(each, answer, call, started)
@@ -192,7 +193,13 @@ export function createPipeline(options: PipelineOptions) {
       const { status, headers: own, body } = await settle(only, call, started)
       return { status, headers: own === none ? headers : { ...own, ...headers }, body }
     }
-    const answers = await Promise.all(prepared.map((each) => settle(each, call, started)))
+    const settling: Promise<Answer>[] = []
+    for (const each of prepared) {
+      // And between their beginnings, in which they are planned.
+      if (settling.length > 0) await turn()
+      settling.push(settle(each, call, started))
+    }
+    const answers = await Promise.all(settling)
     const [first] = answers
     const status = answers.every((each) => each.status === first?.status) ? (first?.status ?? 200) : 200
     return { status, headers, body: answers.flatMap(({ body }) => body) }
@@ -218,8 +225,11 @@ function workOf(prepared: readonly (Ready | Answer)[]): Work {
   const fields = new Map<string, number>()
   let cost = 0
   for (const each of prepared) {
-    cost += 'status' in each ? refusedWork.cost : Math.max(1, each.cost)
-    if ('status' in each) continue
+    if ('status' in each) {
+      cost += refusedWork.cost
+      continue
+    }
+    cost += Math.max(1, each.cost) + each.operation.planning.estimate(each.variables)
     for (const [field, times] of each.operation.rootFields) fields.set(field, (fields.get(field) ?? 0) + times)
   }
   return { operations: prepared.length, cost, fields }

@@ -60,6 +60,11 @@ export function conditionsOf(document: DocumentNode): string[] {
   return [...names]
 }
 
+/** Which of those variables hold, as a key. */
+export function holding(conditions: readonly string[], variables: Readonly<Record<string, unknown>>): string {
+  return conditions.map((name) => (variables[name] === true ? '1' : '0')).join('')
+}
+
 /** Fields and fragments that stand in a document, and the arguments and directives that they have. Fast, and needs no stack. */
 export function partsIn({ definitions }: DocumentNode): number {
   const sets = definitions.flatMap((node) => ('selectionSet' in node ? [node.selectionSet] : []))
@@ -162,7 +167,8 @@ export function collectFields(
   return fields
 }
 
-function isIncluded({ directives = [] }: SelectionNode, variables: Readonly<Record<string, unknown>>): boolean {
+/** Whether `@skip` and `@include` leave a selection in. */
+export function isIncluded({ directives = [] }: SelectionNode, variables: Readonly<Record<string, unknown>>): boolean {
   if (directives.length === 0) return true
   return (
     getDirectiveValues(GraphQLSkipDirective, { directives }, variables)?.if !== true &&

@@ -56,6 +56,8 @@ export type GatewayOptions = Omit<HttpOptions, 'health'> & {
   requestTimeout: number
 }
 
+/** Milliseconds for which nothing may move on a connection at least, and beyond those that a request may take. */
+const [shortestIdle, idleMargin] = [30_000, 5_000]
 /** Bytes from which on compressing an answer is worth it. */
 const worthCompressing = 1_024
 
@@ -100,7 +102,8 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
   await health.start()
 
   const report = () => ({ ...health.report(), schema: schema() })
-  const app = createHttpServer({ ...http, health: { ...health, report } })
+  const idleTimeout = Math.max(shortestIdle, requestTimeout + idleMargin)
+  const app = createHttpServer({ ...http, idleTimeout, health: { ...health, report } })
   app.addHook('onClose', async () => health.stop())
   const security = securityHeaders(hstsMaxAge)
   app.addHook('onRequest', (request, reply, done) => {
@@ -140,11 +143,14 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
       }
       const door = await rateLimiter.atDoor(principal, address)
       pass(door, reply)
+      const context = await newContext(principal, requestId, trace, {
+        headers: forwardedHeaders(request, forwardHeaders),
+        signal: signalOf(reply),
+      })
       return {
-        context: await newContext(principal, requestId, trace, {
-          headers: forwardedHeaders(request, forwardHeaders),
-          signal: signalOf(reply),
-        }),
+        context,
+        // However long the body took: the subgraphs have all the time there is.
+        begin: () => ({ ...context, deadline: Date.now() + requestTimeout }),
         async charge(work) {
           const { headers, refusal } = await rateLimiter.forOperations(principal, address, work, door)
           if (refusal) throw refusalOf(refusal, undefined, headers)

@@ -28,8 +28,13 @@ const largest = 2 ** 31 - 1
 /**
  * Looks at the types of an operation's variables once. Text, numbers and truth values that are of their type at a glance are taken
  * as they are; all others are coerced by graphql-js, and so are all together when one is not, so that errors are its own.
+ * `hideSuggestions`: they suggest no names of the schema.
  */
-export function compileVariables(schema: GraphQLSchema, definitions: readonly VariableDefinitionNode[]): Coerce {
+export function compileVariables(
+  schema: GraphQLSchema,
+  definitions: readonly VariableDefinitionNode[],
+  { hideSuggestions = false }: { hideSuggestions?: boolean } = {},
+): Coerce {
   const plain: PlainVariable[] = []
   const others: VariableDefinitionNode[] = []
   for (const definition of definitions) {
@@ -51,7 +56,7 @@ export function compileVariables(schema: GraphQLSchema, definitions: readonly Va
   }
 
   function coerceAll(some: readonly VariableDefinitionNode[], variables: Variables, maxErrors: number): Coerced {
-    const { coerced, errors } = getVariableValues(schema, some, variables, { maxErrors })
+    const { coerced, errors } = getVariableValues(schema, some, variables, { maxErrors, hideSuggestions })
     return coerced ? { coerced } : { errors: errors ?? [] }
   }
 }

@@ -58,14 +58,17 @@ export type HttpOptions = {
   bodyLimit: number
   /** Milliseconds that a client may take to send a request, headers and body. Default 15000. */
   receiveTimeout?: number
+  /**
+   * Milliseconds after which a connection on which nothing moves is closed while an answer is awaited on it, or sent: a client that is gone, or
+   * does not read. Default 130000, more than any request may take.
+   */
+  idleTimeout?: number
   /** How many proxies in front add to `X-Forwarded-For`. Default 0: the header is ignored. */
   trustedProxies?: number
   /** Connections that are open at once, at the most. Default: any. */
   maxConnections?: number
 }
 
-/** Milliseconds after which a connection on which nothing moves is closed: a client that is gone, or does not read. */
-const idleTimeout = 30_000
 /** Bytes of a body that is too large which are read all the same, so that its sender sees the answer. */
 const mostDiscarded = 8 * 1024 * 1024
 /** Milliseconds between looks for clients that take too long. */
@@ -84,6 +87,7 @@ export function createHttpServer({
   metrics,
   bodyLimit,
   receiveTimeout = 15_000,
+  idleTimeout = 130_000,
   trustedProxies = 0,
   maxConnections,
 }: HttpOptions): FastifyInstance {

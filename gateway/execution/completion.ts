@@ -31,6 +31,8 @@ export type Complete = (
 export type CompletionOptions = Execution & {
   /** Answers `__schema` and `__type`. */
   introspect: (fields: readonly FieldNode[], variables: Readonly<Record<string, unknown>>) => unknown
+  /** Under which name subgraphs were asked for a field. */
+  sourceOf: (field: FieldNode) => string
 }
 
 /**
@@ -54,18 +56,21 @@ export function compileCompletion(operation: OperationDefinitionNode, options: C
     return (value: Data, answering: Answering): Data | typeof failed => {
       if (!fields) {
         fields = [...collectFields(options, type, sets)].map(([name, nodes]) => compileField(type, name, nodes, depth))
-        ordinary = !fields.some(({ inherited }) => inherited)
+        ordinary = !fields.some(({ name, source, inherited }) => inherited || name !== source)
       }
       return completeObject(value, fields, ordinary, answering)
     }
   }
 
   function compileField(type: GraphQLCompositeType, name: string, nodes: readonly FieldNode[], depth: number): Field {
-    const fieldName = nodes[0]?.name.value ?? ''
+    const [node] = nodes
+    const fieldName = node?.name.value ?? ''
+    const source = node ? options.sourceOf(node) : name
     const returned = fieldOf(schema, type, fieldName)?.type
     return {
       name,
-      inherited: isInherited(name),
+      source,
+      inherited: isInherited(source),
       plain: returned && !fieldName.startsWith('__') ? plainOf(returned) : undefined,
       complete: completionOf(type, fieldName, nodes, depth),
     }

@@ -14,13 +14,15 @@ export type FetchOptions = {
   schema: GraphQLSchema
   /** Asks a subgraph. What fails is an answer with errors. */
   send: (subgraph: string, fetch: PlannedFetch, variables: FetchVariables, context: Run['context']) => Promise<Response>
+  /** The names that clients know, by those that stand for them here. */
+  aliases: ReadonlyMap<string, string>
 }
 
 /** Errors that one answer may become, where it has no more itself: an entity may stand in any number of places. */
 const mostErrors = 100
 
 /** A fetch, of what is at the top of a subgraph's graph or of entities that are known by now. */
-export function compileFetch(node: FetchNode, path: ResponsePath, { schema, send }: FetchOptions): Step {
+export function compileFetch(node: FetchNode, path: ResponsePath, { schema, send, aliases }: FetchOptions): Step {
   const { serviceName, requires, variableUsages = [] } = node
   const planned = planFetch(node)
   const rewrite = compileRewrites(schema, node.outputRewrites)
@@ -33,10 +35,12 @@ export function compileFetch(node: FetchNode, path: ResponsePath, { schema, send
       // A mark of what is not fresh (gateway/stale/) has no extensions, and is told of at every place.
       const places = error.extensions ? placeOf(error.path).slice(0, left) : placeOf(error.path)
       if (error.extensions) left -= places.length
-      for (const place of places) run.errors.push(errorAt(place, error, serviceName))
+      for (const place of places) run.errors.push(errorAt(told(place), error, serviceName))
     }
     return data
   }
+  const told = (place: Path | undefined) =>
+    aliases.size === 0 ? place : place?.map((step) => aliases.get(String(step)) ?? step)
   const step = requires ? entitiesStep(requires) : rootStep()
   return async (run) => {
     try {

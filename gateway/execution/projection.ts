@@ -21,7 +21,9 @@ export type CompleteValue = (value: unknown, key: string | number, answering: An
 /** A field that an object is asked for, by the name it is answered under. */
 export type Field = {
   readonly name: string
-  /** Whether every object has something by this name. */
+  /** The name under which subgraphs answered it. */
+  readonly source: string
+  /** Whether every object has something by that name. */
   readonly inherited: boolean
   /** Values that need no other look. */
   readonly plain: Plain | undefined
@@ -30,7 +32,7 @@ export type Field = {
 
 /**
  * An object with the fields that it is asked for. One that has them, in that order, and nothing else is its own answer: nothing is
- * copied. `ordinary` says that none of them is inherited.
+ * copied. `ordinary` says that none of them is inherited, or answered under another name.
  */
 export function completeObject(
   value: Data,
@@ -79,8 +81,8 @@ function completeRest(
   answering: Answering,
 ): Data | typeof failed {
   for (let at = first, field = fields[at]; field; field = fields[++at]) {
-    const { name, inherited, plain, complete } = field
-    const found = inherited ? own(value, name) : value[name]
+    const { name, source, inherited, plain, complete } = field
+    const found = inherited ? own(value, source) : value[source]
     if (isPlain(plain, found)) completed[name] = found
     else {
       const result = complete(found, name, answering)

@@ -7,8 +7,6 @@ import type { Data } from '../objects.ts'
 export type Run = {
   /** As the client sent them. */
   readonly variables: Readonly<Record<string, unknown>>
-  /** The same, as the schema has them, with defaults. */
-  readonly coerced: Readonly<Record<string, unknown>>
   readonly context: FetchContext
   /** What subgraphs have answered so far, joined. */
   readonly data: Data
@@ -39,11 +37,7 @@ export function compileSteps({ node }: QueryPlan, compileFetch: CompileFetch): S
       case 'Parallel':
         return parallel(node.nodes.map((child) => compile(child, path)))
       case 'Condition':
-        return choice(
-          node.condition,
-          node.ifClause ? compile(node.ifClause, path) : done,
-          node.elseClause ? compile(node.elseClause, path) : done,
-        )
+        throw new Error('Conditions are resolved before an operation is planned.')
       case 'Defer':
         throw new Error('@defer is not planned.')
     }
@@ -60,11 +54,6 @@ function parallel(steps: readonly Step[]): Step {
   return async (run) => {
     await Promise.all(steps.map((step) => step(run)))
   }
-}
-
-/** By a variable of `@skip` or `@include`. */
-function choice(variable: string, yes: Step, no: Step): Step {
-  return (run) => (run.coerced[variable] === true ? yes : no)(run)
 }
 
 /** What was thrown, with words that tell nothing of it unless it was meant to be seen. */

@@ -18,7 +18,10 @@ export function missing(
   if (!representations) paths.push(...fieldsOf(undefined).map((field) => [field]))
   for (const [index, { __typename }] of (representations ?? []).entries()) {
     if (paths.length >= mostErrors) break
-    for (const field of fieldsOf(String(__typename))) {
+    const fields = fieldsOf(String(__typename))
+    // Of a type that the subgraph alone can tell, or asked for its type and no more: the entity itself is missing.
+    if (fields.length === 0) paths.push(['_entities', index])
+    for (const field of fields) {
       if (!Object.hasOwn(recalled?.entities[index] ?? {}, field)) paths.push(['_entities', index, field])
     }
   }

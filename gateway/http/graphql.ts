@@ -20,8 +20,8 @@ export type GraphqlRouteOptions = {
   sandbox: boolean
 }
 
-/** A caller who is let in. */
-export type Admitted = Pick<Call, 'context' | 'charge'>
+/** A caller who is let in. `begin` gives the context with the time that the request has from now on. */
+export type Admitted = Pick<Call, 'context' | 'charge'> & { readonly begin: () => Call['context'] }
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -46,9 +46,13 @@ export async function serveGraphql(app: FastifyInstance, options: GraphqlRouteOp
   async function letIn(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     request.caller = await admit(request, reply)
   }
-  /** After the body is read, since reading it loses the context. */
-  const inContext = (request: FastifyRequest, _reply: FastifyReply, next: () => void) =>
-    runWithContext(callerOf(request).context, next)
+  /** After the body is read, since reading it loses the context, and is not of the time that there is for the answer. */
+  function inContext(request: FastifyRequest, _reply: FastifyReply, next: () => void): void {
+    const caller = callerOf(request)
+    const context = caller.begin()
+    request.caller = { ...caller, context }
+    runWithContext(context, next)
+  }
 
   async function respond(
     request: FastifyRequest,
@@ -78,6 +82,21 @@ export async function serveGraphql(app: FastifyInstance, options: GraphqlRouteOp
     return reply.send(JSON.stringify(body))
   }
 
+  /** A body that is not taken costs as much as one that is no request. Returns the refusal of a caller who has nothing left. */
+  async function chargeUnread(
+    error: unknown,
+    { caller }: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<Refusal | undefined> {
+    if (!caller || !isUnread(error)) return undefined
+    try {
+      reply.headers(await caller.charge(refusedWork))
+      return undefined
+    } catch (refusal) {
+      return refusal instanceof Refusal ? refusal : undefined
+    }
+  }
+
   await app.register(async (scope) => {
     scope.removeAllContentTypeParsers()
     scope.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
@@ -86,13 +105,14 @@ export async function serveGraphql(app: FastifyInstance, options: GraphqlRouteOp
       reply.header('vary', others ? `${others}, Accept` : 'Accept')
       done()
     })
-    scope.setErrorHandler((error, request, reply) => {
-      if (!(error instanceof Refusal)) throw error
+    scope.setErrorHandler(async (error, request, reply) => {
+      const refusal = error instanceof Refusal ? error : await chargeUnread(error, request, reply)
+      if (!refusal) throw error
       return reply
-        .code(error.status)
-        .headers(error.headers)
+        .code(refusal.status)
+        .headers(refusal.headers)
         .type('application/json; charset=utf-8')
-        .send(JSON.stringify({ errors: withTraceId(error.errors, request.trace) }))
+        .send(JSON.stringify({ errors: withTraceId(refusal.errors, request.trace) }))
     })
 
     scope.get(path, {
@@ -138,6 +158,11 @@ export async function serveGraphql(app: FastifyInstance, options: GraphqlRouteOp
     const asks = request.url.length > path.length + 1
     return sandbox && !asks && preferredType(request.headers.accept, { pages: true }) === 'text/html'
   }
+}
+
+/** Whether Fastify refused a body before anybody looked at it: it is too large, or not as long as was said. */
+function isUnread(error: unknown): boolean {
+  return String((error as { code?: unknown } | undefined)?.code).startsWith('FST_ERR_CTP_')
 }
 
 /** What a client calls itself, by either of the names that are in use. */

@@ -126,6 +126,20 @@ test('a failed fetch of entities leaves the fields of each empty, with the error
   )
 })
 
+test('an entity of which no field is asked for by its very type is missing itself', async () => {
+  answer = json('', 500)
+  const representations = [{ __typename: 'Media', id: '1' }]
+  for (const selections of ['... on Book { pages }', '__typename']) {
+    const query = `query ($representations: [_Any!]!) { _entities(representations: $representations) { ${selections} } }`
+    const { data, errors } = await fetch({ query, variables: { representations } })
+    assert.deepEqual(data, { _entities: [null] })
+    assert.deepEqual(
+      errors?.map(({ path, code }) => [path, code]),
+      [[['_entities', 0], 'SUBGRAPH_UNAVAILABLE']],
+    )
+  }
+})
+
 test('however many fields a failed fetch leaves empty, at most 100 errors are reported', async () => {
   const representations = Array.from({ length: 500 }, () => ({ __typename: 'A' }))
   const query = 'query($representations:[_Any!]!){_entities(representations:$representations){... on A{x}}}'

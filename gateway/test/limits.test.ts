@@ -79,7 +79,10 @@ test('fragments that double at each of 200 levels take no time, with or without 
 })
 
 describe('operations', () => {
-  const schema = buildSchema('type Query { a: Int secret(x: Int): Query } type Mutation { b: Int }')
+  const schema = buildSchema(`
+    type Query { a: Int secret(x: Int): Query filtered(by: Filter): Int }
+    type Mutation { b: Int }
+    input Filter { name: String }`)
   const costOf = compileCosts(parse('type Query { a: Int }'), schema, { defaultListSize: 10 })
   const operations = (introspection: boolean, limits = defaults) =>
     createOperations({ schema, limits: () => limits, introspection, mostErrors: () => 2, costOf })
@@ -123,6 +126,19 @@ describe('operations', () => {
       assert.ok(errorsOf(() => operations(false).prepare(text)).length > 0)
       assert.ok(operations(true).prepare(text))
     }
+  })
+  test('nor do errors of variables', () => {
+    const text = 'query ($filter: Filter) { filtered(by: $filter) }'
+    const [wrong, limit] = [{ filter: { nmae: 'x' } }, 10]
+    const toldBy = (introspection: boolean) => {
+      const operation = selectOperation(operations(introspection).prepare(text), undefined)
+      return operation
+        .coerce(wrong, limit)
+        .errors?.map(({ message }) => message)
+        .join()
+    }
+    assert.match(toldBy(true) ?? '', /Did you mean "name"\?/)
+    assert.doesNotMatch(toldBy(false) ?? '', /Did you mean|"name"/)
   })
   test('the operation is the one that is named, or the only one', () => {
     const several = operations(true).prepare('query A { a } mutation B { x: b ...F } fragment F on Mutation { b }')

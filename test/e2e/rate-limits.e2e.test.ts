@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { after, before, describe, test } from 'node:test'
+import { after, before, describe, type TestContext, test } from 'node:test'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { request } from 'undici'
 import { type RedisServer, startRedis } from '../../tools/infra/redis.ts'
@@ -46,6 +46,29 @@ async function gatewayWith(env: Record<string, string>): Promise<TestGateway> {
 }
 after(() => Promise.all(started.map((gateway) => gateway.stop())))
 
+/** A gateway that knows somebody, and the headers of their requests. */
+async function signedIn(context: TestContext) {
+  const { publicKey, privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519' })
+  const keys = JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: 'k', alg: 'EdDSA' }] })
+  const issuer = createServer((_request, response) => {
+    response.writeHead(200, { 'content-type': 'application/json' }).end(keys)
+  })
+  context.after(() => void issuer.close())
+  await new Promise<void>((resolve) => issuer.listen(0, '127.0.0.1', resolve))
+  const JWKS_URL = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}/`
+  const gateway = await gatewayWith({ JWKS_URL, TOKEN_ISSUER: 'users', TOKEN_AUDIENCE: 'graph' })
+  const token = await new SignJWT({ sid: 's', jti: 'j' })
+    .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid: 'k' })
+    .setSubject('ada')
+    .setIssuer('users')
+    .setAudience('graph')
+    .setIssuedAt()
+    .setExpirationTime('5m')
+    .sign(privateKey)
+  const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` }
+  return { gateway, headers }
+}
+
 function tally(answers: Answer[]): Record<number, number> {
   const groups = Map.groupBy(answers, ({ status }) => status)
   return Object.fromEntries([...groups].map(([status, { length }]) => [status, length]))
@@ -85,24 +108,7 @@ describe('one gateway', () => {
   })
 
   test('what is no request costs a user as much as an operation that is refused', async (context) => {
-    const { publicKey, privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519' })
-    const keys = JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: 'k', alg: 'EdDSA' }] })
-    const issuer = createServer((_request, response) => {
-      response.writeHead(200, { 'content-type': 'application/json' }).end(keys)
-    })
-    context.after(() => void issuer.close())
-    await new Promise<void>((resolve) => issuer.listen(0, '127.0.0.1', resolve))
-    const JWKS_URL = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}/`
-    const gateway = await gatewayWith({ JWKS_URL, TOKEN_ISSUER: 'users', TOKEN_AUDIENCE: 'graph' })
-    const token = await new SignJWT({ sid: 's', jti: 'j' })
-      .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid: 'k' })
-      .setSubject('ada')
-      .setIssuer('users')
-      .setAudience('graph')
-      .setIssuedAt()
-      .setExpirationTime('5m')
-      .sign(privateKey)
-    const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` }
+    const { gateway, headers } = await signedIn(context)
     const bodies = [
       '{',
       '{"query":"{ a }","query":"{ a }"}',
@@ -110,13 +116,31 @@ describe('one gateway', () => {
       '{"query":1}',
       '{"query":"{ nothing }"}',
       '{"query":"{"}',
+      'x'.repeat(300_000),
     ]
     for (const [index, body] of bodies.entries()) {
       const answer = await request(`${gateway.url}/graphql`, { method: 'POST', headers, body })
       await answer.body.dump()
-      assert.equal(answer.statusCode, 400, body)
-      assert.match(String(answer.headers.ratelimit), new RegExp(`^"cost";r=${20_000 - 1 - index};`), body)
+      assert.equal(answer.statusCode, body.length > 1_000 ? 413 : 400, body.slice(0, 100))
+      assert.match(String(answer.headers.ratelimit), new RegExp(`^"cost";r=${20_000 - 1 - index};`), body.slice(0, 100))
     }
+  })
+
+  test('an operation costs what planning it takes, once for each combination of its conditions', async (context) => {
+    const { gateway, headers } = await signedIn(context)
+    const left = async (query: string, variables: object = {}) => {
+      const body = JSON.stringify({ query, variables })
+      const answer = await request(`${gateway.url}/graphql`, { method: 'POST', headers, body })
+      await answer.body.dump()
+      assert.equal(answer.statusCode, 200)
+      return Number(/r=(\d+)/.exec(String(answer.headers.ratelimit))?.[1])
+    }
+    const conditional = 'query ($yes: Boolean!) { a b: a ... @include(if: $yes) { c: a } }'
+    const before = await left('{ a }')
+    assert.equal(await left('{ a }'), before - 1)
+    assert.equal(await left(conditional, { yes: true }), before - 1 - (1 + 4))
+    assert.equal(await left(conditional, { yes: true }), before - 1 - (1 + 4) - 1)
+    assert.equal(await left(conditional, { yes: false }), before - 1 - (1 + 4) - 1 - (1 + 4))
   })
 
   test('an address that a client claims is believed from a trusted proxy alone', async () => {

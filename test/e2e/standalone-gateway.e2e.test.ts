@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
+import { json } from 'node:stream/consumers'
 import { after, before, describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { runGateway, startForeignGraph } from '../infra/gateway.ts'
 
 const link = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.3", import: ["@key"])'
@@ -97,6 +101,18 @@ describe('the gateway alone, on a foreign supergraph', () => {
     await gateway.stop()
     const { 'accept-language': language, 'x-a': absent, 'x-b': unnamed } = graph.received.get('planets') ?? {}
     assert.deepEqual([language, absent, unnamed], ['de', undefined, undefined])
+  })
+
+  test('the time that a request has begins when all of it is there', async () => {
+    const gateway = await runGateway({ SUPERGRAPH_FILE: await graph.supergraph(), REQUEST_TIMEOUT: '1000' })
+    const headers = { 'content-type': 'application/json' }
+    const slow = request(`${gateway.url}/graphql`, { method: 'POST', headers })
+    slow.flushHeaders()
+    await sleep(1_500)
+    slow.end(JSON.stringify({ query: '{ planets { name } }' }))
+    const [answer] = (await once(slow, 'response')) as [IncomingMessage]
+    assert.deepEqual(await json(answer), { data: { planets: [{ name: 'Earth' }, { name: 'Mars' }] } })
+    await gateway.stop()
   })
 
   test('it does not start on a supergraph whose security it would not enforce', async () => {
