@@ -107,5 +107,3 @@ export async function openGraph(options: GraphOptions) {
     },
   }
 }
-
-export type Graph = Awaited<ReturnType<typeof openGraph>>

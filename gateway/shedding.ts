@@ -51,8 +51,6 @@ export function createShedder({ limit, measure = eventLoopDelay(), onRefused }: 
   }
 }
 
-export type Shedder = ReturnType<typeof createShedder>
-
 function eventLoopDelay(): () => number | undefined {
   const histogram = monitorEventLoopDelay({ resolution })
   histogram.enable()
