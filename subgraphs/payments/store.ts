@@ -6,10 +6,10 @@ import { appendToOutbox, numbered } from '#platform/outbox.ts'
 import type { Payment } from './domain/payment.ts'
 import { callbackStore, recordCallback } from './store/callbacks.ts'
 import { dueStore } from './store/due.ts'
-import { type Change, type Locked, toPayment, toPaymentColumns, toRefund } from './store/rows.ts'
+import { type Change, type Changed, type Locked, toPayment, toPaymentColumns, toRefund } from './store/rows.ts'
 import { changeUnlocked, insertPayment } from './store/unlocked.ts'
 
-export type { Change, Locked } from './store/rows.ts'
+export type { Change, Changed, Locked } from './store/rows.ts'
 
 type Transaction = Prisma.TransactionClient
 
@@ -75,19 +75,20 @@ export function createPaymentsStore(adapter: Database['adapter']) {
 
     /**
      * Lets `change` decide about a payment as it is, and writes the payment, its refunds and its events together. Asked again,
-     * with the payment locked, where it has refunds or something else came first. Undefined for a payment that is not there. A callback that is named has its effect once.
+     * with the payment locked, where it has refunds or something else came first: only what is returned was written. Undefined
+     * for a payment that is not there. A callback that is named has its effect once.
      */
     async change(
       id: string,
       change: (before: Locked) => Change | undefined,
       callback?: string,
-    ): Promise<Payment | undefined> {
+    ): Promise<Changed | undefined> {
       const changed = await changeUnlocked(prisma, id, change, callback)
       if (changed) return changed
       return prisma.$transaction(async (tx) => {
         const before = await lockPayment(tx, id)
         if (!before) return undefined
-        if (callback !== undefined && !(await recordCallback(tx, callback))) return before.payment
+        if (callback !== undefined && !(await recordCallback(tx, callback))) return { payment: before.payment }
         return applyChange(tx, before, change)
       })
     },
@@ -138,10 +139,10 @@ async function applyChange(
   tx: Transaction,
   { sequence, ...before }: Locked & { sequence: number },
   change: (before: Locked) => Change | undefined,
-): Promise<Payment> {
-  const changed = change(before)
-  if (!changed) return before.payment
-  const { payment, refunds = [], refundsDue, events } = changed
+): Promise<Changed> {
+  const written = change(before)
+  if (!written) return { payment: before.payment }
+  const { payment, refunds = [], refundsDue, events } = written
   await tx.payment.update({
     where: { id: payment.id },
     data: { ...toPaymentColumns(payment), sequence: sequence + events.length },
@@ -157,5 +158,5 @@ async function applyChange(
     })
   }
   await appendToOutbox(tx, numbered(events, sequence), payment.updatedAt)
-  return payment
+  return { payment, written }
 }

@@ -3,7 +3,7 @@ import { isUniqueViolation } from '#platform/database/failures.ts'
 import { numbered, outboxInsert } from '#platform/outbox.ts'
 import type { Payment } from '../domain/payment.ts'
 import { recordCallback } from './callbacks.ts'
-import { type Change, type Locked, toPayment, toPaymentColumns } from './rows.ts'
+import { type Change, type Changed, type Locked, toPayment, toPaymentColumns } from './rows.ts'
 
 /** What becomes of most payments, each in one statement that holds its locks no longer than it takes. */
 
@@ -34,18 +34,19 @@ export async function changeUnlocked(
   id: string,
   change: (before: Locked) => Change | undefined,
   callback: string | undefined,
-): Promise<Payment | undefined> {
+): Promise<Changed | undefined> {
   const before = await read(prisma, id, callback)
   if (!before || before.refunded) return undefined
-  if (before.handled) return before.payment
-  const changed = change(before)
-  if (!changed) {
+  if (before.handled) return { payment: before.payment }
+  const written = change(before)
+  if (!written) {
     if (callback !== undefined) await recordCallback(prisma, callback)
-    return before.payment
+    return { payment: before.payment }
   }
-  if (changed.refunds) return undefined
+  if (written.refunds) return undefined
   try {
-    return (await prisma.$executeRaw(writing(before, changed, callback))) > 0 ? changed.payment : undefined
+    const rows = await prisma.$executeRaw(writing(before, written, callback))
+    return rows > 0 ? { payment: written.payment, written } : undefined
   } catch (error) {
     // A twin of the callback came first.
     if (isUniqueViolation(error, 'callbacks_pkey')) return undefined
