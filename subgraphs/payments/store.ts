@@ -14,7 +14,7 @@ export type { Change, Changed, Locked } from './store/rows.ts'
 type Transaction = Prisma.TransactionClient
 
 /** What became of an attempt to add a payment. */
-export type Addition = 'added' | 'key taken' | 'order taken' | 'order closed'
+export type Addition = 'added' | 'key taken' | 'order taken' | 'order closed' | 'declined too often'
 
 /** The advisory locks by which payments of an order and its end take turns: those of `is_closed`, too. Any number of 32 bits. */
 const orderLocks = 5_270_043
@@ -58,14 +58,16 @@ export function createPaymentsStore(adapter: Database['adapter']) {
     },
 
     /**
-     * Adds a payment to an order that has none but declined ones and is not closed. From `lookAt` on the provider is asked
+     * Adds a payment to an order that has none but declined ones, not too many of them, and is not closed. From `lookAt` on the provider is asked
      * what became of it.
      *
      * Guarantee: however many are added at the same time, an order has at most one payment that is not declined.
      */
     async add(payment: Payment, asked: { idempotencyKey: string; inputHash: string; lookAt: Date }): Promise<Addition> {
       try {
-        return (await prisma.$executeRaw(insertPayment(payment, asked))) > 0 ? 'added' : 'order closed'
+        if ((await prisma.$executeRaw(insertPayment(payment, asked))) > 0) return 'added'
+        const { orderId } = payment
+        return (await prisma.closedOrder.findUnique({ where: { orderId } })) ? 'order closed' : 'declined too often'
       } catch (error) {
         if (isUniqueViolation(error, 'payments_customer_id_idempotency_key_key')) return 'key taken'
         if (isUniqueViolation(error, 'payments_open_key')) return 'order taken'
@@ -93,7 +95,7 @@ export function createPaymentsStore(adapter: Database['adapter']) {
       })
     },
 
-    /** Closes an order for good, and lets `change` decide about each of its payments. Once. */
+    /** Closes an order for good, and lets `change` decide about its payment that is not declined. Once. */
     async closeOrder(
       eventId: string,
       orderId: string,
@@ -104,15 +106,13 @@ export function createPaymentsStore(adapter: Database['adapter']) {
         if (!(await recordInInbox(tx, eventId))) return
         // A payment that is being added is there after this, and one that begins later sees that the order is closed.
         await tx.$executeRaw`SELECT pg_advisory_xact_lock(${orderLocks}::int, hashtext(${orderId}::uuid::text))`
-        // Before the payments are locked: one that is captured now is seen here, or sees this.
+        // Before the payment is locked: one that is captured now is seen here, or sees this.
         await tx.$executeRaw`
           INSERT INTO closed_orders (order_id, closed_at) VALUES (${orderId}::uuid, ${at}) ON CONFLICT DO NOTHING`
-        const payments = await tx.$queryRaw<{ id: string }[]>`
-          SELECT id FROM payments WHERE order_id = ${orderId}::uuid ORDER BY created_at, id FOR UPDATE`
-        for (const { id } of payments) {
-          const before = await lockPayment(tx, id)
-          if (before) await applyChange(tx, before, change)
-        }
+        const [kept] = await tx.$queryRaw<{ id: string }[]>`
+          SELECT id FROM payments WHERE order_id = ${orderId}::uuid AND status <> 'DECLINED'`
+        const before = kept && (await lockPayment(tx, kept.id))
+        if (before) await applyChange(tx, before, change)
         // The provider is asked to give up what is pending.
         await tx.payment.updateMany({ where: { orderId, status: 'PENDING' }, data: { nextLookAt: at } })
       })

@@ -1,7 +1,7 @@
 import { type Payment as PaymentRow, Prisma, type PrismaClient } from '#generated/prisma/payments/client.ts'
 import { isUniqueViolation } from '#platform/database/failures.ts'
 import { numbered, outboxInsert } from '#platform/outbox.ts'
-import type { Payment } from '../domain/payment.ts'
+import { mostDeclined, type Payment } from '../domain/payment.ts'
 import { recordCallback } from './callbacks.ts'
 import { type Change, type Changed, type Locked, toPayment, toPaymentColumns } from './rows.ts'
 
@@ -9,7 +9,7 @@ import { type Change, type Changed, type Locked, toPayment, toPaymentColumns } f
 
 type Asked = { idempotencyKey: string; inputHash: string; lookAt: Date }
 
-/** Adds a payment where its order is not closed. It affects one row or none. */
+/** Adds a payment where its order is neither closed nor declined too often. It affects one row or none. */
 export function insertPayment(payment: Payment, { idempotencyKey, inputHash, lookAt }: Asked): Prisma.Sql {
   const { id, orderId, orderNumber, customerId, amount, createdAt } = payment
   const { status, refundedAmount, method, declineReason, nextActionUrl, reference, updatedAt } =
@@ -20,7 +20,8 @@ export function insertPayment(payment: Payment, { idempotencyKey, inputHash, loo
     SELECT ${id}::uuid, ${orderId}::uuid, ${orderNumber}, ${customerId}::uuid, ${idempotencyKey}, ${inputHash},
       ${status}::payment_status, ${amount.amount}::int, ${amount.currency}, ${refundedAmount}::int, ${method}, ${declineReason},
       ${nextActionUrl}, ${reference}, ${lookAt}::timestamptz, ${createdAt}::timestamptz, ${updatedAt}::timestamptz
-    WHERE NOT is_closed(${orderId}::uuid)`
+    WHERE NOT is_closed(${orderId}::uuid) AND ${mostDeclined} >
+      (SELECT count(*) FROM payments WHERE order_id = ${orderId}::uuid AND status = 'DECLINED')`
 }
 
 type Version = Locked & { readonly sequence: number; readonly version: string }
