@@ -22,7 +22,12 @@ const orderLocks = 5_270_043
 export function createPaymentsStore(adapter: Database['adapter']) {
   const prisma = new PrismaClient({ adapter, errorFormat: 'minimal' })
 
+  const isClosed = async (orderId: string): Promise<boolean> =>
+    (await prisma.closedOrder.findUnique({ where: { orderId } })) !== null
+
   return {
+    /** Whether an order ended. */
+    isClosed,
     ...dueStore(prisma),
     ...callbackStore(prisma),
 
@@ -66,8 +71,7 @@ export function createPaymentsStore(adapter: Database['adapter']) {
     async add(payment: Payment, asked: { idempotencyKey: string; inputHash: string; lookAt: Date }): Promise<Addition> {
       try {
         if ((await prisma.$executeRaw(insertPayment(payment, asked))) > 0) return 'added'
-        const { orderId } = payment
-        return (await prisma.closedOrder.findUnique({ where: { orderId } })) ? 'order closed' : 'declined too often'
+        return (await isClosed(payment.orderId)) ? 'order closed' : 'declined too often'
       } catch (error) {
         if (isUniqueViolation(error, 'payments_customer_id_idempotency_key_key')) return 'key taken'
         if (isUniqueViolation(error, 'payments_open_key')) return 'order taken'

@@ -52,7 +52,7 @@ export function createPayOrder(dependencies: PaymentsDependencies, facts: Facts,
     const found = findOrder(request.orderId)
     found.catch(() => {})
     const known = await repeated(viewer.sub, request)
-    if (known) return known.reference === null && mayBeAskedAgain(known, now()) ? ask(known) : settled(known)
+    if (known) return (await isToBeAsked(known)) ? ask(known) : settled(known)
 
     const order = await found
     if (!order || order.customerId !== viewer.sub) throw notFound('order')
@@ -62,6 +62,13 @@ export function createPayOrder(dependencies: PaymentsDependencies, facts: Facts,
     const twin = await repeated(viewer.sub, request)
     if (twin) return settled(twin)
     throw new ServiceError('ILLEGAL_TRANSITION', refusal)
+  }
+
+  /** Whether the provider, which may not have heard of a payment, is to be asked for it once more. */
+  async function isToBeAsked(payment: Payment): Promise<boolean> {
+    const { status, reference, orderId } = payment
+    if (status !== 'PENDING' || reference !== null || !mayBeAskedAgain(payment, now())) return false
+    return !(await store.isClosed(orderId))
   }
 
   /** What was asked for under the same key. Throws IDEMPOTENCY_KEY_REUSED for something else. */
@@ -99,7 +106,6 @@ export function createPayOrder(dependencies: PaymentsDependencies, facts: Facts,
 
   /** Asks the provider for the money. */
   async function ask(payment: Payment): Promise<Payment> {
-    if (payment.status !== 'PENDING') return payment
     // Before it is asked, since it may call back sooner than it answers.
     const news = outcomes.listen(payment.id)
     try {
