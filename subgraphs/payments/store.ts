@@ -6,15 +6,15 @@ import { appendToOutbox, numbered } from '#platform/outbox.ts'
 import type { Payment } from './domain/payment.ts'
 import { callbackStore, recordCallback } from './store/callbacks.ts'
 import { dueStore } from './store/due.ts'
-import { type Change, type Locked, toPayment, toPaymentColumns, toRefund } from './store/rows.ts'
+import { type Change, type Changed, type Locked, toPayment, toPaymentColumns, toRefund } from './store/rows.ts'
 import { changeUnlocked, insertPayment } from './store/unlocked.ts'
 
-export type { Change, Locked } from './store/rows.ts'
+export type { Change, Changed, Locked } from './store/rows.ts'
 
 type Transaction = Prisma.TransactionClient
 
 /** What became of an attempt to add a payment. */
-export type Addition = 'added' | 'key taken' | 'order taken' | 'order closed'
+export type Addition = 'added' | 'key taken' | 'order taken' | 'order closed' | 'declined too often'
 
 /** The advisory locks by which payments of an order and its end take turns: those of `is_closed`, too. Any number of 32 bits. */
 const orderLocks = 5_270_043
@@ -22,7 +22,12 @@ const orderLocks = 5_270_043
 export function createPaymentsStore(adapter: Database['adapter']) {
   const prisma = new PrismaClient({ adapter, errorFormat: 'minimal' })
 
+  const isClosed = async (orderId: string): Promise<boolean> =>
+    (await prisma.closedOrder.findUnique({ where: { orderId } })) !== null
+
   return {
+    /** Whether an order ended. */
+    isClosed,
     ...dueStore(prisma),
     ...callbackStore(prisma),
 
@@ -58,14 +63,15 @@ export function createPaymentsStore(adapter: Database['adapter']) {
     },
 
     /**
-     * Adds a payment to an order that has none but declined ones and is not closed. From `lookAt` on the provider is asked
+     * Adds a payment to an order that has none but declined ones, not too many of them, and is not closed. From `lookAt` on the provider is asked
      * what became of it.
      *
      * Guarantee: however many are added at the same time, an order has at most one payment that is not declined.
      */
     async add(payment: Payment, asked: { idempotencyKey: string; inputHash: string; lookAt: Date }): Promise<Addition> {
       try {
-        return (await prisma.$executeRaw(insertPayment(payment, asked))) > 0 ? 'added' : 'order closed'
+        if ((await prisma.$executeRaw(insertPayment(payment, asked))) > 0) return 'added'
+        return (await isClosed(payment.orderId)) ? 'order closed' : 'declined too often'
       } catch (error) {
         if (isUniqueViolation(error, 'payments_customer_id_idempotency_key_key')) return 'key taken'
         if (isUniqueViolation(error, 'payments_open_key')) return 'order taken'
@@ -75,24 +81,25 @@ export function createPaymentsStore(adapter: Database['adapter']) {
 
     /**
      * Lets `change` decide about a payment as it is, and writes the payment, its refunds and its events together. Asked again,
-     * with the payment locked, where it has refunds or something else came first. Undefined for a payment that is not there. A callback that is named has its effect once.
+     * with the payment locked, where it has refunds or something else came first: only what is returned was written. Undefined
+     * for a payment that is not there. A callback that is named has its effect once.
      */
     async change(
       id: string,
       change: (before: Locked) => Change | undefined,
       callback?: string,
-    ): Promise<Payment | undefined> {
+    ): Promise<Changed | undefined> {
       const changed = await changeUnlocked(prisma, id, change, callback)
       if (changed) return changed
       return prisma.$transaction(async (tx) => {
         const before = await lockPayment(tx, id)
         if (!before) return undefined
-        if (callback !== undefined && !(await recordCallback(tx, callback))) return before.payment
+        if (callback !== undefined && !(await recordCallback(tx, callback))) return { payment: before.payment }
         return applyChange(tx, before, change)
       })
     },
 
-    /** Closes an order for good, and lets `change` decide about each of its payments. Once. */
+    /** Closes an order for good, and lets `change` decide about its payment that is not declined. Once. */
     async closeOrder(
       eventId: string,
       orderId: string,
@@ -103,15 +110,13 @@ export function createPaymentsStore(adapter: Database['adapter']) {
         if (!(await recordInInbox(tx, eventId))) return
         // A payment that is being added is there after this, and one that begins later sees that the order is closed.
         await tx.$executeRaw`SELECT pg_advisory_xact_lock(${orderLocks}::int, hashtext(${orderId}::uuid::text))`
-        // Before the payments are locked: one that is captured now is seen here, or sees this.
+        // Before the payment is locked: one that is captured now is seen here, or sees this.
         await tx.$executeRaw`
           INSERT INTO closed_orders (order_id, closed_at) VALUES (${orderId}::uuid, ${at}) ON CONFLICT DO NOTHING`
-        const payments = await tx.$queryRaw<{ id: string }[]>`
-          SELECT id FROM payments WHERE order_id = ${orderId}::uuid ORDER BY created_at, id FOR UPDATE`
-        for (const { id } of payments) {
-          const before = await lockPayment(tx, id)
-          if (before) await applyChange(tx, before, change)
-        }
+        const [kept] = await tx.$queryRaw<{ id: string }[]>`
+          SELECT id FROM payments WHERE order_id = ${orderId}::uuid AND status <> 'DECLINED'`
+        const before = kept && (await lockPayment(tx, kept.id))
+        if (before) await applyChange(tx, before, change)
         // The provider is asked to give up what is pending.
         await tx.payment.updateMany({ where: { orderId, status: 'PENDING' }, data: { nextLookAt: at } })
       })
@@ -138,10 +143,10 @@ async function applyChange(
   tx: Transaction,
   { sequence, ...before }: Locked & { sequence: number },
   change: (before: Locked) => Change | undefined,
-): Promise<Payment> {
-  const changed = change(before)
-  if (!changed) return before.payment
-  const { payment, refunds = [], refundsDue, events } = changed
+): Promise<Changed> {
+  const written = change(before)
+  if (!written) return { payment: before.payment }
+  const { payment, refunds = [], refundsDue, events } = written
   await tx.payment.update({
     where: { id: payment.id },
     data: { ...toPaymentColumns(payment), sequence: sequence + events.length },
@@ -157,5 +162,5 @@ async function applyChange(
     })
   }
   await appendToOutbox(tx, numbered(events, sequence), payment.updatedAt)
-  return payment
+  return { payment, written }
 }

@@ -52,6 +52,15 @@ export function providerContract({ name, open, skip, remembers }: ProviderContra
       assert.equal(paymentId, payment.id)
     })
 
+    test('it finds a payment by our id, and none that it was not asked for', async () => {
+      const payment = newPayment()
+      const { reference } = await under.provider.pay(payment)
+      const found = await under.provider.find(payment)
+      if (!remembers) return assert.match(found ?? '', /^\w[\w-]+$/)
+      assert.equal(found, reference)
+      assert.equal(await under.provider.find(newPayment()), undefined)
+    })
+
     test('it gives up a payment', async () => {
       const payment = newPayment()
       const { reference } = await under.provider.pay(payment)
@@ -71,8 +80,8 @@ export function providerContract({ name, open, skip, remembers }: ProviderContra
 
     test('what cannot be reached tells nothing of what was done', async () => {
       const payment = { ...newPayment(), reference: 'x' }
-      const { pay, lookUp, cancel, refund } = under.away
-      const calls = [pay, lookUp, cancel, () => refund(payment, newRefund(payment, 1))]
+      const { pay, find, lookUp, cancel, refund } = under.away
+      const calls = [pay, find, lookUp, cancel, () => refund(payment, newRefund(payment, 1))]
       for (const call of calls) {
         await assert.rejects(call(payment), { code: 'SUBGRAPH_UNAVAILABLE' })
       }

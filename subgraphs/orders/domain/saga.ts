@@ -19,7 +19,7 @@ const next: Record<OrderStatus, readonly OrderStatus[]> = {
 export const cancelReasons = {
   /** Its hold ended before it was paid. */
   expired: 'EXPIRED',
-  /** All that was paid was given back before it was shipped. */
+  /** All that was paid was given back before it was shipped, perhaps before the payment was heard of. */
   refunded: 'REFUNDED',
   /** Its customer's account was erased, and with it where it goes. */
   erased: 'ACCOUNT_ERASED',
@@ -86,17 +86,23 @@ export function decline(order: Order, at: Date): Order | undefined {
 }
 
 /**
- * So much was given back: written down, and the order ends when that was all and it is not shipped yet. Whoever ships at
- * the same time either comes first, and it is shipped, or is refused.
+ * So much was given back: written down, and the order ends when that was all and it is not shipped yet, also when it is told
+ * before the payment is: no other one is taken. Whoever ships at the same time either comes first, and it is shipped, or is
+ * refused.
  */
 export function refund(order: Order, { amount, currency }: Money, { full, at }: { full: boolean; at: Date }): Order {
   const noted = note(order, { at, actor: system, reason: `REFUNDED ${amount} ${currency}` })
-  if (!full || order.status !== 'PAID') return noted
+  if (!full || !isOpen(order)) return noted
   return transition(noted, 'CANCELLED', { at, actor: system, reason: cancelReasons.refunded })
 }
 
 /** The account of an order's customer is erased. What is not shipped yet can go nowhere any more. */
 export function close(order: Order, at: Date): Order | undefined {
-  if (order.status !== 'PENDING' && order.status !== 'PAID') return undefined
+  if (!isOpen(order)) return undefined
   return transition(order, 'CANCELLED', { at, actor: system, reason: cancelReasons.erased })
+}
+
+/** Whether it is not shipped yet, and not ended. */
+function isOpen({ status }: Order): boolean {
+  return status === 'PENDING' || status === 'PAID'
 }

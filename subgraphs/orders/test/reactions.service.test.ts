@@ -154,6 +154,20 @@ test('what is given back in part is written down; all of it before shipping ends
   assert.equal((await orders.find(shipped.id)).history.at(-1)?.reason, 'REFUNDED 1000 EUR')
 })
 
+test('a full refund that is told before the payment ends the order; the payment, told later, changes nothing', async () => {
+  const order = await place()
+  await refunded(order, 400)
+  assert.deepEqual(await stateOf(order.id), ['PENDING', null, 'held'])
+  await refunded(order, order.total.amount)
+  const ended = ['CANCELLED', 'REFUNDED', 'held', 'cancelled']
+  assert.deepEqual(await stateOf(order.id), ended)
+  await captured(order)
+  assert.deepEqual(await stateOf(order.id), ended)
+  await assert.rejects(service.shipOrder(manager, { orderId: order.id, trackingNumber: 'T' }), {
+    code: 'ILLEGAL_TRANSITION',
+  })
+})
+
 test('full refund while shipping: it is shipped with the refund written down, or cancelled and not shipped', async () => {
   for (let n = 0; n < 20; n++) {
     const order = await place()

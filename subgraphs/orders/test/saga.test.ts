@@ -56,7 +56,7 @@ const model: Record<
   refundInPart: { move: (order) => refund(order, { amount: 1, currency: 'EUR' }, { full: false, at }), leads: {} },
   refundInFull: {
     move: (order) => refund(order, { amount: 1_000, currency: 'EUR' }, { full: true, at }),
-    leads: { PAID: 'CANCELLED' },
+    leads: { PENDING: 'CANCELLED', PAID: 'CANCELLED' },
   },
   close: { move: (order) => close(order, at), leads: { PENDING: 'CANCELLED', PAID: 'CANCELLED' } },
 }

@@ -87,6 +87,9 @@ export function openPayment(
 /** Milliseconds for which a provider knows an idempotency key for sure. https://docs.stripe.com/api/idempotent_requests */
 const keyLife = 23 * 3_600_000
 
+/** Declined payments after which an order takes no other one: enough for a person, and few for who tries out cards. */
+export const mostDeclined = 20
+
 /** Whether to ask the provider for a payment once more is the same charge for sure. */
 export function mayBeAskedAgain({ createdAt }: Payment, at: Date): boolean {
   return at.getTime() - createdAt.getTime() < keyLife

@@ -16,6 +16,8 @@ export type ProviderCallback = {
 export type Provider = {
   /** Asks for the money. */
   pay(payment: Payment): Promise<PaymentFact>
+  /** Its name of a payment, by our id. Undefined where it was never asked for that, or a moment ago. */
+  find(payment: Payment): Promise<string | undefined>
   /** How a payment stands that the provider has named. */
   lookUp(payment: Payment & { reference: string }): Promise<PaymentFact>
   /** Gives up a payment that nobody wants any more. One that is captured stays so, and the fact tells. */

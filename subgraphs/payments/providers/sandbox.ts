@@ -27,6 +27,7 @@ const charge = z.object({
   reason: z.string().nullable(),
   next_action: z.url().nullish(),
 })
+const charges = z.object({ data: z.array(charge) })
 const refund = z.object({
   id: z.uuid(),
   charge_id: z.uuid(),
@@ -53,6 +54,10 @@ export function createSandboxProvider({ url, secret, now, timeout = 3_000 }: San
         if (reason === undefined) throw error
         return { paymentId: id, reference: '', state: 'declined', reason }
       }
+    },
+    async find({ id }) {
+      const { data } = await client.ask({ method: 'GET', path: `/charges?id=${id}`, answer: charges, idempotent })
+      return data[0]?.reference
     },
     async lookUp({ reference }) {
       const path = `/charges/${encodeURIComponent(reference)}`

@@ -70,6 +70,13 @@ export function createStripeProvider(options: StripeProviderOptions): Provider {
       }
     },
 
+    async find({ id }) {
+      // Takes about a minute to know of a new one. https://docs.stripe.com/search#data-freshness
+      const query = `metadata["paymentId"]:"${id}"`
+      const { data } = await stripe.paymentIntents.search({ query, limit: 1 }, limits()).catch(rethrow)
+      return data[0]?.id
+    },
+
     async lookUp({ id, reference }) {
       return toPaymentFact(id, await stripe.paymentIntents.retrieve(reference, {}, limits()).catch(rethrow))
     },

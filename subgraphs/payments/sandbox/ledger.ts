@@ -53,8 +53,10 @@ const tell = (about: 'charge' | 'refund', rows: string, copies: string, due = 0)
 export function createLedger(query: Query) {
   const one = async <Row extends Record<string, unknown>>(text: string, values: unknown[]): Promise<Row | undefined> =>
     (await query<Row>(text, values)).rows[0]
+  const findById = (id: string) => one<Charge>('SELECT * FROM sandbox.charges WHERE id = $1', [id])
 
   return {
+    findById,
     find: (reference: string) => one<Charge>('SELECT * FROM sandbox.charges WHERE reference = $1', [reference]),
 
     /**
@@ -80,7 +82,7 @@ export function createLedger(query: Query) {
         const { callbacks, ...charge } = added
         return { charge, callbacks }
       }
-      const known = await one<Charge>('SELECT * FROM sandbox.charges WHERE id = $1', [charge.id])
+      const known = await findById(charge.id)
       if (!known) throw new Error('A charge is neither new nor there.')
       return { charge: known }
     },

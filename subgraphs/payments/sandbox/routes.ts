@@ -22,6 +22,7 @@ const silence = 30_000
 
 const amount = z.int().nonnegative()
 const chargeRequest = z.object({ id: z.uuid(), amount, currency: z.string().length(3), method: z.string() })
+const chargeQuery = z.object({ id: z.uuid() })
 const refundRequest = z.object({ id: z.uuid(), amount: amount.positive() })
 
 type ByReference = { Params: { reference: string } }
@@ -67,6 +68,12 @@ export function serveSandbox(app: FastifyInstance, { ledger, secret, url, onWork
           // What became of it is told a moment after the answer.
           reply.raw.once('close', () => send(callbacks))
           return shown(charge.status === 'captured' ? { ...charge, status: 'processing' } : charge)
+        })
+        api.get('/charges', async ({ query }, reply) => {
+          const parsed = chargeQuery.safeParse(query)
+          if (!parsed.success) return reply.code(400).send({ error: 'invalid_request' })
+          const charge = await ledger.findById(parsed.data.id)
+          return { data: charge ? [shown(charge)] : [] }
         })
         api.get<ByReference>('/charges/:reference', async ({ params }, reply) => {
           const charge = await ledger.find(params.reference)

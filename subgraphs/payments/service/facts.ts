@@ -1,7 +1,7 @@
 import { paymentCaptured, paymentDeclined, paymentRefunded } from '#contracts/events.ts'
 import { isCapturedInVain, learnOfPayment, type Payment, type PaymentFact } from '../domain/payment.ts'
 import { isTakenBack, learnOfRefund, type Refund, type RefundFact, returnAll } from '../domain/refund.ts'
-import type { Change, Locked } from '../store.ts'
+import type { Change, Changed, Locked } from '../store.ts'
 import type { PaymentsDependencies } from './dependencies.ts'
 import type { Outcomes } from './outcomes.ts'
 
@@ -21,25 +21,14 @@ export function createFacts({ store, now, newId, onDue, onTrouble }: PaymentsDep
   return {
     /** Undefined for a payment that is not ours. `callback`: the provider's name of the callback that told the fact. */
     async learnOfPayment(fact: PaymentFact, callback?: string): Promise<Payment | undefined> {
-      let due = false
-      const payment = await store.change(
-        fact.paymentId,
-        (before) => {
-          const change = settle(before, fact)
-          due = change?.refunds !== undefined
-          return change
-        },
-        callback,
-      )
-      if (payment && payment.status !== 'PENDING') outcomes.tell(payment)
-      if (due) onDue()
-      return payment
+      const changed = await store.change(fact.paymentId, (before) => settle(before, fact), callback)
+      if (changed && changed.payment.status !== 'PENDING') outcomes.tell(changed.payment)
+      return followUp(changed)
     },
 
     /** The same of a refund. */
     async learnOfRefund(fact: RefundFact, callback?: string): Promise<Payment | undefined> {
-      let due = false
-      const payment = await store.change(
+      const changed = await store.change(
         fact.paymentId,
         ({ payment, refunds, closed }) => {
           const refund = refunds.find(({ id }) => id === fact.refundId)
@@ -53,14 +42,18 @@ export function createFacts({ store, now, newId, onDue, onTrouble }: PaymentsDep
           onTrouble('a refund failed', about)
           const all = refunds.map((one) => (one === refund ? after.refund : one))
           const rest = closed && returnAll(payment, all, { id: newId(), reason: orderEnded }, now())
-          due = Boolean(rest)
           return { ...changed, refunds: rest ? [after.refund, rest] : [after.refund] }
         },
         callback,
       )
-      if (due) onDue()
-      return payment
+      return followUp(changed)
     },
+  }
+
+  /** Has the provider asked at once for the refunds that are new. */
+  function followUp(changed: Changed | undefined): Payment | undefined {
+    if (changed?.written?.refunds?.some(({ reference }) => reference === null)) onDue()
+    return changed?.payment
   }
 
   function settle({ payment: before, refunds, closed }: Locked, fact: PaymentFact): Change | undefined {

@@ -2,6 +2,7 @@ import { notFound, ServiceError, signInFirst } from '#platform/errors.ts'
 import type { Principal } from '#platform/principal.ts'
 import { mayBeAskedAgain, openPayment, type PayableOrder, type Payment } from '../domain/payment.ts'
 import { type PayRequest, parsePayRequest } from '../domain/request.ts'
+import type { Addition } from '../store.ts'
 import type { PaymentsDependencies } from './dependencies.ts'
 import type { Facts } from './facts.ts'
 import type { Outcomes } from './outcomes.ts'
@@ -14,6 +15,14 @@ const firstLook = 20
 const longestLook = 200
 /** Kept for the answer to arrive. */
 const answerTime = 500
+
+/** Why an order takes no payment. */
+const refusals: Record<Exclude<Addition, 'added'>, string> = {
+  'key taken': 'This order has a payment already.',
+  'order taken': 'This order has a payment already.',
+  'order closed': 'An order that is CANCELLED cannot be paid.',
+  'declined too often': 'Payments of this order were declined too often.',
+}
 
 type News = ReturnType<Outcomes['listen']>
 /** For how many milliseconds an outcome is waited for, and what tells of it in this process. */
@@ -31,7 +40,7 @@ export function createPayOrder(dependencies: PaymentsDependencies, facts: Facts,
 
   /**
    * Throws UNAUTHENTICATED, BAD_USER_INPUT, IDEMPOTENCY_KEY_REUSED; NOT_FOUND for another's order; ILLEGAL_TRANSITION for an
-   * order that is not to be paid; SUBGRAPH_UNAVAILABLE or SUBGRAPH_TIMEOUT when orders could not answer.
+   * order that is not to be paid, or was declined too often; SUBGRAPH_UNAVAILABLE or SUBGRAPH_TIMEOUT when orders could not answer.
    */
   return async function payOrder(
     viewer: Principal,
@@ -43,7 +52,7 @@ export function createPayOrder(dependencies: PaymentsDependencies, facts: Facts,
     const found = findOrder(request.orderId)
     found.catch(() => {})
     const known = await repeated(viewer.sub, request)
-    if (known) return known.reference === null && mayBeAskedAgain(known, now()) ? ask(known) : settled(known)
+    if (known) return (await isToBeAsked(known)) ? ask(known) : settled(known)
 
     const order = await found
     if (!order || order.customerId !== viewer.sub) throw notFound('order')
@@ -53,6 +62,13 @@ export function createPayOrder(dependencies: PaymentsDependencies, facts: Facts,
     const twin = await repeated(viewer.sub, request)
     if (twin) return settled(twin)
     throw new ServiceError('ILLEGAL_TRANSITION', refusal)
+  }
+
+  /** Whether the provider, which may not have heard of a payment, is to be asked for it once more. */
+  async function isToBeAsked(payment: Payment): Promise<boolean> {
+    const { status, reference, orderId } = payment
+    if (status !== 'PENDING' || reference !== null || !mayBeAskedAgain(payment, now())) return false
+    return !(await store.isClosed(orderId))
   }
 
   /** What was asked for under the same key. Throws IDEMPOTENCY_KEY_REUSED for something else. */
@@ -72,9 +88,7 @@ export function createPayOrder(dependencies: PaymentsDependencies, facts: Facts,
     const payment = openPayment({ id: newId(), orderId, orderNumber, customerId, amount, method }, now())
     const addition = await add(payment, request)
     if (addition === 'added') return payment
-    return addition === 'order closed'
-      ? 'An order that is CANCELLED cannot be paid.'
-      : 'This order has a payment already.'
+    return refusals[addition]
   }
 
   /** Adds a payment, in place of one that its payer left unconfirmed. */
@@ -92,7 +106,6 @@ export function createPayOrder(dependencies: PaymentsDependencies, facts: Facts,
 
   /** Asks the provider for the money. */
   async function ask(payment: Payment): Promise<Payment> {
-    if (payment.status !== 'PENDING') return payment
     // Before it is asked, since it may call back sooner than it answers.
     const news = outcomes.listen(payment.id)
     try {

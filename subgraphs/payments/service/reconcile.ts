@@ -1,4 +1,4 @@
-import { mayBeAskedAgain, type Payment } from '../domain/payment.ts'
+import { mayBeAskedAgain, type Payment, type PaymentFact } from '../domain/payment.ts'
 import type { PaymentsDependencies } from './dependencies.ts'
 import type { Facts } from './facts.ts'
 import type { SendRefund } from './refund-payment.ts'
@@ -29,18 +29,24 @@ export function createReconcile(dependencies: PaymentsDependencies, facts: Facts
 
   async function settle(payment: Payment, closed: boolean): Promise<void> {
     try {
-      await facts.learnOfPayment(await outcomeOf(payment, closed))
+      const fact = await outcomeOf(payment, closed)
+      if (fact) await facts.learnOfPayment(fact)
     } catch (error) {
       onUnanswered({ payment: payment.id }, error)
     }
   }
 
-  async function outcomeOf(payment: Payment, closed: boolean) {
-    const { id: paymentId, reference } = payment
-    if (reference !== null) return (closed ? provider.cancel : provider.lookUp)({ ...payment, reference })
+  /** Undefined where the provider may be being asked for the payment just now. */
+  async function outcomeOf(payment: Payment, closed: boolean): Promise<PaymentFact | undefined> {
+    const { id: paymentId, createdAt } = payment
+    const at = now()
     // It may never have heard of the payment, or its answer was lost. The same once more is the same charge.
-    if (mayBeAskedAgain(payment, now())) return provider.pay(payment)
-    // Could be another charge. Should there be one after all, its callback comes after a decline, and it goes back.
-    return { paymentId, reference: '', state: 'declined' as const, reason: 'expired' }
+    if (payment.reference === null && !closed && mayBeAskedAgain(payment, at)) return provider.pay(payment)
+    // Nobody wants it any more, or it could be another charge: it is only looked for.
+    const reference = payment.reference ?? (await provider.find(payment))
+    if (reference !== undefined) return (closed ? provider.cancel : provider.lookUp)({ ...payment, reference })
+    if (at.getTime() - createdAt.getTime() < patience) return undefined
+    // Should there be one after all, its callback comes after a decline, and it goes back.
+    return { paymentId, reference: '', state: 'declined', reason: closed ? 'canceled' : 'expired' }
   }
 }

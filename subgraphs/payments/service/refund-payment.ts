@@ -49,21 +49,23 @@ export function createRefundPayment({ store, now, newId, patience }: PaymentsDep
     }
     await requireSameInput()
 
-    let refund: Refund | undefined
     function open({ payment, refunds }: Locked): Change | undefined {
       const at = now()
       const before = refunds.find(isSame)
       if (before && before.inputHash !== inputHash) throw keyReused()
       if (before) return undefined
-      refund = openRefund(payment, refunds, { ...request, id: newId(), requestedBy }, at)
+      const refund = openRefund(payment, refunds, { ...request, id: newId(), requestedBy }, at)
       return { payment, refunds: [refund], refundsDue: new Date(at.getTime() + patience), events: [] }
     }
-    const payment = await store.change(paymentId, open).catch(async (error: unknown) => {
+    const changed = await store.change(paymentId, open).catch(async (error: unknown) => {
       // The key was taken at the same time, for another payment.
       await requireSameInput()
       throw error
     })
-    if (!payment) throw notFound('payment')
+    if (!changed) throw notFound('payment')
+    const { payment, written } = changed
+    // A twin's refund is the twin's to send.
+    const [refund] = written?.refunds ?? []
     return (refund && (await sendRefund(payment, refund))) ?? payment
   }
 }

@@ -23,6 +23,9 @@ export type Change = {
   events: readonly NewEvent[]
 }
 
+/** A payment as it is after it was decided about, and what was written of it: nothing where that was the decision, or came before. */
+export type Changed = { readonly payment: Payment; readonly written?: Change }
+
 /** What of a payment changes in its life. */
 export function toPaymentColumns({ status, refunded, method, declineReason, nextAction, ...rest }: Payment) {
   const { reference, updatedAt } = rest

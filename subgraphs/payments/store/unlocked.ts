@@ -1,15 +1,15 @@
 import { type Payment as PaymentRow, Prisma, type PrismaClient } from '#generated/prisma/payments/client.ts'
 import { isUniqueViolation } from '#platform/database/failures.ts'
 import { numbered, outboxInsert } from '#platform/outbox.ts'
-import type { Payment } from '../domain/payment.ts'
+import { mostDeclined, type Payment } from '../domain/payment.ts'
 import { recordCallback } from './callbacks.ts'
-import { type Change, type Locked, toPayment, toPaymentColumns } from './rows.ts'
+import { type Change, type Changed, type Locked, toPayment, toPaymentColumns } from './rows.ts'
 
 /** What becomes of most payments, each in one statement that holds its locks no longer than it takes. */
 
 type Asked = { idempotencyKey: string; inputHash: string; lookAt: Date }
 
-/** Adds a payment where its order is not closed. It affects one row or none. */
+/** Adds a payment where its order is neither closed nor declined too often. It affects one row or none. */
 export function insertPayment(payment: Payment, { idempotencyKey, inputHash, lookAt }: Asked): Prisma.Sql {
   const { id, orderId, orderNumber, customerId, amount, createdAt } = payment
   const { status, refundedAmount, method, declineReason, nextActionUrl, reference, updatedAt } =
@@ -20,7 +20,8 @@ export function insertPayment(payment: Payment, { idempotencyKey, inputHash, loo
     SELECT ${id}::uuid, ${orderId}::uuid, ${orderNumber}, ${customerId}::uuid, ${idempotencyKey}, ${inputHash},
       ${status}::payment_status, ${amount.amount}::int, ${amount.currency}, ${refundedAmount}::int, ${method}, ${declineReason},
       ${nextActionUrl}, ${reference}, ${lookAt}::timestamptz, ${createdAt}::timestamptz, ${updatedAt}::timestamptz
-    WHERE NOT is_closed(${orderId}::uuid)`
+    WHERE NOT is_closed(${orderId}::uuid) AND ${mostDeclined} >
+      (SELECT count(*) FROM payments WHERE order_id = ${orderId}::uuid AND status = 'DECLINED')`
 }
 
 type Version = Locked & { readonly sequence: number; readonly version: string }
@@ -34,18 +35,19 @@ export async function changeUnlocked(
   id: string,
   change: (before: Locked) => Change | undefined,
   callback: string | undefined,
-): Promise<Payment | undefined> {
+): Promise<Changed | undefined> {
   const before = await read(prisma, id, callback)
   if (!before || before.refunded) return undefined
-  if (before.handled) return before.payment
-  const changed = change(before)
-  if (!changed) {
+  if (before.handled) return { payment: before.payment }
+  const written = change(before)
+  if (!written) {
     if (callback !== undefined) await recordCallback(prisma, callback)
-    return before.payment
+    return { payment: before.payment }
   }
-  if (changed.refunds) return undefined
+  if (written.refunds) return undefined
   try {
-    return (await prisma.$executeRaw(writing(before, changed, callback))) > 0 ? changed.payment : undefined
+    const rows = await prisma.$executeRaw(writing(before, written, callback))
+    return rows > 0 ? { payment: written.payment, written } : undefined
   } catch (error) {
     // A twin of the callback came first.
     if (isUniqueViolation(error, 'callbacks_pkey')) return undefined

@@ -29,6 +29,16 @@ before(async () => {
 after(() => payments.close())
 
 const captured = ['payment.captured']
+const dies = {
+  before() {
+    throw new Error('The process died before it asked.')
+  },
+}
+const losesTheAnswer = {
+  pay() {
+    throw new Error('The answer is lost.')
+  },
+}
 
 describe('the provider tells the outcome apart from its answer', () => {
   test('a callback before payOrder has its answer', async () => {
@@ -89,11 +99,7 @@ describe('the provider does not answer', () => {
 
   test('a payment that it never heard of is asked for again, under the same id', async () => {
     const orderId = payments.order()
-    meanwhile = {
-      before() {
-        throw new Error('The process died before it asked.')
-      },
-    }
+    meanwhile = dies
     const { id, status } = await payments.pay(orderId, 'pm_card_visa')
     meanwhile = {}
     assert.equal(status, 'PENDING')
@@ -104,11 +110,7 @@ describe('the provider does not answer', () => {
 
   test('asked for anew after a day, when the provider may have forgotten the first time: nothing is charged then', async () => {
     const [orderId, key] = [payments.order(), randomUUID()]
-    meanwhile = {
-      pay() {
-        throw new Error('The answer is lost.')
-      },
-    }
+    meanwhile = losesTheAnswer
     const { id } = await payments.pay(orderId, 'pm_sandbox_lost', key)
     meanwhile = {}
     // What the provider has forgotten.
@@ -118,23 +120,59 @@ describe('the provider does not answer', () => {
     assert.equal((await payments.booked(id)).captured, 0)
   })
 
-  test('nobody knows for a day: the payment is given up, and what comes in after all goes back', async () => {
-    const orderId = payments.order()
-    meanwhile = {
-      pay() {
-        throw new Error('The answer is lost.')
-      },
+  test('it was never asked, and the order ended meanwhile: it is not asked then either', async () => {
+    const [orderId, key] = [payments.order(), randomUUID()]
+    meanwhile = dies
+    const { id } = await payments.pay(orderId, 'pm_card_visa', key)
+    meanwhile = {}
+    await payments.cancel(orderId)
+    await payments.service.reconcile()
+    assert.equal((await payments.pay(orderId, 'pm_card_visa', key)).status, 'PENDING')
+    await payments.reconcile()
+    const { status, declineReason } = await payments.payment(id)
+    assert.deepEqual([status, declineReason], ['DECLINED', 'canceled'])
+    assert.deepEqual(await payments.sql('SELECT FROM sandbox.charges WHERE id = $1', [id]), [])
+  })
+
+  test('its answer is lost, and the order ended meanwhile: it is found, and given up or given back', async () => {
+    for (const [method, becomes] of [
+      ['pm_card_authenticationRequired', 'DECLINED'],
+      ['pm_sandbox_lost', 'REFUNDED'],
+    ] as const) {
+      const orderId = payments.order()
+      meanwhile = losesTheAnswer
+      const { id, reference } = await payments.pay(orderId, method)
+      meanwhile = {}
+      assert.equal(reference, null)
+      await payments.cancel(orderId)
+      await payments.reconcile()
+      await payments.reconcile()
+      assert.equal((await payments.payment(id)).status, becomes)
+      const [{ status, refunded }] = await payments.sql('SELECT * FROM sandbox.charges WHERE id = $1', [id])
+      assert.deepEqual([status, refunded], becomes === 'DECLINED' ? ['declined', 0] : ['captured', 10_000])
     }
-    const { id } = await payments.pay(orderId, 'pm_card_authenticationRequired')
+  })
+
+  test('nobody asks for a day: what it did is found all the same', async () => {
+    meanwhile = losesTheAnswer
+    const { id } = await payments.pay(payments.order(), 'pm_sandbox_lost')
+    meanwhile = {}
+    await payments.sql(`UPDATE payments SET created_at = created_at - interval '1 day' WHERE id = $1`, [id])
+    await payments.reconcile()
+    assert.equal((await payments.payment(id)).status, 'CAPTURED')
+  })
+
+  test('it knows of nothing for a day: the payment is given up, and what comes in after all goes back', async () => {
+    const orderId = payments.order()
+    meanwhile = dies
+    const { id } = await payments.pay(orderId, 'pm_card_visa')
     meanwhile = {}
     await payments.sql(`UPDATE payments SET created_at = created_at - interval '1 day' WHERE id = $1`, [id])
     await payments.reconcile()
     const given = await payments.payment(id)
     assert.deepEqual([given.status, given.declineReason], ['DECLINED', 'expired'])
-    const [charge] = await payments.sql(`UPDATE sandbox.charges SET status = 'captured' WHERE id = $1 RETURNING *`, [
-      id,
-    ])
-    await payments.callback(chargeCallback({ ...given, reference: charge.reference }, 'captured'))
+    const { reference } = await payments.sandbox.pay({ ...given, method: 'pm_card_visa' })
+    await payments.callback(chargeCallback({ ...given, reference }, 'captured'))
     await payments.reconcile()
     assert.deepEqual(await payments.booked(id), { captured: 10_000, refunds: [10_000] })
   })

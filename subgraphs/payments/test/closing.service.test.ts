@@ -59,6 +59,21 @@ test('a payment that begins while its order is being closed is refused, or its m
   assert.deepEqual(kept, [], `payOrder was answered with ${await paying}`)
 })
 
+test('an order is closed however many of its payments were declined: none of them is looked at', async () => {
+  const orderId = payments.order()
+  await payments.pay(orderId, 'pm_card_chargeDeclined')
+  const { id } = await payments.pay(orderId)
+  await payments.declined(orderId, 2_000)
+  const keeper = new pg.Client({ connectionString: payments.url })
+  await keeper.connect()
+  await keeper.query('BEGIN')
+  await keeper.query(`SELECT FROM payments WHERE order_id = $1 AND status = 'DECLINED' FOR UPDATE`, [orderId])
+  await payments.cancel(orderId)
+  await keeper.end()
+  await payments.reconcile()
+  assert.equal((await payments.payment(id)).status, 'REFUNDED')
+})
+
 test('a refund that fails after its order was cancelled: what it was to give back goes back all the same, once', async () => {
   for (const part of [4_000, 10_000]) {
     const { id, orderId } = await payments.pay(payments.order())

@@ -129,6 +129,17 @@ export async function openPayments(options: OpenPaymentsOptions = {}) {
     refund: (paymentId: string, amount?: number, idempotencyKey: string = randomUUID()) =>
       service.refundPayment(manager, { paymentId, amount: amount ?? null, reason: 'Asked for.', idempotencyKey }),
     cancel: (orderId: string, eventId: string = randomUUID()) => service.orderCancelled(eventId, orderId),
+    /** Adds so many declined payments to an order, like one that it has. */
+    async declined(orderId: string, count: number): Promise<void> {
+      await sql(
+        `INSERT INTO payments
+        SELECT (jsonb_populate_record(p, jsonb_build_object(
+          'id', gen_random_uuid(), 'idempotency_key', gen_random_uuid(), 'reference', gen_random_uuid()))).*
+        FROM payments p, generate_series(1, $2)
+        WHERE id = (SELECT id FROM payments WHERE order_id = $1 AND status = 'DECLINED' LIMIT 1)`,
+        [orderId, count],
+      )
+    },
     /** Waits until a payment has a status. */
     until: (id: string, status: Payment['status']) =>
       waitFor(`the payment is ${status}`, async () => {

@@ -61,6 +61,20 @@ describe('payOrder', () => {
     })
   })
 
+  test('after 20 declines an order takes no payment, and nothing is asked of the provider', async () => {
+    const orderId = payments.order()
+    await payments.pay(orderId, 'pm_card_chargeDeclined')
+    await payments.declined(orderId, 18)
+    const key = randomUUID()
+    const last = await payments.pay(orderId, 'pm_card_chargeDeclined', key)
+    assert.equal(last.status, 'DECLINED')
+    const charges = () => payments.sql('SELECT FROM sandbox.charges').then(({ length }) => length)
+    const before = await charges()
+    await assert.rejects(payments.pay(orderId), { code: 'ILLEGAL_TRANSITION', message: /too often/ })
+    assert.equal(await charges(), before)
+    assert.equal((await payments.pay(orderId, 'pm_card_chargeDeclined', key)).id, last.id)
+  })
+
   test('what the provider does not know is declined', async () => {
     assert.equal((await payments.pay(payments.order(), 'pm_unknown')).declineReason, 'resource_missing')
   })

@@ -177,6 +177,18 @@ describe('refunds', () => {
     assert.deepEqual((await payments.booked(id)).refunds, [10_000])
   })
 
+  test('the same part of a payment refunded twice at once goes back once', async () => {
+    for (let round = 0; round < 5; round++) {
+      const { id } = await payments.pay(payments.order())
+      const key = randomUUID()
+      await Promise.all(Array.from({ length: 3 }, () => payments.refund(id, 3_000, key)))
+      await payments.until(id, 'PARTIALLY_REFUNDED')
+      const [{ refunded }] = await payments.sql('SELECT refunded FROM sandbox.charges WHERE id = $1', [id])
+      assert.equal(refunded, (await payments.payment(id)).refunded.amount)
+      assert.equal(refunded, 3_000)
+    }
+  })
+
   test('more than was captured, in parallel parts: as many as fit', async () => {
     const orderId = payments.order()
     const { id } = await payments.pay(orderId)

@@ -13,8 +13,8 @@ import {
 import type { ProductsDependencies } from './dependencies.ts'
 import { createStockTeller } from './stock.ts'
 
-/** Holds that one turn of the sweeper ends. */
-const sweepSize = 100
+/** Holds that one turn of the sweeper ends, at the most. */
+const largestSweep = 100
 
 /** Stock that is held for orders, and sold to them. */
 export function createReservations(dependencies: ProductsDependencies) {
@@ -22,6 +22,8 @@ export function createReservations(dependencies: ProductsDependencies) {
   const teller = createStockTeller(dependencies)
   /** What peers ask for, in the ledger's words. */
   const byOrders = () => ({ at: now(), actor: 'orders', teller })
+
+  let sweepSize = largestSweep
 
   return {
     /**
@@ -58,16 +60,21 @@ export function createReservations(dependencies: ProductsDependencies) {
     orderCancelled: (eventId: string, orderId: string): Promise<void> =>
       store.changeReservation(orderId, bringBack, { ...byOrders(), eventId }),
 
-    /** Ends holds that are overdue and tells of it. Returns true when there may be more. */
+    /**
+     * Ends holds that are overdue and tells of it. Returns true when there may be more. After a turn that failed, perhaps since
+     * that was too much for one transaction, the next one ends half as many; after one that did not, twice as many.
+     */
     async sweep(): Promise<boolean> {
-      const ended = await store.expire({
-        limit: sweepSize,
-        at: now(),
-        actor: 'products',
-        teller,
-        ended: (orderId) => reservationExpired.of({ orderId }),
-      })
-      return ended === sweepSize
+      const limit = sweepSize
+      const expiry = { limit, at: now(), actor: 'products', teller }
+      try {
+        const ended = await store.expire({ ...expiry, ended: (orderId) => reservationExpired.of({ orderId }) })
+        sweepSize = Math.min(largestSweep, limit * 2)
+        return ended === limit
+      } catch (error) {
+        sweepSize = Math.max(1, Math.floor(limit / 2))
+        throw error
+      }
     },
   }
 }

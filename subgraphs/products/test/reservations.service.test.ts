@@ -160,6 +160,25 @@ test('overdue holds end once, whoever sweeps, with an event for each', async () 
   assert.deepEqual(await stockOf(a, b), [99, 100])
 })
 
+test('overdue holds that are too many for one transaction end all the same, in smaller turns', async (t) => {
+  const [a = ''] = await addProducts(10)
+  for (let n = 0; n < 5; n++) await service.reserve(randomUUID(), [line(a)])
+  products.clock.time = new Date(products.clock.time.getTime() + holdTime)
+  await products.sql(`
+    CREATE FUNCTION refuse_many() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+      IF (SELECT count(*) FROM changed) > 2 THEN RAISE 'too many at once'; END IF;
+      RETURN NULL;
+    END $$`)
+  await products.sql(`
+    CREATE TRIGGER few AFTER UPDATE ON reservations REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_many()`)
+  t.after(() => products.sql('DROP TRIGGER few ON reservations'))
+  await assert.rejects(service.sweep(), /too many at once/)
+  for (let turn = 0; turn < 10; turn++) await service.sweep().catch(() => {})
+  assert.deepEqual(await stockOf(a), [10])
+})
+
 test('the database itself refuses stock below zero', async () => {
   const [a = ''] = await addProducts(1)
   await assert.rejects(
