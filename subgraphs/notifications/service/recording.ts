@@ -31,33 +31,34 @@ export function createRecording(dependencies: NotificationsDependencies) {
    */
   function about(userId: string, facts: Facts, orderId: string | null = null) {
     templates.renderNotification(facts, stranger)
-    return (reachability: Reachability): Notification => ({
+    return (reachability: Reachability, address: string | null = null): Notification => ({
       id: newId(),
       userId,
       facts,
       orderId,
-      deliveries: planDeliveries({ userId, type: facts.type }, reachability, { open, newId }),
+      deliveries: planDeliveries({ userId, type: facts.type }, reachability, { open, newId, address }),
       createdAt: now(),
       readAt: null,
     })
   }
 
-  async function record(eventId: string, userId: string, { contact, notification }: Recording): Promise<void> {
+  async function record(eventId: string, userId: string, { contact, notification, moved }: Recording): Promise<void> {
     // A contact may be what deliveries over any channel waited for.
     const due = new Set(contact ? open : [])
+    let told = false
+    const note = (made: Notification): Notification => {
+      told = true
+      for (const { channel } of made.deliveries) due.add(channel)
+      return made
+    }
     const written = await store.record(eventId, userId, {
       traceparent: traces.here(),
       ...(contact && { contact }),
-      ...(notification && {
-        notification(reachability) {
-          const made = notification(reachability)
-          for (const { channel } of made.deliveries) due.add(channel)
-          return made
-        },
-      }),
+      ...(notification && { notification: (reachability) => note(notification(reachability)) }),
+      ...(moved && { moved: (reachability, from) => note(moved(reachability, from)) }),
     })
     if (!written) return
-    if (notification) onOutcome('IN_APP', 'recorded')
+    if (told) onOutcome('IN_APP', 'recorded')
     onDue(due)
   }
 
@@ -69,8 +70,15 @@ export function createRecording(dependencies: NotificationsDependencies) {
     userRegistered: (eventId: string, contact: Contact): Promise<void> =>
       record(eventId, contact.userId, { contact, notification: about(contact.userId, { type: 'WELCOME' }) }),
 
-    /** Records how to reach the person from now on, unless something newer is known. What is still to be sent goes there. */
-    userUpdated: (eventId: string, contact: Contact): Promise<void> => record(eventId, contact.userId, { contact }),
+    /**
+     * Records how to reach the person from now on, unless something newer is known. What is still to be sent goes there, except
+     * what protects the account: where the e-mail address is another one, that and the news of it go to the address that it was.
+     */
+    userUpdated: (eventId: string, contact: Contact, at: Date = now()): Promise<void> =>
+      record(eventId, contact.userId, {
+        contact,
+        moved: about(contact.userId, { type: 'EMAIL_CHANGED', at: at.toISOString() }),
+      }),
 
     /**
      * Forgets the person: contact, notifications, deliveries, preferences and subscriptions go together, and what is told

@@ -2,8 +2,9 @@ import type { Prisma, PrismaClient } from '#generated/prisma/notifications/clien
 import { recordInInbox } from '#platform/inbox.ts'
 import { together } from '#platform/loader.ts'
 import type { Contact } from '../domain/contact.ts'
-import type { Reachability } from '../domain/delivery.ts'
+import { patience, type Reachability } from '../domain/delivery.ts'
 import type { Notification } from '../domain/notification.ts'
+import { requiredTypes } from '../domain/preference.ts'
 import { isErased, lockAccount } from './accounts.ts'
 
 /** What an event makes known: how to reach the person, something to tell them, or both. */
@@ -11,6 +12,8 @@ export type Recording = {
   readonly contact?: Contact
   /** Decides by how the person can be reached, as it is once the contact is written. */
   readonly notification?: (reachability: Reachability) => Notification
+  /** The same, where the contact's e-mail address takes the place of another one: `from`. */
+  readonly moved?: (reachability: Reachability, from: string) => Notification
   /** The place in a trace that its deliveries go on from. */
   readonly traceparent?: string | undefined
 }
@@ -42,15 +45,20 @@ export function eventStore(prisma: PrismaClient) {
      * Writes the effect of an event about an account, once. A contact takes the place of an older one only, and nothing
      * is written about an account that is erased. True when something was written.
      */
-    record(eventId: string, userId: string, { contact, notification, traceparent }: Recording): Promise<boolean> {
+    record(eventId: string, userId: string, recording: Recording): Promise<boolean> {
+      const { contact, notification, moved, traceparent } = recording
       if (!contact && notification) return tell(eventId, userId, notification, traceparent)
       return prisma.$transaction(async (tx) => {
         if (!(await recordInInbox(tx, eventId))) return false
         if (await isErased(tx, userId)) return false
-        if (contact) await putContact(tx, contact)
-        if (!notification) return true
+        const from = contact && (await putContact(tx, contact))
+        if (!notification && from === undefined) return true
         const [account] = await findAccounts(tx, [userId])
-        if (account) await addAll(tx, [{ notification: notification(account), traceparent }])
+        if (!account) return true
+        const made = from === undefined ? notification?.(account) : moved?.(account, from)
+        if (!made) return true
+        if (from !== undefined) await holdAddress(tx, userId, from, new Date(made.createdAt.getTime() - patience))
+        await addAll(tx, [{ notification: made, traceparent }])
         return true
       })
     },
@@ -76,10 +84,15 @@ export function eventStore(prisma: PrismaClient) {
   }
 }
 
-/** Keeps a contact unless a newer one is there, or the account is erased. */
-async function putContact(tx: Prisma.TransactionClient, contact: Contact): Promise<void> {
+/**
+ * Keeps a contact unless a newer one is there, or the account is erased. The e-mail address whose place it takes, where that is
+ * another one.
+ */
+async function putContact(tx: Prisma.TransactionClient, contact: Contact): Promise<string | undefined> {
   const { userId, name, email, locale, phone, sequence } = contact
-  await tx.$executeRaw`
+  const [before] = await tx.$queryRaw<{ email: string }[]>`
+    SELECT email FROM contacts WHERE user_id = ${userId}::uuid FOR UPDATE`
+  const written = await tx.$executeRaw`
     INSERT INTO contacts (user_id, name, email, locale, phone, sequence)
     SELECT ${userId}::uuid, ${name}, ${email}, ${locale}, ${phone ?? null}, ${sequence}
     WHERE NOT EXISTS (SELECT FROM erasures WHERE user_id = ${userId}::uuid)
@@ -87,6 +100,16 @@ async function putContact(tx: Prisma.TransactionClient, contact: Contact): Promi
     SET name = EXCLUDED.name, email = EXCLUDED.email, locale = EXCLUDED.locale,
       phone = CASE WHEN ${phone === undefined} THEN contacts.phone ELSE EXCLUDED.phone END, sequence = EXCLUDED.sequence
     WHERE contacts.sequence < EXCLUDED.sequence`
+  return written > 0 && before && before.email !== email ? before.email : undefined
+}
+
+/** What protects the account and is still to be mailed, recorded after `since`, goes to the address that it was recorded for. */
+async function holdAddress(tx: Prisma.TransactionClient, userId: string, address: string, since: Date): Promise<void> {
+  await tx.$executeRaw`
+    UPDATE deliveries d SET address = ${address}
+    FROM notifications n
+    WHERE n.id = d.notification_id AND n.user_id = ${userId}::uuid AND n.type::text = ANY (${requiredTypes})
+      AND n.created_at > ${since} AND d.channel = 'EMAIL' AND d.status = 'QUEUED' AND d.address IS NULL`
 }
 
 /** What is known of each of these accounts, by one statement: events are many. */
@@ -143,10 +166,10 @@ async function addAll(
       WHERE ("eventId" IS NULL OR event_id IS NOT NULL) AND NOT is_erased("userId")
       RETURNING id, created_at
     ), sent AS (
-      INSERT INTO deliveries (id, notification_id, channel, target_id, status, attempts, next_attempt_at, sent_at)
-      SELECT d.id, added.id, d.channel, d."targetId", d.status, d.attempts, added.created_at, d."sentAt"
+      INSERT INTO deliveries (id, notification_id, channel, target_id, address, status, attempts, next_attempt_at, sent_at)
+      SELECT d.id, added.id, d.channel, d."targetId", d.address, d.status, d.attempts, added.created_at, d."sentAt"
       FROM added JOIN jsonb_to_recordset(${JSON.stringify(deliveries)}::jsonb)
-        AS d (id uuid, "notificationId" uuid, channel channel, "targetId" uuid, status delivery_status, attempts int,
+        AS d (id uuid, "notificationId" uuid, channel channel, "targetId" uuid, address text, status delivery_status, attempts int,
           "sentAt" timestamptz) ON d."notificationId" = added.id
     )
     SELECT id FROM added`

@@ -34,6 +34,7 @@ test('every event that a person is to hear of is a notification of its type, abo
   await tell(contracts.userRegistered.of({ userId, name, email, locale }))
   await tell(contracts.userSignedIn.of({ userId }))
   await tell(contracts.userPasswordChanged.of({ userId }))
+  await tell(contracts.userUpdated.of({ userId, name, email: 'new@example.com', locale }), 4)
   await tell(contracts.orderCreated.of(order))
   await tell(contracts.orderPaid.of({ orderId, number, customerId, total }))
   await tell(contracts.orderShipped.of({ orderId, number, customerId, trackingNumber: 'T1' }))
@@ -50,6 +51,7 @@ test('every event that a person is to hear of is a notification of its type, abo
     WELCOME: { facts: { type: 'WELCOME' }, orderId: null },
     NEW_SIGN_IN: { facts: { type: 'NEW_SIGN_IN', at }, orderId: null },
     PASSWORD_CHANGED: { facts: { type: 'PASSWORD_CHANGED', at }, orderId: null },
+    EMAIL_CHANGED: { facts: { type: 'EMAIL_CHANGED', at }, orderId: null },
     ORDER_PLACED: { facts: { type: 'ORDER_PLACED', number, items: [], total }, orderId },
     ORDER_PAID: { facts: { type: 'ORDER_PAID', number, total }, orderId },
     ORDER_SHIPPED: { facts: { type: 'ORDER_SHIPPED', number, trackingNumber: 'T1' }, orderId },
@@ -61,7 +63,7 @@ test('every event that a person is to hear of is a notification of its type, abo
     },
     PAYMENT_REFUNDED: { facts: { type: 'PAYMENT_REFUNDED', number, amount: total, full: true }, orderId },
   })
-  assert.equal(told.length, 10)
+  assert.equal(told.length, 11)
   assert.deepEqual(new Set(shop.outcomes), new Set(['IN_APP recorded']))
 })
 
