@@ -81,8 +81,8 @@ export function createRecording(dependencies: NotificationsDependencies) {
       }),
 
     /**
-     * Forgets the person: contact, notifications, deliveries, preferences and subscriptions go together, and what is told
-     * of the account later is not recorded. What stays is the account's id and the time. A message that a worker took
+     * Forgets the person: contact, preferences and subscriptions go together, then notifications with their deliveries, and what is
+     * told of the account later is not recorded. What stays is the account's id and the time. A message that a worker took
      * before may still go out, until its lease ends.
      */
     userErased: (eventId: string, userId: string): Promise<void> => store.erase(eventId, userId, now()),

@@ -18,8 +18,13 @@ export type Recording = {
   readonly traceparent?: string | undefined
 }
 
+export type ErasureOptions = {
+  /** Notifications that one transaction of an erasure deletes. Default 1000: an account may have any number of them. */
+  erasureBatch?: number
+}
+
 /** The effects of events. */
-export function eventStore(prisma: PrismaClient) {
+export function eventStore(prisma: PrismaClient, { erasureBatch = 1_000 }: ErasureOptions = {}) {
   const findAccountOf = together((accounts: readonly { userId: string }[]) =>
     findAccounts(
       prisma,
@@ -38,6 +43,17 @@ export function eventStore(prisma: PrismaClient) {
     traceparent: string | undefined,
   ): Promise<boolean> {
     return add({ eventId, notification: notification(await findAccountOf({ userId })), traceparent })
+  }
+
+  /** Deletes a batch of an account's newest notifications, with their deliveries. How many it were. */
+  function deleteNotifications(userId: string): Promise<number> {
+    return prisma.$transaction(async (tx) => {
+      await lockAccount(tx, userId)
+      return tx.$executeRaw`
+        DELETE FROM notifications WHERE id IN (
+          SELECT id FROM notifications WHERE user_id = ${userId}::uuid
+          ORDER BY created_at DESC, id DESC LIMIT ${erasureBatch})`
+    })
   }
 
   return {
@@ -64,22 +80,23 @@ export function eventStore(prisma: PrismaClient) {
     },
 
     /**
-     * Deletes all there is about an account, once, and leaves a mark by which others know that it is erased.
+     * Deletes all there is about an account, and leaves a mark by which others know that it is erased. The mark comes first, with
+     * the end of all ways to the person, then the notifications in batches, and last that the event is handled: whatever stops it,
+     * a repeat completes it.
      *
      * Guarantee: whatever is written at the same time is either deleted here or not written.
      */
     async erase(eventId: string, userId: string, at: Date): Promise<void> {
       await prisma.$transaction(async (tx) => {
-        if (!(await recordInInbox(tx, eventId))) return
         await lockAccount(tx, userId)
         await tx.$executeRaw`
           INSERT INTO erasures (user_id, erased_at) VALUES (${userId}::uuid, ${at}) ON CONFLICT DO NOTHING`
-        // Their deliveries go with them.
-        await tx.notification.deleteMany({ where: { userId } })
         await tx.preference.deleteMany({ where: { userId } })
         await tx.pushSubscription.deleteMany({ where: { userId } })
         await tx.contact.deleteMany({ where: { userId } })
       })
+      while ((await deleteNotifications(userId)) === erasureBatch);
+      await recordInInbox(prisma, eventId)
     },
   }
 }

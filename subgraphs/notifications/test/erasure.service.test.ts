@@ -8,7 +8,7 @@ import { browser, openNotifications, orderOf, principalOf, someone } from './ope
 
 let shop: Awaited<ReturnType<typeof openNotifications>>
 before(async () => {
-  shop = await openNotifications()
+  shop = await openNotifications({ erasureBatch: 3 })
 })
 beforeEach(() => shop.clear())
 after(() => shop.close())
@@ -156,6 +156,30 @@ test('an erasure that fails has no effect, and is not marked as handled', async 
   assert.deepEqual(await kept(), { ...nothing, contacts: 1, notifications: 1, deliveries: 1, erasures: 0 })
   await service().userErased(event, contact.userId)
   assert.deepEqual(await kept(), nothingBut(1))
+})
+
+test('an erasure deletes in batches, and one that ends between two of them is completed by its repeat', async () => {
+  const contact = someone()
+  await service().userRegistered(randomUUID(), contact)
+  for (let n = 0; n < 7; n += 1) {
+    shop.wait(1)
+    await service().orderPlaced(randomUUID(), orderOf(contact))
+  }
+  await shop.sql(`
+    CREATE FUNCTION refuse_welcome() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;
+    CREATE TRIGGER refuse BEFORE DELETE ON notifications FOR EACH ROW WHEN (OLD.type = 'WELCOME')
+    EXECUTE FUNCTION refuse_welcome()`)
+  const event = randomUUID()
+  const before = await count('inbox')
+  await assert.rejects(service().userErased(event, contact.userId))
+  await service().orderPlaced(randomUUID(), orderOf(contact))
+  assert.deepEqual(await kept(), { ...nothingBut(1), notifications: 2, deliveries: 2 })
+  await service().deliverDue('EMAIL')
+  assert.deepEqual(shop.sent, [], 'nobody is written to any more')
+  await shop.sql('DROP TRIGGER refuse ON notifications')
+  await service().userErased(event, contact.userId)
+  assert.deepEqual(await kept(), nothingBut(1))
+  assert.equal(await count('inbox'), before + 2, 'the erasure and the order that came too late')
 })
 
 test('events about an erased account that arrive later write nothing personal', async () => {
