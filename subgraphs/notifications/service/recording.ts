@@ -15,6 +15,9 @@ import { type Facts, stranger } from '../domain/message.ts'
 import type { Notification } from '../domain/notification.ts'
 import type { NotificationsDependencies } from './dependencies.ts'
 
+/** Milliseconds in which sign-ins are told once: each costs a mail and an SMS, and whoever has the password can make any number. */
+const signInsTogether = 300_000
+
 type Recording = Parameters<NotificationsDependencies['store']['record']>[2]
 
 /**
@@ -42,7 +45,8 @@ export function createRecording(dependencies: NotificationsDependencies) {
     })
   }
 
-  async function record(eventId: string, userId: string, { contact, notification, moved }: Recording): Promise<void> {
+  async function record(eventId: string, userId: string, recording: Recording): Promise<void> {
+    const { contact, notification, moved, ...rest } = recording
     // A contact may be what deliveries over any channel waited for.
     const due = new Set(contact ? open : [])
     let told = false
@@ -52,6 +56,7 @@ export function createRecording(dependencies: NotificationsDependencies) {
       return made
     }
     const written = await store.record(eventId, userId, {
+      ...rest,
       traceparent: traces.here(),
       ...(contact && { contact }),
       ...(notification && { notification: (reachability) => note(notification(reachability)) }),
@@ -87,8 +92,12 @@ export function createRecording(dependencies: NotificationsDependencies) {
      */
     userErased: (eventId: string, userId: string): Promise<void> => store.erase(eventId, userId, now()),
 
+    /** Of sign-ins in 5 minutes the first is told. */
     userSignedIn: (eventId: string, { userId, at }: { userId: string; at: Date }): Promise<void> =>
-      tell(eventId, userId, { type: 'NEW_SIGN_IN', at: at.toISOString() }),
+      record(eventId, userId, {
+        notification: about(userId, { type: 'NEW_SIGN_IN', at: at.toISOString() }),
+        unlessToldSince: new Date(at.getTime() - signInsTogether),
+      }),
 
     passwordChanged: (eventId: string, { userId, at }: { userId: string; at: Date }): Promise<void> =>
       tell(eventId, userId, { type: 'PASSWORD_CHANGED', at: at.toISOString() }),

@@ -14,6 +14,8 @@ export type Recording = {
   readonly notification?: (reachability: Reachability) => Notification
   /** The same, where the contact's e-mail address takes the place of another one: `from`. */
   readonly moved?: (reachability: Reachability, from: string) => Notification
+  /** Nothing is told where the account was told of something of the same type that happened after this. */
+  readonly unlessToldSince?: Date | undefined
   /** The place in a trace that its deliveries go on from. */
   readonly traceparent?: string | undefined
 }
@@ -40,9 +42,9 @@ export function eventStore(prisma: PrismaClient, { erasureBatch = 1_000 }: Erasu
     eventId: string,
     userId: string,
     notification: NonNullable<Recording['notification']>,
-    traceparent: string | undefined,
+    rest: Pick<Recording, 'unlessToldSince' | 'traceparent'>,
   ): Promise<boolean> {
-    return add({ eventId, notification: notification(await findAccountOf({ userId })), traceparent })
+    return add({ ...rest, eventId, notification: notification(await findAccountOf({ userId })) })
   }
 
   /** Deletes a batch of an account's newest notifications, with their deliveries. How many it were. */
@@ -62,8 +64,8 @@ export function eventStore(prisma: PrismaClient, { erasureBatch = 1_000 }: Erasu
      * is written about an account that is erased. True when something was written.
      */
     record(eventId: string, userId: string, recording: Recording): Promise<boolean> {
-      const { contact, notification, moved, traceparent } = recording
-      if (!contact && notification) return tell(eventId, userId, notification, traceparent)
+      const { contact, notification, moved, ...rest } = recording
+      if (!contact && notification) return tell(eventId, userId, notification, rest)
       return prisma.$transaction(async (tx) => {
         if (!(await recordInInbox(tx, eventId))) return false
         if (await isErased(tx, userId)) return false
@@ -74,7 +76,7 @@ export function eventStore(prisma: PrismaClient, { erasureBatch = 1_000 }: Erasu
         const made = from === undefined ? notification?.(account) : moved?.(account, from)
         if (!made) return true
         if (from !== undefined) await holdAddress(tx, userId, from, new Date(made.createdAt.getTime() - patience))
-        await addAll(tx, [{ notification: made, traceparent }])
+        await addAll(tx, [{ ...rest, notification: made }])
         return true
       })
     },
@@ -150,19 +152,19 @@ async function findAccounts(
 }
 
 /** A notification that an event tells of. Without the event's id it is recorded by somebody else that it is handled. */
-type Addition = { eventId?: string; notification: Notification; traceparent: string | undefined }
+type Addition = Pick<Recording, 'unlessToldSince' | 'traceparent'> & { eventId?: string; notification: Notification }
 
 /**
  * One statement for notifications with their deliveries and the marks of their events, each written where its event was not handled
- * before and its account is not erased. Which of them were.
+ * before, its account is not erased, and was not told of the like too shortly before. Which of them were.
  */
 async function addAll(
   sql: Pick<Prisma.TransactionClient, '$queryRaw'>,
   additions: readonly Addition[],
 ): Promise<boolean[]> {
-  const rows = additions.map(({ eventId = null, notification, traceparent = null }) => {
+  const rows = additions.map(({ eventId = null, notification, unlessToldSince = null, traceparent = null }) => {
     const { deliveries, facts, ...row } = notification
-    return { ...row, facts, type: facts.type, eventId, traceparent }
+    return { ...row, facts, type: facts.type, eventId, unlessToldSince, traceparent }
   })
   const deliveries = additions.flatMap(({ notification: { id, deliveries } }) =>
     deliveries.map((delivery) => ({ ...delivery, notificationId: id })),
@@ -172,7 +174,7 @@ async function addAll(
       SELECT DISTINCT ON (coalesce("eventId", id)) *
       FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
         AS n (id uuid, "eventId" uuid, "userId" uuid, type notification_type, facts jsonb, "orderId" uuid,
-          "createdAt" timestamptz, "readAt" timestamptz, traceparent text)
+          "createdAt" timestamptz, "readAt" timestamptz, "unlessToldSince" timestamptz, traceparent text)
     ), handled AS (
       INSERT INTO inbox (event_id) SELECT "eventId" FROM input WHERE "eventId" IS NOT NULL
       ON CONFLICT DO NOTHING RETURNING event_id
@@ -181,6 +183,10 @@ async function addAll(
       SELECT id, "userId", type, facts, "orderId", "createdAt", "readAt", traceparent
       FROM input LEFT JOIN handled ON event_id = "eventId"
       WHERE ("eventId" IS NULL OR event_id IS NOT NULL) AND NOT is_erased("userId")
+        AND ("unlessToldSince" IS NULL OR NOT EXISTS (
+          SELECT FROM notifications told
+          WHERE told.user_id = input."userId" AND told.type = input.type AND told.created_at > "unlessToldSince"
+            AND (told.facts->>'at')::timestamptz > "unlessToldSince"))
       RETURNING id, created_at
     ), sent AS (
       INSERT INTO deliveries (id, notification_id, channel, target_id, address, status, attempts, next_attempt_at, sent_at)

@@ -168,3 +168,32 @@ test('of an event that comes twice at the same moment there is one notification'
   assert.equal((await shop.sql('SELECT FROM notifications')).length, 1)
   assert.equal((await shop.sql('SELECT FROM deliveries')).length, 1)
 })
+
+test('of sign-ins in 5 minutes the first is told, of each account, and by when they were, not when they are heard of', async () => {
+  const [eve, bob] = [someone(), someone()]
+  const start = shop.clock.now.getTime()
+  const seconds = (count: number) => new Date(start + count * 1_000)
+  const signIn = (person: typeof eve, second: number, eventId = randomUUID()) =>
+    shop.service.userSignedIn(eventId, { userId: person.userId, at: seconds(second) })
+  shop.clock.now = seconds(1_000)
+  const quiet = randomUUID()
+  await shop.service.passwordChanged(randomUUID(), { userId: eve.userId, at: seconds(0) })
+  for (const second of [0, 1, 299]) await signIn(eve, second)
+  await signIn(bob, 2)
+  await signIn(eve, 299, quiet)
+  for (const second of [300, 599, 601]) await signIn(eve, second)
+  const told = async ({ userId }: typeof eve) =>
+    (
+      await shop.sql(
+        "SELECT facts->>'at' AS at FROM notifications WHERE user_id = $1 AND type = 'NEW_SIGN_IN' ORDER BY 1",
+        [userId],
+      )
+    ).map(({ at }) => at)
+  assert.deepEqual(
+    await told(eve),
+    [0, 300, 601].map((second) => seconds(second).toISOString()),
+  )
+  assert.deepEqual(await told(bob), [seconds(2).toISOString()])
+  assert.equal((await shop.sql('SELECT FROM inbox WHERE event_id = $1', [quiet])).length, 1)
+  assert.equal(shop.outcomes.length, 5)
+})

@@ -53,6 +53,7 @@ export async function openUsers(replaced: Partial<UsersDependencies> = {}, optio
       ofAccount: quota({ name: 'account', points: () => 10, seconds: 900 }),
       ofAddress: quota({ name: 'address', points: () => 100, seconds: 900 }),
     },
+    codeQuota: quota({ name: 'codes', points: () => 5, seconds: 900 }),
     audit: (entry) => void entries.push(entry),
     now,
     newId: randomUUID,
