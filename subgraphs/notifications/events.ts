@@ -19,7 +19,7 @@ import type { NotificationsService } from './service.ts'
 export function createEventHandlers(service: NotificationsService): EventHandler[] {
   return [
     on(userRegistered, ({ id, sequence, data }) => service.userRegistered(id, { ...data, sequence })),
-    on(userUpdated, ({ id, sequence, data }) => service.userUpdated(id, { ...data, sequence })),
+    on(userUpdated, ({ id, sequence, time, data }) => service.userUpdated(id, { ...data, sequence }, time)),
     on(userErased, ({ id, data }) => service.userErased(id, data.userId)),
     on(userSignedIn, ({ id, time, data }) => service.userSignedIn(id, { ...data, at: time })),
     on(userPasswordChanged, ({ id, time, data }) => service.passwordChanged(id, { ...data, at: time })),

@@ -36,6 +36,9 @@ const name = 'users'
 /** Milliseconds between looks for new signing keys, and for what is kept no longer. */
 const keyInterval = 2_000
 const retentionInterval = 3_600_000
+/** Codes for its address that an account may ask for, and the seconds in which it may. */
+const codesAllowed = 5
+const codeWindow = 900
 /** Seconds that a key set may be kept: long gone when a new key begins to sign. */
 const longestKeySetAge = 300
 
@@ -108,6 +111,7 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
         seconds,
       }),
     },
+    codeQuota: quotas.quota({ name: 'verification-codes', points: () => codesAllowed, seconds: codeWindow }),
     audit,
     now,
     newId,

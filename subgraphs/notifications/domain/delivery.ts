@@ -10,6 +10,8 @@ export type Delivery = {
   readonly channel: ChannelName
   /** The push subscription's id, and the account's id for the other channels. */
   readonly targetId: string
+  /** The e-mail address that it goes to whatever the account's is by then. Null: the account's. */
+  readonly address: string | null
   readonly status: DeliveryStatus
   readonly attempts: number
   readonly sentAt: Date | null
@@ -41,12 +43,13 @@ export type Reachability = {
 
 /**
  * The deliveries of a new notification: one for each channel that is open, leads to the person and is switched on, and for
- * pushes one for each subscription. An e-mail waits for an account that is not known yet.
+ * pushes one for each subscription. An e-mail waits for an account that is not known yet, and goes to the account's address where
+ * no other is given.
  */
 export function planDeliveries(
   { userId, type }: { userId: string; type: NotificationType },
   { contact, subscriptions, preferences }: Reachability,
-  { open, newId }: { open: readonly ChannelName[]; newId: () => string },
+  { open, newId, address }: { open: readonly ChannelName[]; newId: () => string; address: string | null },
 ): Delivery[] {
   const targets: Record<ChannelName, readonly string[]> = {
     EMAIL: [userId],
@@ -56,7 +59,14 @@ export function planDeliveries(
   return open
     .filter((channel) => isSwitchedOn({ channel, type }, preferences))
     .flatMap((channel) => targets[channel].map((targetId) => ({ channel, targetId })))
-    .map((delivery) => ({ id: newId(), ...delivery, status: 'QUEUED', attempts: 0, sentAt: null }))
+    .map((delivery) => ({
+      id: newId(),
+      ...delivery,
+      address: delivery.channel === 'EMAIL' ? address : null,
+      status: 'QUEUED',
+      attempts: 0,
+      sentAt: null,
+    }))
 }
 
 const firstPause = 1_000

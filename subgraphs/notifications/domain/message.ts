@@ -47,6 +47,7 @@ export type Facts =
   /** `at` is an ISO 8601 instant. */
   | { readonly type: 'NEW_SIGN_IN'; readonly at: string }
   | { readonly type: 'PASSWORD_CHANGED'; readonly at: string }
+  | { readonly type: 'EMAIL_CHANGED'; readonly at: string }
 
 export type NotificationType = Facts['type']
 

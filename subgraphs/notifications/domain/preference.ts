@@ -23,9 +23,12 @@ const required: Record<NotificationType, boolean> = {
   PAYMENT_REFUNDED: false,
   NEW_SIGN_IN: true,
   PASSWORD_CHANGED: true,
+  EMAIL_CHANGED: true,
 }
 
 const types = Object.keys(required) as NotificationType[]
+/** What protects an account, and cannot be switched off. */
+export const requiredTypes: readonly NotificationType[] = types.filter((type) => required[type])
 
 type Place = Pick<Preference, 'channel' | 'type'>
 

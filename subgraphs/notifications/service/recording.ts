@@ -15,6 +15,9 @@ import { type Facts, stranger } from '../domain/message.ts'
 import type { Notification } from '../domain/notification.ts'
 import type { NotificationsDependencies } from './dependencies.ts'
 
+/** Milliseconds in which sign-ins are told once: each costs a mail and an SMS, and whoever has the password can make any number. */
+const signInsTogether = 300_000
+
 type Recording = Parameters<NotificationsDependencies['store']['record']>[2]
 
 /**
@@ -31,33 +34,36 @@ export function createRecording(dependencies: NotificationsDependencies) {
    */
   function about(userId: string, facts: Facts, orderId: string | null = null) {
     templates.renderNotification(facts, stranger)
-    return (reachability: Reachability): Notification => ({
+    return (reachability: Reachability, address: string | null = null): Notification => ({
       id: newId(),
       userId,
       facts,
       orderId,
-      deliveries: planDeliveries({ userId, type: facts.type }, reachability, { open, newId }),
+      deliveries: planDeliveries({ userId, type: facts.type }, reachability, { open, newId, address }),
       createdAt: now(),
       readAt: null,
     })
   }
 
-  async function record(eventId: string, userId: string, { contact, notification }: Recording): Promise<void> {
+  async function record(eventId: string, userId: string, recording: Recording): Promise<void> {
+    const { contact, notification, moved, ...rest } = recording
     // A contact may be what deliveries over any channel waited for.
     const due = new Set(contact ? open : [])
+    let told = false
+    const note = (made: Notification): Notification => {
+      told = true
+      for (const { channel } of made.deliveries) due.add(channel)
+      return made
+    }
     const written = await store.record(eventId, userId, {
+      ...rest,
       traceparent: traces.here(),
       ...(contact && { contact }),
-      ...(notification && {
-        notification(reachability) {
-          const made = notification(reachability)
-          for (const { channel } of made.deliveries) due.add(channel)
-          return made
-        },
-      }),
+      ...(notification && { notification: (reachability) => note(notification(reachability)) }),
+      ...(moved && { moved: (reachability, from) => note(moved(reachability, from)) }),
     })
     if (!written) return
-    if (notification) onOutcome('IN_APP', 'recorded')
+    if (told) onOutcome('IN_APP', 'recorded')
     onDue(due)
   }
 
@@ -69,18 +75,29 @@ export function createRecording(dependencies: NotificationsDependencies) {
     userRegistered: (eventId: string, contact: Contact): Promise<void> =>
       record(eventId, contact.userId, { contact, notification: about(contact.userId, { type: 'WELCOME' }) }),
 
-    /** Records how to reach the person from now on, unless something newer is known. What is still to be sent goes there. */
-    userUpdated: (eventId: string, contact: Contact): Promise<void> => record(eventId, contact.userId, { contact }),
+    /**
+     * Records how to reach the person from now on, unless something newer is known. What is still to be sent goes there, except
+     * what protects the account: where the e-mail address is another one, that and the news of it go to the address that it was.
+     */
+    userUpdated: (eventId: string, contact: Contact, at: Date = now()): Promise<void> =>
+      record(eventId, contact.userId, {
+        contact,
+        moved: about(contact.userId, { type: 'EMAIL_CHANGED', at: at.toISOString() }),
+      }),
 
     /**
-     * Forgets the person: contact, notifications, deliveries, preferences and subscriptions go together, and what is told
-     * of the account later is not recorded. What stays is the account's id and the time. A message that a worker took
+     * Forgets the person: contact, preferences and subscriptions go together, then notifications with their deliveries, and what is
+     * told of the account later is not recorded. What stays is the account's id and the time. A message that a worker took
      * before may still go out, until its lease ends.
      */
     userErased: (eventId: string, userId: string): Promise<void> => store.erase(eventId, userId, now()),
 
+    /** Of sign-ins in 5 minutes the first is told. */
     userSignedIn: (eventId: string, { userId, at }: { userId: string; at: Date }): Promise<void> =>
-      tell(eventId, userId, { type: 'NEW_SIGN_IN', at: at.toISOString() }),
+      record(eventId, userId, {
+        notification: about(userId, { type: 'NEW_SIGN_IN', at: at.toISOString() }),
+        unlessToldSince: new Date(at.getTime() - signInsTogether),
+      }),
 
     passwordChanged: (eventId: string, { userId, at }: { userId: string; at: Date }): Promise<void> =>
       tell(eventId, userId, { type: 'PASSWORD_CHANGED', at: at.toISOString() }),

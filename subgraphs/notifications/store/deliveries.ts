@@ -23,7 +23,7 @@ export function deliveryStore(prisma: PrismaClient) {
 
   async function markAll(batch: readonly Sent[]): Promise<undefined[]> {
     await prisma.$executeRaw`
-      UPDATE deliveries SET status = 'SENT', sent_at = sent.at, last_error = NULL
+      UPDATE deliveries SET status = 'SENT', sent_at = sent.at, last_error = NULL, address = NULL
       FROM unnest(${batch.map(({ id }) => id)}::uuid[], ${batch.map(({ at }) => at)}::timestamptz[]) AS sent (id, at)
       WHERE deliveries.id = sent.id`
     return batch.map(() => undefined)
@@ -38,7 +38,8 @@ export function deliveryStore(prisma: PrismaClient) {
       // One statement: what it returns was all there when it was taken.
       const taken = await prisma.$queryRaw<TakenRow[]>`
         WITH due AS (
-          SELECT d.id, n.user_id, n.facts, n.created_at, n.traceparent, c.name, c.email, c.locale, c.phone,
+          SELECT d.id, n.user_id, n.facts, n.created_at, n.traceparent, c.name,
+            coalesce(d.address, c.email) AS email, c.locale, c.phone,
             s.id AS subscription_id, s.endpoint, s.p256dh, s.auth
           FROM deliveries d JOIN notifications n ON n.id = d.notification_id
           LEFT JOIN contacts c ON c.user_id = n.user_id
@@ -66,7 +67,7 @@ export function deliveryStore(prisma: PrismaClient) {
       next: Date | undefined,
       reason: string,
     ): Promise<boolean> {
-      const data = next ? { nextAttemptAt: next } : { status: 'FAILED' as const }
+      const data = next ? { nextAttemptAt: next } : { status: 'FAILED' as const, address: null }
       const where = { id, attempts: attempt, status: 'QUEUED' as const }
       return (await prisma.delivery.updateMany({ where, data: { ...data, lastError: reason } })).count > 0
     },

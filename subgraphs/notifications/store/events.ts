@@ -2,8 +2,9 @@ import type { Prisma, PrismaClient } from '#generated/prisma/notifications/clien
 import { recordInInbox } from '#platform/inbox.ts'
 import { together } from '#platform/loader.ts'
 import type { Contact } from '../domain/contact.ts'
-import type { Reachability } from '../domain/delivery.ts'
+import { patience, type Reachability } from '../domain/delivery.ts'
 import type { Notification } from '../domain/notification.ts'
+import { requiredTypes } from '../domain/preference.ts'
 import { isErased, lockAccount } from './accounts.ts'
 
 /** What an event makes known: how to reach the person, something to tell them, or both. */
@@ -11,12 +12,21 @@ export type Recording = {
   readonly contact?: Contact
   /** Decides by how the person can be reached, as it is once the contact is written. */
   readonly notification?: (reachability: Reachability) => Notification
+  /** The same, where the contact's e-mail address takes the place of another one: `from`. */
+  readonly moved?: (reachability: Reachability, from: string) => Notification
+  /** Nothing is told where the account was told of something of the same type that happened after this. */
+  readonly unlessToldSince?: Date | undefined
   /** The place in a trace that its deliveries go on from. */
   readonly traceparent?: string | undefined
 }
 
+export type ErasureOptions = {
+  /** Notifications that one transaction of an erasure deletes. Default 1000: an account may have any number of them. */
+  erasureBatch?: number
+}
+
 /** The effects of events. */
-export function eventStore(prisma: PrismaClient) {
+export function eventStore(prisma: PrismaClient, { erasureBatch = 1_000 }: ErasureOptions = {}) {
   const findAccountOf = together((accounts: readonly { userId: string }[]) =>
     findAccounts(
       prisma,
@@ -32,9 +42,20 @@ export function eventStore(prisma: PrismaClient) {
     eventId: string,
     userId: string,
     notification: NonNullable<Recording['notification']>,
-    traceparent: string | undefined,
+    rest: Pick<Recording, 'unlessToldSince' | 'traceparent'>,
   ): Promise<boolean> {
-    return add({ eventId, notification: notification(await findAccountOf({ userId })), traceparent })
+    return add({ ...rest, eventId, notification: notification(await findAccountOf({ userId })) })
+  }
+
+  /** Deletes a batch of an account's newest notifications, with their deliveries. How many it were. */
+  function deleteNotifications(userId: string): Promise<number> {
+    return prisma.$transaction(async (tx) => {
+      await lockAccount(tx, userId)
+      return tx.$executeRaw`
+        DELETE FROM notifications WHERE id IN (
+          SELECT id FROM notifications WHERE user_id = ${userId}::uuid
+          ORDER BY created_at DESC, id DESC LIMIT ${erasureBatch})`
+    })
   }
 
   return {
@@ -42,44 +63,55 @@ export function eventStore(prisma: PrismaClient) {
      * Writes the effect of an event about an account, once. A contact takes the place of an older one only, and nothing
      * is written about an account that is erased. True when something was written.
      */
-    record(eventId: string, userId: string, { contact, notification, traceparent }: Recording): Promise<boolean> {
-      if (!contact && notification) return tell(eventId, userId, notification, traceparent)
+    record(eventId: string, userId: string, recording: Recording): Promise<boolean> {
+      const { contact, notification, moved, ...rest } = recording
+      if (!contact && notification) return tell(eventId, userId, notification, rest)
       return prisma.$transaction(async (tx) => {
         if (!(await recordInInbox(tx, eventId))) return false
         if (await isErased(tx, userId)) return false
-        if (contact) await putContact(tx, contact)
-        if (!notification) return true
+        const from = contact && (await putContact(tx, contact))
+        if (!notification && from === undefined) return true
         const [account] = await findAccounts(tx, [userId])
-        if (account) await addAll(tx, [{ notification: notification(account), traceparent }])
+        if (!account) return true
+        const made = from === undefined ? notification?.(account) : moved?.(account, from)
+        if (!made) return true
+        if (from !== undefined) await holdAddress(tx, userId, from, new Date(made.createdAt.getTime() - patience))
+        await addAll(tx, [{ ...rest, notification: made }])
         return true
       })
     },
 
     /**
-     * Deletes all there is about an account, once, and leaves a mark by which others know that it is erased.
+     * Deletes all there is about an account, and leaves a mark by which others know that it is erased. The mark comes first, with
+     * the end of all ways to the person, then the notifications in batches, and last that the event is handled: whatever stops it,
+     * a repeat completes it.
      *
      * Guarantee: whatever is written at the same time is either deleted here or not written.
      */
     async erase(eventId: string, userId: string, at: Date): Promise<void> {
       await prisma.$transaction(async (tx) => {
-        if (!(await recordInInbox(tx, eventId))) return
         await lockAccount(tx, userId)
         await tx.$executeRaw`
           INSERT INTO erasures (user_id, erased_at) VALUES (${userId}::uuid, ${at}) ON CONFLICT DO NOTHING`
-        // Their deliveries go with them.
-        await tx.notification.deleteMany({ where: { userId } })
         await tx.preference.deleteMany({ where: { userId } })
         await tx.pushSubscription.deleteMany({ where: { userId } })
         await tx.contact.deleteMany({ where: { userId } })
       })
+      while ((await deleteNotifications(userId)) === erasureBatch);
+      await recordInInbox(prisma, eventId)
     },
   }
 }
 
-/** Keeps a contact unless a newer one is there, or the account is erased. */
-async function putContact(tx: Prisma.TransactionClient, contact: Contact): Promise<void> {
+/**
+ * Keeps a contact unless a newer one is there, or the account is erased. The e-mail address whose place it takes, where that is
+ * another one.
+ */
+async function putContact(tx: Prisma.TransactionClient, contact: Contact): Promise<string | undefined> {
   const { userId, name, email, locale, phone, sequence } = contact
-  await tx.$executeRaw`
+  const [before] = await tx.$queryRaw<{ email: string }[]>`
+    SELECT email FROM contacts WHERE user_id = ${userId}::uuid FOR UPDATE`
+  const written = await tx.$executeRaw`
     INSERT INTO contacts (user_id, name, email, locale, phone, sequence)
     SELECT ${userId}::uuid, ${name}, ${email}, ${locale}, ${phone ?? null}, ${sequence}
     WHERE NOT EXISTS (SELECT FROM erasures WHERE user_id = ${userId}::uuid)
@@ -87,6 +119,16 @@ async function putContact(tx: Prisma.TransactionClient, contact: Contact): Promi
     SET name = EXCLUDED.name, email = EXCLUDED.email, locale = EXCLUDED.locale,
       phone = CASE WHEN ${phone === undefined} THEN contacts.phone ELSE EXCLUDED.phone END, sequence = EXCLUDED.sequence
     WHERE contacts.sequence < EXCLUDED.sequence`
+  return written > 0 && before && before.email !== email ? before.email : undefined
+}
+
+/** What protects the account and is still to be mailed, recorded after `since`, goes to the address that it was recorded for. */
+async function holdAddress(tx: Prisma.TransactionClient, userId: string, address: string, since: Date): Promise<void> {
+  await tx.$executeRaw`
+    UPDATE deliveries d SET address = ${address}
+    FROM notifications n
+    WHERE n.id = d.notification_id AND n.user_id = ${userId}::uuid AND n.type::text = ANY (${requiredTypes})
+      AND n.created_at > ${since} AND d.channel = 'EMAIL' AND d.status = 'QUEUED' AND d.address IS NULL`
 }
 
 /** What is known of each of these accounts, by one statement: events are many. */
@@ -110,19 +152,19 @@ async function findAccounts(
 }
 
 /** A notification that an event tells of. Without the event's id it is recorded by somebody else that it is handled. */
-type Addition = { eventId?: string; notification: Notification; traceparent: string | undefined }
+type Addition = Pick<Recording, 'unlessToldSince' | 'traceparent'> & { eventId?: string; notification: Notification }
 
 /**
  * One statement for notifications with their deliveries and the marks of their events, each written where its event was not handled
- * before and its account is not erased. Which of them were.
+ * before, its account is not erased, and was not told of the like too shortly before. Which of them were.
  */
 async function addAll(
   sql: Pick<Prisma.TransactionClient, '$queryRaw'>,
   additions: readonly Addition[],
 ): Promise<boolean[]> {
-  const rows = additions.map(({ eventId = null, notification, traceparent = null }) => {
+  const rows = additions.map(({ eventId = null, notification, unlessToldSince = null, traceparent = null }) => {
     const { deliveries, facts, ...row } = notification
-    return { ...row, facts, type: facts.type, eventId, traceparent }
+    return { ...row, facts, type: facts.type, eventId, unlessToldSince, traceparent }
   })
   const deliveries = additions.flatMap(({ notification: { id, deliveries } }) =>
     deliveries.map((delivery) => ({ ...delivery, notificationId: id })),
@@ -132,7 +174,7 @@ async function addAll(
       SELECT DISTINCT ON (coalesce("eventId", id)) *
       FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
         AS n (id uuid, "eventId" uuid, "userId" uuid, type notification_type, facts jsonb, "orderId" uuid,
-          "createdAt" timestamptz, "readAt" timestamptz, traceparent text)
+          "createdAt" timestamptz, "readAt" timestamptz, "unlessToldSince" timestamptz, traceparent text)
     ), handled AS (
       INSERT INTO inbox (event_id) SELECT "eventId" FROM input WHERE "eventId" IS NOT NULL
       ON CONFLICT DO NOTHING RETURNING event_id
@@ -141,12 +183,16 @@ async function addAll(
       SELECT id, "userId", type, facts, "orderId", "createdAt", "readAt", traceparent
       FROM input LEFT JOIN handled ON event_id = "eventId"
       WHERE ("eventId" IS NULL OR event_id IS NOT NULL) AND NOT is_erased("userId")
+        AND ("unlessToldSince" IS NULL OR NOT EXISTS (
+          SELECT FROM notifications told
+          WHERE told.user_id = input."userId" AND told.type = input.type AND told.created_at > "unlessToldSince"
+            AND (told.facts->>'at')::timestamptz > "unlessToldSince"))
       RETURNING id, created_at
     ), sent AS (
-      INSERT INTO deliveries (id, notification_id, channel, target_id, status, attempts, next_attempt_at, sent_at)
-      SELECT d.id, added.id, d.channel, d."targetId", d.status, d.attempts, added.created_at, d."sentAt"
+      INSERT INTO deliveries (id, notification_id, channel, target_id, address, status, attempts, next_attempt_at, sent_at)
+      SELECT d.id, added.id, d.channel, d."targetId", d.address, d.status, d.attempts, added.created_at, d."sentAt"
       FROM added JOIN jsonb_to_recordset(${JSON.stringify(deliveries)}::jsonb)
-        AS d (id uuid, "notificationId" uuid, channel channel, "targetId" uuid, status delivery_status, attempts int,
+        AS d (id uuid, "notificationId" uuid, channel channel, "targetId" uuid, address text, status delivery_status, attempts int,
           "sentAt" timestamptz) ON d."notificationId" = added.id
     )
     SELECT id FROM added`

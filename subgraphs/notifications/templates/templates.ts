@@ -76,6 +76,7 @@ function show(facts: Facts, name: string, { money, time }: Reading): Shown {
       return { type, number: shownNumber(facts), amount: money(facts.amount), full: facts.full }
     case 'NEW_SIGN_IN':
     case 'PASSWORD_CHANGED':
+    case 'EMAIL_CHANGED':
       return { type, at: time(facts.at) }
   }
 }

@@ -8,7 +8,7 @@ import { browser, openNotifications, orderOf, principalOf, someone } from './ope
 
 let shop: Awaited<ReturnType<typeof openNotifications>>
 before(async () => {
-  shop = await openNotifications()
+  shop = await openNotifications({ erasureBatch: 3 })
 })
 beforeEach(() => shop.clear())
 after(() => shop.close())
@@ -62,12 +62,51 @@ test('what is still to be sent goes to the new address', async () => {
   const contact = someone()
   await service().userRegistered(randomUUID(), contact)
   await service().userUpdated(randomUUID(), { ...contact, name: 'Eva', email: 'new@example.com', sequence: 2 })
-  const recipients: object[] = []
-  await service(async (_message, { name, email }) => {
-    recipients.push({ name, email })
-    return { sent: true }
-  }).deliverDue('EMAIL')
-  assert.deepEqual(recipients, [{ name: 'Eva', email: 'new@example.com' }])
+  await service().deliverDue('EMAIL')
+  const welcomes = shop.sent.filter(({ title }) => title.startsWith('Welcome'))
+  assert.deepEqual(
+    welcomes.map(({ target }) => [target.name, target.email]),
+    [['Eva', 'new@example.com']],
+  )
+})
+
+test('another address is told to the one before, with what protects the account and was still to be mailed, and the new one hears of none', async () => {
+  const contact = someone()
+  const { userId } = contact
+  const mail = service()
+  await mail.userRegistered(randomUUID(), contact)
+  await mail.deliverDue('EMAIL')
+  shop.sent.length = 0
+  await mail.userSignedIn(randomUUID(), { userId, at: shop.clock.now })
+  await mail.passwordChanged(randomUUID(), { userId, at: shop.clock.now })
+  const event = randomUUID()
+  for (let n = 0; n < 2; n += 1)
+    await mail.userUpdated(event, { ...contact, email: 'thief@example.com', sequence: 4 }, shop.clock.now)
+  await mail.userUpdated(randomUUID(), { ...contact, name: 'Eva', email: 'thief@example.com', sequence: 5 })
+  await mail.userUpdated(randomUUID(), { ...contact, email: 'older@example.com', sequence: 3 })
+  await mail.deliverDue('EMAIL')
+  assert.deepEqual(
+    shop.sent.map(({ target, title }) => [target.email, title]).sort(),
+    ['New sign-in to your account', 'Your e-mail address was changed', 'Your password was changed'].map((title) => [
+      contact.email,
+      title,
+    ]),
+  )
+  assert.deepEqual(await shop.sql('SELECT FROM deliveries WHERE address IS NOT NULL'), [], 'kept until it is sent')
+})
+
+test('the address before is forgotten by an erasure, and where its mail is given up', async () => {
+  const kept = () => shop.sql('SELECT FROM deliveries WHERE address IS NOT NULL')
+  for (const end of ['refused', 'erased']) {
+    const contact = someone()
+    await service().userRegistered(randomUUID(), contact)
+    await service().deliverDue('EMAIL')
+    await service().userUpdated(randomUUID(), { ...contact, email: 'new@example.com', sequence: 2 })
+    assert.equal((await kept()).length, 1)
+    if (end === 'erased') await service().userErased(randomUUID(), contact.userId)
+    else await service(async () => ({ sent: false, reason: '550' })).deliverDue('EMAIL')
+    assert.deepEqual(await kept(), [])
+  }
 })
 
 test('an erasure deletes contact, notifications, deliveries, preferences and subscriptions, and leaves the account id and the time', async () => {
@@ -117,6 +156,30 @@ test('an erasure that fails has no effect, and is not marked as handled', async 
   assert.deepEqual(await kept(), { ...nothing, contacts: 1, notifications: 1, deliveries: 1, erasures: 0 })
   await service().userErased(event, contact.userId)
   assert.deepEqual(await kept(), nothingBut(1))
+})
+
+test('an erasure deletes in batches, and one that ends between two of them is completed by its repeat', async () => {
+  const contact = someone()
+  await service().userRegistered(randomUUID(), contact)
+  for (let n = 0; n < 7; n += 1) {
+    shop.wait(1)
+    await service().orderPlaced(randomUUID(), orderOf(contact))
+  }
+  await shop.sql(`
+    CREATE FUNCTION refuse_welcome() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;
+    CREATE TRIGGER refuse BEFORE DELETE ON notifications FOR EACH ROW WHEN (OLD.type = 'WELCOME')
+    EXECUTE FUNCTION refuse_welcome()`)
+  const event = randomUUID()
+  const before = await count('inbox')
+  await assert.rejects(service().userErased(event, contact.userId))
+  await service().orderPlaced(randomUUID(), orderOf(contact))
+  assert.deepEqual(await kept(), { ...nothingBut(1), notifications: 2, deliveries: 2 })
+  await service().deliverDue('EMAIL')
+  assert.deepEqual(shop.sent, [], 'nobody is written to any more')
+  await shop.sql('DROP TRIGGER refuse ON notifications')
+  await service().userErased(event, contact.userId)
+  assert.deepEqual(await kept(), nothingBut(1))
+  assert.equal(await count('inbox'), before + 2, 'the erasure and the order that came too late')
 })
 
 test('events about an erased account that arrive later write nothing personal', async () => {

@@ -7,6 +7,7 @@ import { createTestDatabase } from '../../../test/infra/parts.ts'
 import type { Channel, ChannelName, Channels, EmailTarget, Message, PushTarget, SmsTarget } from '../domain/channel.ts'
 import type { Contact } from '../domain/contact.ts'
 import { createNotificationsService } from '../service.ts'
+import type { ErasureOptions } from '../store/events.ts'
 import { createNotificationsStore, type NotificationsStore } from '../store.ts'
 import * as templates from '../templates/templates.ts'
 
@@ -15,10 +16,10 @@ export type Sent = Message & { channel: ChannelName; target: EmailTarget & SmsTa
 export type OpenOptions = { channels?: Partial<Channels>; of?: NotificationsStore; closed?: ChannelName[] }
 
 /** The notifications service on a database of its own, with a clock that stands still and channels that remember. */
-export async function openNotifications() {
+export async function openNotifications(options: ErasureOptions = {}) {
   const url = await createTestDatabase('notifications')
   const database = openDatabase({ name: 'test', url, poolSize: 10, log })
-  const store = createNotificationsStore(database.adapter)
+  const store = createNotificationsStore(database.adapter, options)
   const pool = new pg.Pool({ connectionString: url, max: 2 })
   const sql = async (query: string, values: unknown[] = []) => (await pool.query(query, values)).rows
   const clock = { now: new Date('2026-01-01T00:00:00Z') }

@@ -34,6 +34,7 @@ test('every event that a person is to hear of is a notification of its type, abo
   await tell(contracts.userRegistered.of({ userId, name, email, locale }))
   await tell(contracts.userSignedIn.of({ userId }))
   await tell(contracts.userPasswordChanged.of({ userId }))
+  await tell(contracts.userUpdated.of({ userId, name, email: 'new@example.com', locale }), 4)
   await tell(contracts.orderCreated.of(order))
   await tell(contracts.orderPaid.of({ orderId, number, customerId, total }))
   await tell(contracts.orderShipped.of({ orderId, number, customerId, trackingNumber: 'T1' }))
@@ -50,6 +51,7 @@ test('every event that a person is to hear of is a notification of its type, abo
     WELCOME: { facts: { type: 'WELCOME' }, orderId: null },
     NEW_SIGN_IN: { facts: { type: 'NEW_SIGN_IN', at }, orderId: null },
     PASSWORD_CHANGED: { facts: { type: 'PASSWORD_CHANGED', at }, orderId: null },
+    EMAIL_CHANGED: { facts: { type: 'EMAIL_CHANGED', at }, orderId: null },
     ORDER_PLACED: { facts: { type: 'ORDER_PLACED', number, items: [], total }, orderId },
     ORDER_PAID: { facts: { type: 'ORDER_PAID', number, total }, orderId },
     ORDER_SHIPPED: { facts: { type: 'ORDER_SHIPPED', number, trackingNumber: 'T1' }, orderId },
@@ -61,7 +63,7 @@ test('every event that a person is to hear of is a notification of its type, abo
     },
     PAYMENT_REFUNDED: { facts: { type: 'PAYMENT_REFUNDED', number, amount: total, full: true }, orderId },
   })
-  assert.equal(told.length, 10)
+  assert.equal(told.length, 11)
   assert.deepEqual(new Set(shop.outcomes), new Set(['IN_APP recorded']))
 })
 
@@ -165,4 +167,33 @@ test('of an event that comes twice at the same moment there is one notification'
   await Promise.all([1, 2, 3].map(() => shop.service.orderPaid(eventId, orderOf(eve))))
   assert.equal((await shop.sql('SELECT FROM notifications')).length, 1)
   assert.equal((await shop.sql('SELECT FROM deliveries')).length, 1)
+})
+
+test('of sign-ins in 5 minutes the first is told, of each account, and by when they were, not when they are heard of', async () => {
+  const [eve, bob] = [someone(), someone()]
+  const start = shop.clock.now.getTime()
+  const seconds = (count: number) => new Date(start + count * 1_000)
+  const signIn = (person: typeof eve, second: number, eventId = randomUUID()) =>
+    shop.service.userSignedIn(eventId, { userId: person.userId, at: seconds(second) })
+  shop.clock.now = seconds(1_000)
+  const quiet = randomUUID()
+  await shop.service.passwordChanged(randomUUID(), { userId: eve.userId, at: seconds(0) })
+  for (const second of [0, 1, 299]) await signIn(eve, second)
+  await signIn(bob, 2)
+  await signIn(eve, 299, quiet)
+  for (const second of [300, 599, 601]) await signIn(eve, second)
+  const told = async ({ userId }: typeof eve) =>
+    (
+      await shop.sql(
+        "SELECT facts->>'at' AS at FROM notifications WHERE user_id = $1 AND type = 'NEW_SIGN_IN' ORDER BY 1",
+        [userId],
+      )
+    ).map(({ at }) => at)
+  assert.deepEqual(
+    await told(eve),
+    [0, 300, 601].map((second) => seconds(second).toISOString()),
+  )
+  assert.deepEqual(await told(bob), [seconds(2).toISOString()])
+  assert.equal((await shop.sql('SELECT FROM inbox WHERE event_id = $1', [quiet])).length, 1)
+  assert.equal(shop.outcomes.length, 5)
 })

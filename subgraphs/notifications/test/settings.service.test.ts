@@ -79,11 +79,11 @@ test("of another's notification, or one that never was, none is marked, in the s
 test('everything is switched on until a person says otherwise, and what is required stays on', async () => {
   const eve = principalOf(someone())
   const all = await shop.service.preferencesOf(eve, eve.sub ?? '')
-  assert.equal(all.length, 30)
+  assert.equal(all.length, 33)
   assert.ok(all.every(({ enabled }) => enabled))
   assert.deepEqual(
     new Set(all.filter(({ required }) => required).map(({ type }) => type)),
-    new Set(['NEW_SIGN_IN', 'PASSWORD_CHANGED']),
+    new Set(['NEW_SIGN_IN', 'PASSWORD_CHANGED', 'EMAIL_CHANGED']),
   )
   const change = { channel: 'EMAIL', type: 'ORDER_PAID', enabled: false } as const
   const off = (await shop.service.updatePreferences(eve, [change])).filter(({ enabled }) => !enabled)

@@ -33,6 +33,7 @@ export const everyFacts: readonly Facts[] = [
   { type: 'PAYMENT_REFUNDED', number: null, amount: money(2_500), full: false },
   { type: 'NEW_SIGN_IN', at },
   { type: 'PASSWORD_CHANGED', at },
+  { type: 'EMAIL_CHANGED', at },
 ]
 
 export const everyCode: readonly OneTimeCode[] = [

@@ -9,6 +9,8 @@ export function normalizePassword(password: string): string {
 
 /** A password as it is hashed: 8 to 128 characters, counted as code points. `field` is its path. Throws BAD_USER_INPUT. */
 export function parsePassword(field: string, text: string): string {
+  // Halves of surrogate pairs would all be hashed as the same character.
+  if (!text.isWellFormed()) throw badInput(field, 'This is not Unicode text.')
   const password = normalizePassword(text)
   const { length } = [...password]
   if (length < 8 || length > 128) throw badInput(field, 'A password has 8 to 128 characters.')

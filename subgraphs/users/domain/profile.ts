@@ -58,14 +58,17 @@ function parseName(text: string): string {
   return parseText('name', text, 100)
 }
 
-/** Only mail that arrives proves an address; this refuses what cannot be one. */
-const emailShape = /^[^\s@"(),:;<>[\\\]\p{Cc}]{1,64}@[^\s@.\p{Cc}]+(\.[^\s@.\p{Cc}]+)+$/u
+/** Only mail that arrives proves an address; this refuses what cannot be one, half a surrogate pair included. */
+const emailShape = /^[^\s@"(),:;<>[\\\]\p{Cc}\p{Cs}]{1,64}@[^\s@.\p{Cc}\p{Cs}]+(\.[^\s@.\p{Cc}\p{Cs}]+)+$/u
+
+/** Whether an account may have it, normalized. What is none is not looked for: databases refuse some texts. */
+export function isEmail(email: string): boolean {
+  return email.length <= 254 && emailShape.test(email)
+}
 
 function parseEmail(text: string): string {
   const email = normalizeEmail(text)
-  if (email.length > 254 || !emailShape.test(email)) {
-    throw badInput('email', 'This is not an e-mail address.')
-  }
+  if (!isEmail(email)) throw badInput('email', 'This is not an e-mail address.')
   return email
 }
 

@@ -24,6 +24,8 @@ export type UsersDependencies = {
   codeLifetime: number
   /** Wrong passwords: for an account from one network address, and for all accounts from one. */
   attemptQuotas: { ofAccount: Quota; ofAddress: Quota }
+  /** Codes that one account may have mailed to its address, or to one that is to be. */
+  codeQuota: Quota
   audit: Audit
   now: () => Date
   newId: () => string

@@ -3,7 +3,7 @@ import { notFound } from '#platform/errors.ts'
 import { requireAccount, type SignedIn } from '../domain/account.ts'
 import { hashCode, wrongCode } from '../domain/code.ts'
 import { parsePassword, refuseGuessable } from '../domain/password.ts'
-import { normalizeEmail } from '../domain/profile.ts'
+import { isEmail, normalizeEmail } from '../domain/profile.ts'
 import type { Attempts } from './attempts.ts'
 import type { Codes } from './codes.ts'
 import { type Caller, createSessions, type UsersDependencies } from './dependencies.ts'
@@ -39,11 +39,13 @@ export function createPasswordUseCases(dependencies: UsersDependencies, codes: C
 
     /**
      * Mails a code to the address if it has an account. What is done for one that has happens after the answer, so that
-     * neither the answer nor its time tells. Throws OVERLOADED, whatever the address.
+     * neither the answer nor its time tells. Nothing is done for what is no address. Throws OVERLOADED, whatever the address.
      */
-    requestPasswordReset({ address }: Caller, email: string): void {
+    requestPasswordReset({ address }: Caller, text: string): void {
+      const email = normalizeEmail(text)
+      if (!isEmail(email)) return
       codes.send(async () => {
-        const account = await store.findByEmail(normalizeEmail(email))
+        const account = await store.findByEmail(email)
         const target = account?.user.id
         audit({ action: 'password.reset_requested', actor: null, ...(target && { target }), address })
         return account?.user
@@ -67,18 +69,20 @@ export function createPasswordUseCases(dependencies: UsersDependencies, codes: C
       const at = now()
       let begun: ReturnType<typeof sessions.begin> | undefined
       const redemption = { account: { email }, purpose: 'RESET_PASSWORD', hash: hashCode(input.code), at } as const
-      const user = await store.redeemCode(redemption, ({ user }) => {
-        refuseGuessable('newPassword', password, { isCommon, owner: user })
-        begun = sessions.begin(user.id)
-        return {
-          user: { ...user, emailVerifiedAt: user.emailVerifiedAt ?? at },
-          passwordHash,
-          endSessions: true,
-          session: begun.session,
-          dropCodes: ['VERIFY_EMAIL'],
-          events: [userPasswordChanged.of({ userId: user.id })],
-        }
-      })
+      const redeem = () =>
+        store.redeemCode(redemption, ({ user }) => {
+          refuseGuessable('newPassword', password, { isCommon, owner: user })
+          begun = sessions.begin(user.id)
+          return {
+            user: { ...user, emailVerifiedAt: user.emailVerifiedAt ?? at },
+            passwordHash,
+            endSessions: true,
+            session: begun.session,
+            dropCodes: ['VERIFY_EMAIL'],
+            events: [userPasswordChanged.of({ userId: user.id })],
+          }
+        })
+      const user = isEmail(email) ? await redeem() : undefined
       if (!user || !begun) {
         audit({ action: 'session.refused', actor: null, address, detail: { code: 'INVALID_CREDENTIALS' } })
         throw wrongCode()

@@ -10,7 +10,7 @@ import { createReauthentication, requireSamePassword } from './reauthentication.
 
 /** What people do with their own account. */
 export function createProfileUseCases(dependencies: UsersDependencies, codes: Codes, attempts: Attempts) {
-  const { store, audit, now } = dependencies
+  const { store, codeQuota, audit, now } = dependencies
   const reauthenticate = createReauthentication(dependencies, attempts)
 
   async function requireUser(id: string): Promise<User> {
@@ -19,10 +19,17 @@ export function createProfileUseCases(dependencies: UsersDependencies, codes: Co
     return account.user
   }
 
+  async function chargeCode(id: string): Promise<void> {
+    const { allowed, resetSeconds: retryAfter } = await codeQuota.charge(id)
+    if (!allowed)
+      throw new ServiceError('RATE_LIMITED', 'Too many codes were asked for. Try again later.', { retryAfter })
+  }
+
   return {
     /**
      * Changes what is given. Another address needs the password, is not proven, and gets a code by mail. Throws
-     * BAD_USER_INPUT, INVALID_CREDENTIALS, RATE_LIMITED after too many of them, EMAIL_TAKEN, UNAUTHENTICATED or NOT_FOUND.
+     * BAD_USER_INPUT, INVALID_CREDENTIALS, RATE_LIMITED after too many of them or of codes, EMAIL_TAKEN, UNAUTHENTICATED or
+     * NOT_FOUND.
      */
     async updateProfile(
       caller: Caller,
@@ -36,6 +43,7 @@ export function createProfileUseCases(dependencies: UsersDependencies, codes: Co
         throw badInput('currentPassword', 'Another e-mail address needs the current password.')
       }
       const verified = movesTo ? await reauthenticate(caller, id, input.currentPassword ?? '') : undefined
+      if (movesTo) await chargeCode(id)
       // Without the password the address stays as it is now, also when it was another a moment ago.
       const { email: _, ...rest } = change
       const user = await store.changeAccount(id, now(), (account) => {
@@ -59,12 +67,13 @@ export function createProfileUseCases(dependencies: UsersDependencies, codes: Co
 
     /**
      * Mails a new code for the caller's address. Throws BAD_USER_INPUT for another address, ILLEGAL_TRANSITION when it is
-     * proven already, OVERLOADED, UNAUTHENTICATED or NOT_FOUND.
+     * proven already, RATE_LIMITED after too many codes, OVERLOADED, UNAUTHENTICATED or NOT_FOUND.
      */
     async requestEmailVerification(caller: Caller, email: string): Promise<void> {
       const user = await requireUser(requireAccount(caller))
       if (normalizeEmail(email) !== user.email) throw badInput('email', 'This is not the address of the account.')
       if (user.emailVerifiedAt) throw new ServiceError('ILLEGAL_TRANSITION', 'The address is verified already.')
+      await chargeCode(user.id)
       codes.send(async () => user, 'VERIFY_EMAIL')
     },
 

@@ -2,7 +2,7 @@ import { userSignedIn } from '#contracts/events.ts'
 import { ServiceError } from '#platform/errors.ts'
 import type { SignedIn, User } from '../domain/account.ts'
 import { normalizePassword } from '../domain/password.ts'
-import { normalizeEmail } from '../domain/profile.ts'
+import { isEmail, normalizeEmail } from '../domain/profile.ts'
 import type { Attempts } from './attempts.ts'
 import { type Caller, createSessions, type UsersDependencies } from './dependencies.ts'
 
@@ -12,7 +12,7 @@ export function createSessionUseCases(dependencies: UsersDependencies, attempts:
   const sessions = createSessions(dependencies)
 
   async function signIn(caller: Caller, email: string, password: string): Promise<SignedIn> {
-    const account = await store.findByEmail(email)
+    const account = isEmail(email) ? await store.findByEmail(email) : undefined
     const valid = await passwords.verify(account?.passwordHash, password)
     if (!account || !valid) throw refuse(caller, account?.user.id)
     const { id } = account.user

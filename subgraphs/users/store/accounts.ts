@@ -24,6 +24,11 @@ export type NewUser = {
   events: readonly NewEvent[]
 }
 
+export type AccountOptions = {
+  /** Sessions that one transaction of an erasure deletes. Default 1000: an account may have any number of them. */
+  sessionBatch?: number
+}
+
 export type UserListing = {
   /** What the name or the address holds, in any letter case. */
   search: string | undefined
@@ -34,7 +39,16 @@ export type UserListing = {
 /** Any number, the same for every instance. */
 const adminLock = 2_815_114
 
-export function accountStore(prisma: PrismaClient) {
+export function accountStore(prisma: PrismaClient, { sessionBatch = 1_000 }: AccountOptions = {}) {
+  /** Deletes a batch of an account's sessions, with their tokens. How many it were. */
+  function deleteSessions(userId: string): Promise<number> {
+    return prisma.$transaction(async (tx) => {
+      await lockAccount(tx, userId)
+      return tx.$executeRaw`
+        DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE user_id = ${userId}::uuid LIMIT ${sessionBatch})`
+    })
+  }
+
   return {
     /** Adds an account and tells of it. Throws EMAIL_TAKEN. */
     async createUser({ user, passwordHash, session, events }: NewUser): Promise<void> {
@@ -97,17 +111,26 @@ export function accountStore(prisma: PrismaClient) {
     /**
      * Removes an account and everything of it, and tells of it. False where there is none. What was told of it before goes
      * too, except what the relay has still to send: its order must not break, and it is removed when it is sent.
+     *
+     * Its sessions go first, in batches, once `decide` has agreed; it is asked again when the account goes. Whoever is cut off in
+     * between still has the account, signed out, and asks again.
      */
-    eraseAccount(
+    async eraseAccount(
       id: string,
       at: Date,
       decide: (account: Account, otherAdmins: number) => readonly NewEvent[],
     ): Promise<boolean> {
-      return prisma.$transaction(async (tx) => {
+      const decided = async (tx: Transaction) => {
         const others = await otherAdmins(tx, id)
         const account = await lockAccount(tx, id)
-        if (!account) return false
-        const events = decide(account, others)
+        return account && { account, events: decide(account, others) }
+      }
+      if (!(await prisma.$transaction(decided))) return false
+      while ((await deleteSessions(id)) === sessionBatch);
+      return prisma.$transaction(async (tx) => {
+        const erasure = await decided(tx)
+        if (!erasure) return false
+        const { account, events } = erasure
         await tx.outboxRow.deleteMany({ where: { key: id, sentAt: { not: null } } })
         await appendToOutbox(tx, numbered(events, account.sequence), at)
         await tx.user.delete({ where: { id }, select: { id: true } })

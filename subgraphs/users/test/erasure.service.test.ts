@@ -4,7 +4,7 @@ import { nobody, openUsers, password, type Users } from './open-users.ts'
 
 let users: Users
 before(async () => {
-  users = await openUsers()
+  users = await openUsers({}, { sessionBatch: 3 })
 })
 after(() => users.close())
 
@@ -33,6 +33,33 @@ test('an account goes with everything of it, the last of its events tells so, an
   assert.deepEqual(users.entries, [
     { action: 'account.erased', actor: user.id, target: user.id, address: nobody.address },
   ])
+})
+
+test('sessions go in batches, and an erasure that ends between two of them leaves an account that can be erased', async () => {
+  const { caller, user } = await users.register()
+  for (let n = 0; n < 7; n += 1) await users.login(user.email)
+  const sessions = async () => (await users.sql('SELECT FROM sessions WHERE user_id = $1', [user.id])).length
+  await users.sql(`
+    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN IF (SELECT count(*) FROM sessions WHERE user_id = OLD.user_id) < 5 THEN RAISE 'no'; END IF; RETURN OLD; END $$;
+    CREATE TRIGGER refuse AFTER DELETE ON sessions FOR EACH ROW EXECUTE FUNCTION refuse()`)
+  await assert.rejects(users.service.eraseAccount(caller, password))
+  assert.equal(await sessions(), 5)
+  assert.ok(await users.service.user(user.id))
+  await users.sql('DROP TRIGGER refuse ON sessions')
+  await users.service.eraseAccount(caller, password)
+  assert.equal(await sessions(), 0)
+  assert.deepEqual((await users.eventsOf(user.id)).filter(({ type }) => type === 'user.erased').length, 1)
+})
+
+test('who may not be erased keeps the sessions', async () => {
+  const admin = await users.callerWith('ADMIN')
+  const ids = () => users.sql('SELECT id FROM sessions WHERE user_id = $1', [admin.sub])
+  const before = await ids()
+  assert.equal(before.length, 1)
+  await assert.rejects(users.service.eraseAccount(admin, password), { code: 'ILLEGAL_TRANSITION' })
+  assert.deepEqual(await ids(), before)
+  await users.sql(`UPDATE users SET roles = '{CUSTOMER}' WHERE id = $1`, [admin.sub])
 })
 
 test('what the relay had still to send goes once it is sent, and keeps its order until then', async () => {

@@ -15,16 +15,17 @@ import { type Role, scopesOf } from '../domain/account.ts'
 import { type CodeMail, codeBytes, writeCode } from '../domain/code.ts'
 import type { UsersDependencies } from '../service/dependencies.ts'
 import { createUsersService } from '../service.ts'
+import type { AccountOptions } from '../store/accounts.ts'
 import { createUsersStore } from '../store.ts'
 
 export const password = 'correct horse'
 export const nobody = { sub: null, scopes: [], address: '192.0.2.1' }
 
 /** The users service on a database of its own, with a clock that stands still, and a record of its mail and audit log. */
-export async function openUsers(replaced: Partial<UsersDependencies> = {}) {
+export async function openUsers(replaced: Partial<UsersDependencies> = {}, options: AccountOptions = {}) {
   const url = await createTestDatabase('users')
   const database = openDatabase({ name: 'test', url, poolSize: 20, log })
-  const store = createUsersStore(database.adapter)
+  const store = createUsersStore(database.adapter, options)
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   const clock = { time: new Date('2026-01-01T00:00:00Z') }
@@ -52,6 +53,7 @@ export async function openUsers(replaced: Partial<UsersDependencies> = {}) {
       ofAccount: quota({ name: 'account', points: () => 10, seconds: 900 }),
       ofAddress: quota({ name: 'address', points: () => 100, seconds: 900 }),
     },
+    codeQuota: quota({ name: 'codes', points: () => 5, seconds: 900 }),
     audit: (entry) => void entries.push(entry),
     now,
     newId: randomUUID,

@@ -115,6 +115,22 @@ test('a request for an unknown address is answered as any, at once, and sends no
   )
 })
 
+const noAddresses = ['no address', 'a\0@example.com', '\ud800@example.com', 'eve@example.com\udc00']
+
+test('for what is no address nothing is queued, and a full queue does not refuse it', async () => {
+  const full = await openUsers({ inBackground: () => false })
+  for (const text of noAddresses) assert.equal(full.service.requestPasswordReset(nobody, text), undefined)
+  assert.throws(() => full.service.requestPasswordReset(nobody, 'nobody@example.com'), { code: 'OVERLOADED' })
+  await full.close()
+})
+
+test('a code, and a sign-in, for what is no address is refused as for one that is unknown', async () => {
+  for (const text of noAddresses) {
+    await assert.rejects(reset(text, 'x'), wrongCode)
+    await assert.rejects(users.login(text), { code: 'INVALID_CREDENTIALS' })
+  }
+})
+
 test('a mail that fails is tried again with the same code', async () => {
   const tried: string[] = []
   const failing = await openUsers({

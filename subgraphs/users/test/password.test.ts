@@ -12,6 +12,10 @@ test('a password has 8 to 128 characters, counted as people count', () => {
     assert.equal(parsePassword('password', password), password)
 })
 
+test('half a surrogate pair is in no password', () => {
+  assert.throws(() => parsePassword('password', `correct horse \ud800`), refused)
+})
+
 test('passwords that look the same are the same, and count as what they are then', () => {
   assert.equal(normalizePassword('ﬁne'), normalizePassword('fine'))
   // Seven characters before and fourteen after; eight before and four after.

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { ServiceError } from '#platform/errors.ts'
 import { nobody, openUsers, password, type Users } from './open-users.ts'
 
 let users: Users
@@ -125,6 +126,24 @@ test('a new code takes the place of the old one, for the own address alone, unti
   await assert.rejects(users.service.verifyEmail(caller, first), wrongCode)
   await users.service.verifyEmail(caller, second)
   await assert.rejects(users.service.requestEmailVerification(caller, user.email), { code: 'ILLEGAL_TRANSITION' })
+})
+
+test('an account has five codes mailed to its address, or to others, until it has to wait; another account has its own', async () => {
+  const [eve, bob] = [await users.register(), await users.register()]
+  const email = users.newEmail()
+  await users.service.updateProfile(eve.caller, { email, currentPassword: password })
+  for (let n = 0; n < 4; n += 1) await users.service.requestEmailVerification(eve.caller, email)
+  const refused = (error: unknown) => {
+    assert.ok(error instanceof ServiceError)
+    const { retryAfter = 0 } = error.details
+    return error.code === 'RATE_LIMITED' && retryAfter > 800 && retryAfter <= 900
+  }
+  await assert.rejects(users.service.requestEmailVerification(eve.caller, email), refused)
+  const next = { email: users.newEmail(), currentPassword: password }
+  await assert.rejects(users.service.updateProfile(eve.caller, next), refused)
+  assert.equal((await users.service.user(eve.user.id)).email, email)
+  await users.service.updateProfile(eve.caller, { name: 'Eva' })
+  await users.service.requestEmailVerification(bob.caller, bob.user.email)
 })
 
 test('a code carries the seconds that are left of it', async () => {

@@ -44,15 +44,24 @@ test('what is no address is refused', () => {
     '"a"@b.de',
     `${'a'.repeat(65)}@b.de`,
   ]
-  for (const email of [...bad, 'a\u0000@b.de', 'a@b.de\u0007x', `a@${'b'.repeat(260)}.de`])
+  for (const email of [
+    ...bad,
+    '\ud800a@b.de',
+    'a@b\udc00.de',
+    'a@b.d\ud800',
+    'a\u0000@b.de',
+    'a@b.de\u0007x',
+    `a@${'b'.repeat(260)}.de`,
+  ])
     assert.equal(fieldAtFault({ email }), 'email', email)
   for (const email of ['a@b.de', 'a+b.c@d-e.co.uk', "o'neil@x.ie", '用户@例子.广告'])
     assert.equal(fieldAtFault({ email }), undefined, email)
 })
 
 test('a name is one line, a locale a language tag', () => {
-  for (const name of ['', '   ', 'x'.repeat(101), 'a\nb', 'a\u0000b']) assert.equal(fieldAtFault({ name }), 'name')
-  for (const locale of ['', 'x', 'not a locale', 'en_US', 'a'.repeat(40)])
+  for (const name of ['', '   ', 'x'.repeat(101), 'a\nb', 'a\u0000b', 'a\ud800'])
+    assert.equal(fieldAtFault({ name }), 'name')
+  for (const locale of ['', 'x', 'not a locale', 'en_US', 'a'.repeat(40), 'en\u0000', 'en-\ud800'])
     assert.equal(fieldAtFault({ locale }), 'locale', locale)
 })
 

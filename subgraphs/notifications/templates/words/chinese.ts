@@ -121,6 +121,16 @@ function notification(shown: Shown): Draft {
           always,
         ],
       }
+    case 'EMAIL_CHANGED':
+      return {
+        title: '您的邮箱地址已更改',
+        short: `您账户的邮箱地址已于${shown.at}更改。如非本人操作，请立即更改密码。`,
+        blocks: [
+          `您账户的邮箱地址已于${shown.at}更改。`,
+          '如果是您本人，则无需任何操作；如果不是，请立即更改密码；如已无法登录，请联系我们。',
+          always,
+        ],
+      }
   }
 }
 

@@ -131,6 +131,16 @@ function notification(shown: Shown): Draft {
           always,
         ],
       }
+    case 'EMAIL_CHANGED':
+      return {
+        title: 'Your e-mail address was changed',
+        short: `The e-mail address of your account was changed on ${shown.at}. If it was not you, change your password at once.`,
+        blocks: [
+          `The e-mail address of your account was changed on ${shown.at}.`,
+          'If it was you, there is nothing to do. If not, change your password at once, or tell us if you can no longer sign in.',
+          always,
+        ],
+      }
   }
 }
 

@@ -48,6 +48,7 @@ export type Shown =
   | { readonly type: 'PAYMENT_REFUNDED'; readonly number: string; readonly amount: string; readonly full: boolean }
   | { readonly type: 'NEW_SIGN_IN'; readonly at: string }
   | { readonly type: 'PASSWORD_CHANGED'; readonly at: string }
+  | { readonly type: 'EMAIL_CHANGED'; readonly at: string }
 
 export type ShownCode = {
   readonly purpose: OneTimeCode['purpose']
