@@ -94,6 +94,15 @@ test('the README lists the scripts that people run, and every script that a docu
   }
 })
 
+test('a document runs files of this repository by the Node of the install, or in a container', () => {
+  for (const document of documents) {
+    for (const [command] of read(document).matchAll(/.*\bnode (?:gateway|subgraphs|tools)\/.*/g))
+      assert.match(command, /npx node |docker compose run --rm tools node /, document)
+    for (const [, file = ''] of read(document).matchAll(/\bSUPERGRAPH_FILE=(\S+)/g))
+      assert.ok(existsSync(join(root, file)), `${document}: ${file}`)
+  }
+})
+
 test('every link of a document and every file it names in backticks leads somewhere', () => {
   for (const document of documents) {
     const text = read(document)

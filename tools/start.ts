@@ -55,7 +55,7 @@ try {
 async function start(): Promise<void> {
   if (process.env.NODE_ENV === 'production') {
     throw new Error(
-      'npm start is for development. In production run each process by itself: node subgraphs/users/main.ts, ...',
+      'npm start is for development. In production run each process by itself: node_modules/.bin/node subgraphs/users/main.ts, ...',
     )
   }
   const { PORT, KAFKA_BROKERS } = process.env
