@@ -24,7 +24,8 @@ let stoppingSince: number | undefined
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
-    if (stoppingSince) process.exit(1)
+    // Ctrl-C comes from the terminal, and at once again from npm.
+    if (stoppingSince && performance.now() - stoppingSince > 500) process.exit(1)
     void stop(0)
   })
 }
