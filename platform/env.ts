@@ -78,6 +78,16 @@ export function readVariable(name: string, source = process.env): string | undef
   }
 }
 
+/** An environment in which variables stand themselves that stood in files. Throws as `readVariable` does. */
+export function withoutFiles(names: readonly string[], source = process.env): NodeJS.ProcessEnv {
+  const files = names.map((name) => [`${name}_FILE`, undefined])
+  return {
+    ...source,
+    ...Object.fromEntries(files),
+    ...Object.fromEntries(names.map((name) => [name, readVariable(name, source)])),
+  }
+}
+
 /** What is wrong with a value. Never shows it. */
 export function reasonOf({ issues }: z.ZodError): string {
   return issues.map(({ message }) => message).join('; ')
