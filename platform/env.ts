@@ -90,12 +90,14 @@ export function withoutFiles(names: readonly string[], source = process.env): No
 
 /** What is wrong with a value. Never shows it. */
 export function reasonOf({ issues }: z.ZodError): string {
-  return issues.map(({ message }) => message).join('; ')
+  return [...new Set(issues.map(({ message }) => message))].join('; ')
 }
 
 /** A whole number from text. */
 export function integer(min: number, max = Number.MAX_SAFE_INTEGER) {
-  return z.coerce.number('must be a whole number').int('must be a whole number').min(min).max(max)
+  const range = max === Number.MAX_SAFE_INTEGER ? `from ${min} on` : `from ${min} to ${max}`
+  const fault = `must be a whole number ${range}`
+  return z.coerce.number(fault).int(fault).min(min, fault).max(max, fault)
 }
 
 /** A setting that is on or off. */
