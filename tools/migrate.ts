@@ -1,9 +1,11 @@
 /** `npm run migrate`: brings every database that a variable names to its newest migration. Services also do so at start. */
 import { migrate } from '#platform/database/migrate.ts'
 import { silentLog as log } from '#platform/log.ts'
+import { optionsOf } from './infra/options.ts'
 import { failureOf, namedDatabases } from './infra/service-database.ts'
 import { databaseVariable, migrationsFolder, serviceNames } from './services.ts'
 
+optionsOf('npm run migrate', {})
 try {
   await main()
 } catch (error) {

@@ -23,14 +23,31 @@ const unknown: [name: string, ...args: string[]][] = [
   ['reset', 'all'],
   ['secrets', '--help'],
   ['secrets', 'here', 'there'],
+  ['migrate', '--help'],
+  ['compose', '--chek'],
+  ['events', '--chek'],
+  ['plan', '--bogus'],
+  ['plan', 'web/CancelOrder', 'web/OrderHistory'],
+  ['schema-check', '--bogus'],
+  ['schema-check', 'main'],
 ]
 for (const [name, ...args] of unknown) {
   test(`${name} ${args.join(' ')} is answered with the usage, and nothing is done`, () => {
     const { status, stderr, stdout } = run(name, args)
-    assert.match(stderr, new RegExp(`^Usage: npm run ${name}[^\\n]*\\n$`))
+    assert.match(stderr, new RegExp(`^Usage: npm run ${name.replace('-', ':')}[^\\n]*\\n$`))
     assert.deepEqual({ status, stdout, files: readdirSync(folder) }, { status: 2, stdout: '', files: [] })
   })
 }
+
+test('a format or a drill that every object has by its nature is not known, nor a seed that is no number', () => {
+  const { status, stderr } = run('schema-check', ['--format', 'constructor'])
+  assert.deepEqual([status, stderr], [2, '--format must be one of text, json, github.\n'])
+  for (const args of [['constructor'], ['fuzz', 'abc'], ['fuzz', '1', '2']]) {
+    const { status, stdout } = run('drill', args)
+    assert.equal(status, 1)
+    assert.match(stdout, /^Usage: npm run drill -- <name> /)
+  }
+})
 
 test('reset removes all that a shop keeps in its data folder, and nothing else', () => {
   const data = join(folder, '.data')
