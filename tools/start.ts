@@ -13,7 +13,7 @@ import { type Claim, claimFolder, dataFolder } from './infra/run-file.ts'
 import { runScript } from './infra/scripts.ts'
 import { ensureSecrets, type Secrets } from './infra/secrets.ts'
 import { namedDatabases } from './infra/service-database.ts'
-import { knownAccounts } from './seed/accounts.ts'
+import { type Accounts, knownAccounts } from './seed/accounts.ts'
 import { isSeeded } from './seed/seeded.ts'
 import { databaseVariable, type ServiceName, serviceNames } from './services.ts'
 import { createStack, processNames, type Stack } from './stack.ts'
@@ -70,11 +70,13 @@ async function start(): Promise<void> {
   const ports = developmentPorts({ PORT, POSTGRES_PORT: process.env.POSTGRES_PORT })
   requireWritable(dataFolder)
   claim = claimFolder(dataFolder)
+  const known = knownAccounts(dataFolder)
+  const secrets = await ensureSecrets(dataFolder, databaseNames, processNames)
   await requireFreePorts(ports.processes, env.HOST || '127.0.0.1')
 
-  const secrets = await ensureSecrets(dataFolder, databaseNames, processNames)
   const urls = await databaseUrls(KAFKA_BROKERS ? serviceNames : databaseNames, named, secrets, ports.postgres)
   const databases = Object.fromEntries(serviceNames.map((name) => [name, urls[name]])) as Record<ServiceName, string>
+  const auditLog = resolve(env.AUDIT_LOG || join(dataFolder, 'audit.log'))
   const mail = resolve(env.MAIL_DIR || join(dataFolder, 'mail'))
 
   step('Starting the services and the gateway')
@@ -86,13 +88,13 @@ async function start(): Promise<void> {
     mailFolder: mail,
     smsFolder: resolve(env.SMS_DIR || join(dataFolder, 'sms')),
     pushFolder: resolve(env.PUSH_DIR || join(dataFolder, 'push')),
-    auditLog: resolve(env.AUDIT_LOG || join(dataFolder, 'audit.log')),
+    auditLog,
     env,
     onLine: (name, line) => print(name, readable(line)),
     onCrash: (name, how, pause) => print(name, `ended (${how}), starts again in ${pause} ms`),
   })
-  await Promise.all([stack.start(), seed(databases, env)])
-  claim.publish({ gateway: stack.url, mail, postgres: postgres && join(dataFolder, 'postgres') })
+  await Promise.all([stack.start(), seed(databases, known, env)])
+  claim.publish({ gateway: stack.url, mail, auditLog, postgres: postgres && join(dataFolder, 'postgres') })
   if (stoppingSince) return
   console.log(
     announcement({
@@ -147,8 +149,8 @@ function makeFolder(folder: string): void {
 }
 
 /** Fills an empty shop. */
-async function seed(databases: Record<ServiceName, string>, env: NodeJS.ProcessEnv): Promise<void> {
-  if (await isSeeded(databases, knownAccounts(dataFolder))) return
+async function seed(databases: Record<ServiceName, string>, known: Accounts, env: NodeJS.ProcessEnv): Promise<void> {
+  if (await isSeeded(databases, known)) return
   step('Filling the shop with a catalogue and accounts (the first time only)')
   await runScript('tools/seed.ts', {
     ...env,

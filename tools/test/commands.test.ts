@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
@@ -81,6 +81,20 @@ for (const [command, variable, fault] of faults) {
       assert.equal(status, 1)
     }
     assert.equal(existsSync(join(folder, '.data/postgres')), false)
+  })
+}
+
+for (const file of ['secrets.json', 'demo.json']) {
+  test(`start says that ${file} is broken, and leaves it as it is`, () => {
+    for (const content of ['{"postgres": "hunter2', 'null']) {
+      mkdirSync(join(folder, '.data'), { recursive: true })
+      writeFileSync(join(folder, '.data', file), content)
+      const { status, stderr } = run('start')
+      assert.match(stderr, new RegExp(`^\\n\\S+/\\.data/${file} is broken: [^\\n]+\\n$`))
+      assert.doesNotMatch(stderr, /hunter2/)
+      assert.equal(status, 1)
+      assert.equal(readFileSync(join(folder, '.data', file), 'utf8'), content)
+    }
   })
 }
 
