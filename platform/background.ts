@@ -87,5 +87,3 @@ export function createBackground(options: BackgroundOptions) {
 }
 
 type Entry = { task: Task; failures: number }
-
-export type Background = ReturnType<typeof createBackground>

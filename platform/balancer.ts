@@ -172,5 +172,3 @@ export function createBalancer<Target>(options: BalancerOptions<Target>) {
     },
   }
 }
-
-export type Balancer<Target> = ReturnType<typeof createBalancer<Target>>

@@ -92,5 +92,3 @@ export function createBulkhead({ name, limits }: BulkheadOptions) {
     },
   }
 }
-
-export type Bulkhead = ReturnType<typeof createBulkhead>

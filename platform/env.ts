@@ -78,14 +78,26 @@ export function readVariable(name: string, source = process.env): string | undef
   }
 }
 
+/** An environment in which variables stand themselves that stood in files. Throws as `readVariable` does. */
+export function withoutFiles(names: readonly string[], source = process.env): NodeJS.ProcessEnv {
+  const files = names.map((name) => [`${name}_FILE`, undefined])
+  return {
+    ...source,
+    ...Object.fromEntries(files),
+    ...Object.fromEntries(names.map((name) => [name, readVariable(name, source)])),
+  }
+}
+
 /** What is wrong with a value. Never shows it. */
 export function reasonOf({ issues }: z.ZodError): string {
-  return issues.map(({ message }) => message).join('; ')
+  return [...new Set(issues.map(({ message }) => message))].join('; ')
 }
 
 /** A whole number from text. */
 export function integer(min: number, max = Number.MAX_SAFE_INTEGER) {
-  return z.coerce.number('must be a whole number').int('must be a whole number').min(min).max(max)
+  const range = max === Number.MAX_SAFE_INTEGER ? `from ${min} on` : `from ${min} to ${max}`
+  const fault = `must be a whole number ${range}`
+  return z.coerce.number(fault).int(fault).min(min, fault).max(max, fault)
 }
 
 /** A setting that is on or off. */

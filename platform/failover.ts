@@ -82,5 +82,3 @@ export function createFailover<Target>({ failureOf, noInstance, budget, ...optio
     close: balancer.close,
   }
 }
-
-export type Failover<Target> = ReturnType<typeof createFailover<Target>>

@@ -41,5 +41,3 @@ export function createRetryBudget(options: RetryBudgetOptions = {}) {
     },
   }
 }
-
-export type RetryBudget = ReturnType<typeof createRetryBudget>

@@ -94,6 +94,17 @@ test('the README lists the scripts that people run, and every script that a docu
   }
 })
 
+test('a document runs files by the Node of the install or in a container, and names operations and schemas that are there', () => {
+  for (const document of documents) {
+    for (const [command] of read(document).matchAll(/.*\bnode (?:gateway|subgraphs|tools)\/.*/g))
+      assert.match(command, /npx node |docker compose run --rm tools node /, document)
+    for (const [, id] of read(document).matchAll(/"documentId": "([^":]+)"/g))
+      assert.ok(existsSync(join(root, `schema/operations/${id}.graphql`)), `${document}: ${id}`)
+    for (const [, file = ''] of read(document).matchAll(/\bSUPERGRAPH_FILE=(\S+)/g))
+      assert.ok(existsSync(join(root, file)), `${document}: ${file}`)
+  }
+})
+
 test('every link of a document and every file it names in backticks leads somewhere', () => {
   for (const document of documents) {
     const text = read(document)

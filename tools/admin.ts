@@ -10,10 +10,9 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { text } from 'node:stream/consumers'
 import { parseArgs } from 'node:util'
 import { userRegistered } from '#contracts/events.ts'
-import { auditSettings, createAudit } from '#platform/audit.ts'
+import { type Audit, createAudit } from '#platform/audit.ts'
 import { migrate } from '#platform/database/migrate.ts'
 import { openDatabase } from '#platform/database/open.ts'
-import { readEnv } from '#platform/env.ts'
 import { silentLog as log } from '#platform/log.ts'
 import { isCommonPassword } from '../subgraphs/users/credentials/common-passwords.ts'
 import { createPasswords } from '../subgraphs/users/credentials/passwords.ts'
@@ -21,13 +20,12 @@ import { parseRoles, type User } from '../subgraphs/users/domain/account.ts'
 import { refuseGuessable } from '../subgraphs/users/domain/password.ts'
 import { normalizeEmail, parseRegistration } from '../subgraphs/users/domain/profile.ts'
 import { createUsersStore, type UsersStore } from '../subgraphs/users/store.ts'
-import { serviceDatabase } from './infra/service-database.ts'
+import { auditLogFor, serviceDatabase } from './infra/service-database.ts'
 import { migrationsFolder } from './services.ts'
 
 type Wanted = { email: string; name: string; promote: boolean }
 
 const usage = 'Usage: npm run admin -- create --email <address> [--name <name>] [--promote]'
-const audit = createAudit({ service: 'admin', file: readEnv(auditSettings).AUDIT_LOG })
 
 try {
   await main()
@@ -39,13 +37,14 @@ try {
 async function main(): Promise<void> {
   const wanted = parseCommand()
   const url = serviceDatabase('users')
+  const audit = createAudit({ service: 'admin', file: auditLogFor('users') })
   await migrate({ url, folder: migrationsFolder('users'), log })
   const database = openDatabase({ name: 'admin', url, poolSize: 1, log })
   const store = createUsersStore(database.adapter)
   try {
     const account = await store.findByEmail(normalizeEmail(wanted.email))
-    if (!account) await create(store, wanted)
-    else if (wanted.promote) await promote(store, account.user.id)
+    if (!account) await create(store, audit, wanted)
+    else if (wanted.promote) await promote(store, audit, account.user)
     else throw new Error('This e-mail address has an account already. --promote makes it an administrator.')
   } finally {
     await store.close()
@@ -67,7 +66,7 @@ function parseCommand(): Wanted {
   throw new Error(usage)
 }
 
-async function create(store: UsersStore, { email: address, name: wantedName }: Wanted): Promise<void> {
+async function create(store: UsersStore, audit: Audit, { email: address, name: wantedName }: Wanted): Promise<void> {
   const given = process.stdin.isTTY ? '' : (await text(process.stdin)).replace(/\r?\n$/, '')
   const wanted = given || randomBytes(18).toString('base64url')
   const { password, ...owner } = parseRegistration({ name: wantedName, email: address, password: wanted, locale: 'en' })
@@ -87,7 +86,8 @@ async function create(store: UsersStore, { email: address, name: wantedName }: W
   if (!given) console.log(`Its password, which is not shown again: ${password}`)
 }
 
-async function promote(store: UsersStore, id: string): Promise<void> {
+async function promote(store: UsersStore, audit: Audit, { id, email, roles }: User): Promise<void> {
+  if (roles.includes('ADMIN')) return console.log(`${email} is an administrator already.`)
   const user = await store.changeRoles(id, new Date(), ({ user }) => ({
     user: { ...user, roles: parseRoles([...user.roles, 'ADMIN']) },
     events: [],

@@ -6,12 +6,15 @@ import { type Ports, type ProcessName, processNames, type Stack } from './stack.
 export function announcement({
   stack,
   ports,
+  brokers,
   postgresPort,
   mail,
   accounts,
 }: {
   stack: Stack
   ports: Ports
+  /** Of Kafka, where there is one. */
+  brokers: string | undefined
   /** Absent when every database is named by a variable. */
   postgresPort: number | undefined
   mail: string
@@ -22,7 +25,6 @@ export function announcement({
     const { grpc } = ports[name]
     return `${shown(stack.urlOf(name))}${grpc ? `, gRPC ${grpc}` : ''}`
   }
-  const brokers = process.env.KAFKA_BROKERS
   const rows: [string, string][] = [
     ...processNames.map((name): [string, string] => [name, place(name)]),
     ['PostgreSQL', postgresPort ? `port ${postgresPort}` : 'as the variables say'],

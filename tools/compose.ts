@@ -8,6 +8,7 @@
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { optionsOf } from './infra/options.ts'
 import { type Composition, composeSubgraphs, lineOf } from './schema/composition.ts'
 import { readSubgraphs } from './schema/graph.ts'
 import { workingTree } from './schema/sources.ts'
@@ -25,10 +26,11 @@ export async function compose(): Promise<Composition> {
 }
 
 if (import.meta.main) {
+  const { values } = optionsOf('npm run compose [-- --check]', { options: { check: { type: 'boolean' } } })
   const { sdl, hints = [], faults } = await compose()
   for (const hint of hints) console.log(`hint: ${lineOf(hint)}`)
   if (faults) stop(`The subgraphs do not compose:\n\n${faults.map(lineOf).join('\n\n')}`)
-  else if (process.argv.includes('--check')) {
+  else if (values.check) {
     const committed = await readFile(join(root, output), 'utf8').catch(() => '')
     if (committed !== sdl) stop(`${output} is not what the subgraphs compose to. Run: npm run compose`)
   } else {

@@ -1,7 +1,7 @@
 /**
  * Writes the migration that a changed `prisma/<service>/schema.prisma` asks for, to be read and completed by hand:
  *
- *   node tools/draft-migration.ts <service> <name>
+ *   npx node tools/draft-migration.ts <service> <name>
  *
  * It compares the schema that is committed with the one in the working tree.
  */
@@ -14,7 +14,7 @@ import { migrationsFolder, root, type ServiceName, serviceNames } from './servic
 
 const [service, name] = process.argv.slice(2)
 if (!isService(service) || !name || !/^[a-z0-9_]+$/.test(name)) {
-  console.error(`Usage: node tools/draft-migration.ts <${serviceNames.join('|')}> <name_in_snake_case>`)
+  console.error(`Usage: npx node tools/draft-migration.ts <${serviceNames.join('|')}> <name_in_snake_case>`)
   process.exit(1)
 }
 

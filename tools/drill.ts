@@ -2,10 +2,10 @@
 import { drills } from '../test/drills/drills.ts'
 import { globalSetup, globalTeardown } from '../test/infra/global-setup.ts'
 
-const [name = '', seed] = process.argv.slice(2)
-const drill = drills[name]
-if (!drill) {
-  console.log(`Usage: npm run drill -- <name> [seed]\n`)
+const [name = '', seed, ...more] = process.argv.slice(2)
+const drill = Object.hasOwn(drills, name) ? drills[name] : undefined
+if (!drill || (seed && !/^\d+$/.test(seed)) || more.length > 0) {
+  console.log(`Usage: npm run drill -- <name> [seed, a whole number]\n`)
   for (const [known, { summary }] of Object.entries(drills)) console.log(`  ${known.padEnd(16)} ${summary}`)
   process.exit(name === '' ? 0 : 1)
 }

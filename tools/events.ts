@@ -15,8 +15,10 @@ import { asyncApiDocument } from './events/asyncapi.ts'
 import { compareEvents } from './events/compatibility.ts'
 import { consumedTypes } from './events/consumers.ts'
 import { type EventShape, shapeOf } from './events/schemas.ts'
+import { optionsOf } from './infra/options.ts'
 import { root } from './services.ts'
 
+const { values } = optionsOf('npm run events [-- --check]', { options: { check: { type: 'boolean' } } })
 const folder = 'schema/events'
 const definitions: readonly EventDefinition[] = events
 const current = definitions.map(shapeOf)
@@ -31,7 +33,7 @@ const stale = await staleFiles()
 
 if (breaks.length > 0) {
   stop(`Events may not change like this, since others rely on them (docs/adr/0014):\n\n${breaks.join('\n')}`)
-} else if (process.argv.includes('--check')) {
+} else if (values.check) {
   if (stale.length > 0)
     stop([...additions, `Not as it would be written: ${stale.join(', ')}. Run: npm run events`].join('\n'))
 } else {

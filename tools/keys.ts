@@ -6,7 +6,7 @@
  *
  * Running instances see it within about 2 s. A key that was superseded goes by itself.
  */
-import { auditSettings, createAudit } from '#platform/audit.ts'
+import { createAudit } from '#platform/audit.ts'
 import { migrate } from '#platform/database/migrate.ts'
 import { openDatabase } from '#platform/database/open.ts'
 import { processSettings, readEnv } from '#platform/env.ts'
@@ -14,7 +14,7 @@ import { silentLog as log } from '#platform/log.ts'
 import { signingKeyRule, signingKeySettings } from '../subgraphs/users/config.ts'
 import { createKeySeal, keyStates, newSigningKey } from '../subgraphs/users/credentials/signing-keys.ts'
 import { createUsersStore, type UsersStore } from '../subgraphs/users/store.ts'
-import { serviceDatabase } from './infra/service-database.ts'
+import { auditLogFor, serviceDatabase } from './infra/service-database.ts'
 import { migrationsFolder } from './services.ts'
 
 try {
@@ -40,7 +40,7 @@ async function main(command: string | undefined): Promise<void> {
 }
 
 async function rotate(store: UsersStore): Promise<void> {
-  const config = readEnv({ ...processSettings, ...auditSettings, ...signingKeySettings }, [signingKeyRule])
+  const config = readEnv({ ...processSettings, ...signingKeySettings }, [signingKeyRule])
   const { seal, open } = createKeySeal(config.SIGNING_KEYS_SECRET)
   const now = new Date()
   let added = ''
@@ -58,7 +58,7 @@ async function rotate(store: UsersStore): Promise<void> {
     added = key.kid
     return key
   })
-  const audit = createAudit({ service: 'keys', file: config.AUDIT_LOG })
+  const audit = createAudit({ service: 'keys', file: auditLogFor('users') })
   audit({ action: 'signing_key.added', actor: null, target: added, address: null })
 }
 

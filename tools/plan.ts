@@ -9,9 +9,9 @@
  */
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { parseArgs } from 'node:util'
 import { parse } from 'graphql'
 import { compose } from './compose.ts'
+import { optionsOf, refuse } from './infra/options.ts'
 import { lineOf } from './schema/composition.ts'
 import {
   checkOperations,
@@ -25,7 +25,9 @@ import { countFetches, createPlanner, printPlan } from './schema/plans.ts'
 import { workingTree } from './schema/sources.ts'
 import { root } from './services.ts'
 
-const { values, positionals } = parseArgs({ options: { check: { type: 'boolean' } }, allowPositionals: true })
+const usage = 'npm run plan [-- <operation>|--check]'
+const { values, positionals } = optionsOf(usage, { options: { check: { type: 'boolean' } }, allowPositionals: true })
+if (positionals.length > (values.check ? 0 : 1)) refuse(usage)
 const tree = workingTree(root)
 
 try {

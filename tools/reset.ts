@@ -1,12 +1,14 @@
 /** `npm run reset`: removes all data of the development shop, secrets and accounts included. */
 import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { optionsOf } from './infra/options.ts'
 import { stopLeftover } from './infra/postgres.ts'
 import { claimFolder, dataFolder } from './infra/run-file.ts'
 
 /** All that a shop puts into its data folder. What else is there is somebody's own. */
-const ours = ['postgres', 'mail', 'audit.log', 'demo.json', 'secrets.json']
+const ours = ['postgres', 'mail', 'sms', 'push', 'audit.log', 'demo.json', 'secrets.json']
 
+optionsOf('npm run reset', {})
 try {
   await reset()
 } catch (error) {

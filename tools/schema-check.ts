@@ -7,16 +7,18 @@
  *
  * Fails for a change that breaks a recorded operation, or lets somebody see what was hidden. docs/schema.md says what to do.
  */
-import { parseArgs } from 'node:util'
+import { optionsOf } from './infra/options.ts'
 import { checkSchema, readState } from './schema/check.ts'
 import { failed, formats } from './schema/report.ts'
 import { baseOf, treeAt, workingTree } from './schema/sources.ts'
 import { root } from './services.ts'
 
-const { values } = parseArgs({ options: { against: { type: 'string' }, format: { type: 'string', default: 'text' } } })
+const { values } = optionsOf('npm run schema:check [-- [--against <git ref>] [--format text|json|github]]', {
+  options: { against: { type: 'string' }, format: { type: 'string', default: 'text' } },
+})
 
 try {
-  const format = formats[values.format]
+  const format = Object.hasOwn(formats, values.format) && formats[values.format]
   if (!format) throw new Error(`--format must be one of ${Object.keys(formats).join(', ')}.`)
   const reference = values.against ?? (await baseOf(root))
   if (reference === undefined) console.log('There is no history here: the schema was compared with nothing.')

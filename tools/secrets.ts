@@ -9,11 +9,15 @@ import { randomUUID } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { JWK } from 'jose'
+import { optionsOf, refuse } from './infra/options.ts'
 import { newKey, password, publicKey } from './infra/secrets.ts'
 import { consulConfig, kafkaConfig, redisConfig } from './infra/server-configs.ts'
 import { root, serviceNames } from './services.ts'
 
-const folder = resolve(process.argv[2] ?? join(root, 'deploy/secrets'))
+const usage = 'npm run secrets [-- <folder>]'
+const { positionals } = optionsOf(usage, { allowPositionals: true })
+if (positionals.length > 1) refuse(usage)
+const folder = resolve(positionals[0] ?? join(root, 'deploy/secrets'))
 const made: string[] = []
 
 mkdirSync(folder, { recursive: true, mode: 0o700 })

@@ -18,7 +18,7 @@ import type { Role, User } from '../subgraphs/users/domain/account.ts'
 import { createUsersStore } from '../subgraphs/users/store.ts'
 import { dataFolder } from './infra/run-file.ts'
 import { writePrivately } from './infra/secrets.ts'
-import { serviceDatabase } from './infra/service-database.ts'
+import { failureOf, serviceDatabase } from './infra/service-database.ts'
 import { type Account, accountsFile, knownAccounts, planAccounts } from './seed/accounts.ts'
 import { parseArguments } from './seed/arguments.ts'
 import { addBigCatalogue } from './seed/big-catalogue.ts'
@@ -32,7 +32,15 @@ if (readEnv(processSettings).NODE_ENV === 'production') {
 }
 
 const { products: bigCount, urls } = wantedOrExit()
-await Promise.all([seedProducts(urls.products), seedUsers(urls.users)])
+try {
+  await Promise.all([
+    seedProducts(urls.products).catch((error) => Promise.reject(failureOf('products', error))),
+    seedUsers(urls.users).catch((error) => Promise.reject(failureOf('users', error))),
+  ])
+} catch (error) {
+  console.error((error as Error).message)
+  process.exit(1)
+}
 
 async function seedProducts(url: string): Promise<void> {
   await migrate({ url, folder: migrationsFolder('products'), log })

@@ -4,6 +4,7 @@
 import { accessSync, constants, existsSync, mkdirSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { withoutFiles } from '#platform/env.ts'
 import { announcement } from './announcement.ts'
 import { developmentPorts, requireFreePorts } from './development-ports.ts'
 import { readable } from './infra/log-lines.ts'
@@ -11,12 +12,16 @@ import { type Postgres, startPostgres } from './infra/postgres.ts'
 import { type Claim, claimFolder, dataFolder } from './infra/run-file.ts'
 import { runScript } from './infra/scripts.ts'
 import { ensureSecrets, type Secrets } from './infra/secrets.ts'
-import { knownAccounts } from './seed/accounts.ts'
+import { namedDatabases } from './infra/service-database.ts'
+import { type Accounts, knownAccounts } from './seed/accounts.ts'
 import { isSeeded } from './seed/seeded.ts'
 import { databaseVariable, type ServiceName, serviceNames } from './services.ts'
 import { createStack, processNames, type Stack } from './stack.ts'
 
 const started = performance.now()
+/** Besides those of databases, the variables that this process reads, and by which it wires the others. */
+const ownVariables = ['PORT', 'HOST', 'SHUTDOWN_DELAY', 'KAFKA_BROKERS', 'MAIL_DIR', 'SMS_DIR', 'PUSH_DIR', 'AUDIT_LOG']
+const databaseNames = [...serviceNames, 'events'] as const
 let claim: Claim | undefined
 let postgres: Postgres | undefined
 let stack: Stack | undefined
@@ -24,7 +29,8 @@ let stoppingSince: number | undefined
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
-    if (stoppingSince) process.exit(1)
+    // Ctrl-C comes from the terminal, and at once again from npm.
+    if (stoppingSince && performance.now() - stoppingSince > 500) process.exit(1)
     void stop(0)
   })
 }
@@ -55,23 +61,23 @@ try {
 async function start(): Promise<void> {
   if (process.env.NODE_ENV === 'production') {
     throw new Error(
-      'npm start is for development. In production run each process by itself: node subgraphs/users/main.ts, ...',
+      'npm start is for development. In production run each process by itself: node_modules/.bin/node subgraphs/users/main.ts, ...',
     )
   }
-  const { PORT, KAFKA_BROKERS } = process.env
+  const env = withoutFiles([...ownVariables, ...databaseNames.map(databaseVariable)])
+  const { PORT, KAFKA_BROKERS } = env
+  const named = namedDatabases(databaseNames)
   const ports = developmentPorts({ PORT, POSTGRES_PORT: process.env.POSTGRES_PORT })
   requireWritable(dataFolder)
   claim = claimFolder(dataFolder)
-  await requireFreePorts(ports.processes, process.env.HOST || '127.0.0.1')
+  const known = knownAccounts(dataFolder)
+  const secrets = await ensureSecrets(dataFolder, databaseNames, processNames)
+  await requireFreePorts(ports.processes, env.HOST || '127.0.0.1')
 
-  const secrets = await ensureSecrets(dataFolder, [...serviceNames, 'events'], processNames)
-  const urls = await databaseUrls(
-    [...serviceNames, ...(KAFKA_BROKERS ? [] : (['events'] as const))],
-    secrets,
-    ports.postgres,
-  )
+  const urls = await databaseUrls(KAFKA_BROKERS ? serviceNames : databaseNames, named, secrets, ports.postgres)
   const databases = Object.fromEntries(serviceNames.map((name) => [name, urls[name]])) as Record<ServiceName, string>
-  const mail = resolve(process.env.MAIL_DIR || join(dataFolder, 'mail'))
+  const auditLog = resolve(env.AUDIT_LOG || join(dataFolder, 'audit.log'))
+  const mail = resolve(env.MAIL_DIR || join(dataFolder, 'mail'))
 
   step('Starting the services and the gateway')
   stack = createStack({
@@ -80,20 +86,21 @@ async function start(): Promise<void> {
     databases,
     events: KAFKA_BROKERS ? { KAFKA_BROKERS } : { EVENTS_DATABASE_URL: urls.events },
     mailFolder: mail,
-    smsFolder: resolve(process.env.SMS_DIR || join(dataFolder, 'sms')),
-    pushFolder: resolve(process.env.PUSH_DIR || join(dataFolder, 'push')),
-    auditLog: resolve(process.env.AUDIT_LOG || join(dataFolder, 'audit.log')),
-    env: process.env,
+    smsFolder: resolve(env.SMS_DIR || join(dataFolder, 'sms')),
+    pushFolder: resolve(env.PUSH_DIR || join(dataFolder, 'push')),
+    auditLog,
+    env,
     onLine: (name, line) => print(name, readable(line)),
     onCrash: (name, how, pause) => print(name, `ended (${how}), starts again in ${pause} ms`),
   })
-  await Promise.all([stack.start(), seed(databases)])
-  claim.publish({ gateway: stack.url, mail, postgres: postgres && join(dataFolder, 'postgres') })
+  await Promise.all([stack.start(), seed(databases, known, env)])
+  claim.publish({ gateway: stack.url, mail, auditLog, postgres: postgres && join(dataFolder, 'postgres') })
   if (stoppingSince) return
   console.log(
     announcement({
       stack,
       ports: ports.processes,
+      brokers: KAFKA_BROKERS,
       postgresPort: postgres?.port,
       mail,
       accounts: knownAccounts(dataFolder),
@@ -105,19 +112,19 @@ async function start(): Promise<void> {
 /** The URL of each database: the one that its variable names, else one on the embedded PostgreSQL, which is started for it. */
 async function databaseUrls<Name extends ServiceName | 'events'>(
   names: readonly Name[],
+  named: Partial<Record<Name, string>>,
   secrets: Secrets,
   port: number,
 ): Promise<Record<Name, string>> {
   const role = (name: Name) => ({ name, password: secrets.databases[name] ?? '' })
-  const named = (name: Name) => process.env[databaseVariable(name)]
-  const embedded = names.filter((name) => !named(name))
+  const embedded = names.filter((name) => !named[name])
   if (embedded.length > 0) {
     const folder = join(dataFolder, 'postgres')
     step(existsSync(folder) ? 'Starting PostgreSQL' : 'Preparing PostgreSQL (the first time only)')
     postgres = await startPostgres({ folder, port, password: secrets.postgres })
     for (const name of embedded) await postgres.ensureDatabase(role(name))
   }
-  const urls = names.map((name) => [name, named(name) || postgres?.url(name, role(name))])
+  const urls = names.map((name) => [name, named[name] ?? postgres?.url(name, role(name))])
   return Object.fromEntries(urls)
 }
 
@@ -142,11 +149,11 @@ function makeFolder(folder: string): void {
 }
 
 /** Fills an empty shop. */
-async function seed(databases: Record<ServiceName, string>): Promise<void> {
-  if (await isSeeded(databases, knownAccounts(dataFolder))) return
+async function seed(databases: Record<ServiceName, string>, known: Accounts, env: NodeJS.ProcessEnv): Promise<void> {
+  if (await isSeeded(databases, known)) return
   step('Filling the shop with a catalogue and accounts (the first time only)')
   await runScript('tools/seed.ts', {
-    ...process.env,
+    ...env,
     DATA_DIR: dataFolder,
     ...Object.fromEntries(serviceNames.map((name) => [databaseVariable(name), databases[name]])),
   })

@@ -6,10 +6,17 @@ import { describe, test } from 'node:test'
 import { parse } from 'yaml'
 import { root } from '../../tools/services.ts'
 import { prometheusMissing } from './prometheus.ts'
-import { dashboards, rules, selectorsOf } from './queries.ts'
+import { dashboards, ruleFiles, rules, selectorsOf } from './queries.ts'
 
 const alerts = rules.flatMap(({ alert, ...rule }) => (alert ? [{ alert, ...rule }] : []))
-const tests: { name: string }[] = parse(readFileSync(join(root, 'deploy/test/alerts.yml'), 'utf8')).tests
+const tests: { name: string }[] = ruleFiles.flatMap(
+  (file) => parse(readFileSync(join(root, 'deploy/test', file), 'utf8')).tests,
+)
+
+test('Prometheus reads every file of rules', () => {
+  const { rule_files } = parse(readFileSync(join(root, 'deploy/prometheus/prometheus.yml'), 'utf8'))
+  assert.deepEqual(rule_files, ruleFiles)
+})
 
 test('every alert has a case in which it fires and one in which it does not', () => {
   for (const { alert } of alerts) {
@@ -71,7 +78,12 @@ if (missing && process.env.REQUIRE_REAL === '1') throw new Error(`REQUIRE_REAL=1
 describe('by promtool', { skip: missing ?? false }, () => {
   for (const [what, ...args] of [
     ['the settings and the rules are valid', 'check', 'config', 'deploy/prometheus/prometheus.yml'],
-    ['every alert fires where it should and does not where it should not', 'test', 'rules', 'deploy/test/alerts.yml'],
+    [
+      'every alert fires where it should and does not where it should not',
+      'test',
+      'rules',
+      ...ruleFiles.map((file) => `deploy/test/${file}`),
+    ],
   ] as const) {
     test(what, () => {
       const { status, stdout, stderr } = spawnSync('promtool', args, { cwd: root, encoding: 'utf8' })

@@ -20,8 +20,12 @@ type Panel = {
 }
 type Dashboard = { uid: string; title: string; panels: Panel[] }
 
-export const rules: Rule[] = parse(readFileSync(join(root, 'deploy/prometheus/alerts.yml'), 'utf8')).groups.flatMap(
-  ({ rules }: { rules: Rule[] }) => rules,
+/** Files of rules, and under the same names those of their tests. */
+export const ruleFiles = ['alerts.yml', 'pool-alerts.yml']
+export const rules: Rule[] = ruleFiles.flatMap((file) =>
+  parse(readFileSync(join(root, 'deploy/prometheus', file), 'utf8')).groups.flatMap(
+    ({ rules }: { rules: Rule[] }) => rules,
+  ),
 )
 
 export const dashboards: Dashboard[] = globSync('deploy/grafana/dashboards/*.json', { cwd: root }).map((file) => {

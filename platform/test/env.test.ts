@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { z } from 'zod'
-import { addresses, ConfigError, integer, json, list, port, readEnv, urls } from '../env.ts'
+import { addresses, ConfigError, integer, json, list, port, readEnv, reasonOf, urls, withoutFiles } from '../env.ts'
 
 test('settings are read from text', () => {
   const settings = {
@@ -38,6 +38,14 @@ test('a list holds at least one, and nothing but its kind', () => {
       assert.throws(() => readEnv(settings, [], { ...good, [name]: value }), new RegExp(`${name}: `), value)
     }
   }
+})
+
+test('a number that is none or out of bounds is answered with the bounds, once', () => {
+  const reasonFor = (type: z.ZodType, text: string) => reasonOf(type.safeParse(text).error ?? new z.ZodError([]))
+  for (const text of ['x', '0', '501', '1.5', '0.5', '1e999', '99999999999999999999'])
+    assert.equal(reasonFor(integer(1, 500), text), 'must be a whole number from 1 to 500', text)
+  for (const text of ['x', '-1', '-0.5', '99999999999999999999'])
+    assert.equal(reasonFor(integer(0), text), 'must be a whole number from 0 on', text)
 })
 
 test('every fault is reported at once, the rules over several settings too', () => {
@@ -80,6 +88,21 @@ test('a setting may stand in a file that NAME_FILE names', () => {
     }
     writeFileSync(file, '\n')
     assert.throws(() => readEnv({ KEY: z.string() }, [], { KEY_FILE: file }), /KEY: is not set/)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test('a variable that stands in a file stands itself afterwards, and the others as before', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'commerce-env-'))
+  try {
+    const file = join(folder, 'brokers')
+    writeFileSync(file, 'a:1\n')
+    const source = { BROKERS_FILE: file, HOST: '::1', KEY_FILE: '/key' }
+    const { BROKERS_FILE, ...env } = withoutFiles(['BROKERS', 'HOST'], source)
+    assert.deepEqual(JSON.parse(JSON.stringify(env)), { BROKERS: 'a:1', HOST: '::1', KEY_FILE: '/key' })
+    assert.equal(BROKERS_FILE, undefined)
+    assert.throws(() => withoutFiles(['BROKERS'], { ...source, BROKERS: 'b:1' }), /BROKERS: is set, and so is/)
   } finally {
     rmSync(folder, { recursive: true })
   }

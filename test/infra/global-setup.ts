@@ -5,10 +5,10 @@ import { type ConsulAgent, consulVersion, startConsul } from '../../tools/infra/
 import { type Kafka, kafkaMissing, startKafka } from '../../tools/infra/kafka.ts'
 import type { Postgres } from '../../tools/infra/postgres.ts'
 import { type RedisServer, redisVersion, startRedis } from '../../tools/infra/redis.ts'
-import { hasStripeMock, type StripeMock, startStripeMock } from '../../tools/infra/stripe-mock.ts'
 import { startTemporaryPostgres } from '../../tools/infra/temporary-postgres.ts'
 import { migrationsFolder, root, serviceNames } from '../../tools/services.ts'
 import { templateOf, variables } from './parts.ts'
+import { hasStripeMock, type StripeMock, startStripeMock } from './stripe-mock.ts'
 
 /**
  * Starts each real server once for the whole run and tells the test files where it is. What is missing is said, and is

@@ -1,7 +1,7 @@
 import { events } from '#contracts/events.ts'
 import { deadLetterTopic, type EventHandler } from '#platform/bus/bus.ts'
 import { type BusConfig, busRules, busSettings } from '#platform/bus/open.ts'
-import { readEnv } from '#platform/env.ts'
+import { readEnv, withoutFiles } from '#platform/env.ts'
 import { createEventHandlers as notifications } from '../../subgraphs/notifications/events.ts'
 import { createEventHandlers as orders } from '../../subgraphs/orders/events.ts'
 import { createEventHandlers as payments } from '../../subgraphs/payments/events.ts'
@@ -10,12 +10,9 @@ import { serviceDatabase } from './service-database.ts'
 
 /** Which event log: the one that variables name, as for a service, else that of the running development shop. */
 export function eventLogConfig(): BusConfig {
-  const { env } = process
-  return readEnv(
-    busSettings,
-    [busRules],
-    env.KAFKA_BROKERS ? env : { ...env, EVENTS_DATABASE_URL: serviceDatabase('events') },
-  )
+  const env = withoutFiles(['KAFKA_BROKERS', 'EVENTS_DATABASE_URL'])
+  if (!env.KAFKA_BROKERS) env.EVENTS_DATABASE_URL = serviceDatabase('events')
+  return readEnv(busSettings, [busRules], env)
 }
 
 /** What each group handles, as the services themselves say. Nothing is handled here: a use case is never called. */

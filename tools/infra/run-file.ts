@@ -7,7 +7,7 @@ import { writePrivately } from './secrets.ts'
 export const dataFolder = resolve(process.env.DATA_DIR || join(root, '.data'))
 
 /** Where a shop that is ready has its parts. */
-export type Parts = { gateway: string; mail: string; postgres: string | undefined }
+export type Parts = { gateway: string; mail: string; auditLog: string; postgres: string | undefined }
 
 /** `run.json`: which process has the data folder. The rest is there when the shop is ready. */
 type RunFile = {
@@ -49,9 +49,10 @@ export function claimFolder(folder: string): Claim {
 export function readyShop(folder: string): { supervisor: number } & Parts {
   const run = read(fileIn(folder))
   if (!run || !isAlive(run)) throw new Error('The shop is not running. Start it with npm start.')
-  const { supervisor, gateway, mail, postgres } = run
-  if (!gateway || !mail) throw new Error('The shop is still starting. Try again when it says that it is ready.')
-  return { supervisor, gateway, mail, postgres }
+  const { supervisor, gateway, mail, auditLog, postgres } = run
+  if (!gateway || !mail || !auditLog)
+    throw new Error('The shop is still starting. Try again when it says that it is ready.')
+  return { supervisor, gateway, mail, auditLog, postgres }
 }
 
 /**

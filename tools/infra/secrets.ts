@@ -22,7 +22,7 @@ export async function ensureSecrets(
   keys: readonly string[],
 ): Promise<Secrets> {
   const file = join(dataFolder, 'secrets.json')
-  const known: Partial<Secrets> = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {}
+  const known = readPrivate<Partial<Secrets>>(file) ?? {}
   const secrets: Secrets = {
     postgres: known.postgres ?? password(),
     databases: Object.fromEntries(databases.map((name) => [name, known.databases?.[name] ?? password()])),
@@ -49,6 +49,18 @@ export function writePrivately(file: string, content: unknown): void {
   mkdirSync(dirname(file), { recursive: true })
   writeFileSync(`${file}.new`, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 })
   renameSync(`${file}.new`, file)
+}
+
+/** The JSON object of such a file. Undefined where there is none. Throws, with the file's name, where it holds something else. */
+export function readPrivate<T extends object>(file: string): T | undefined {
+  if (!existsSync(file)) return undefined
+  try {
+    const content: unknown = JSON.parse(readFileSync(file, 'utf8'))
+    if (typeof content === 'object' && content !== null) return content as T
+  } catch {
+    // What stands in it is not shown: it holds secrets.
+  }
+  throw new Error(`${file} is broken: it holds no JSON object. Mend it, or put it aside, and a new one is made.`)
 }
 
 /** The `kid` begins with the service that the key belongs to. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Passwords } from '../../subgraphs/users/credentials/passwords.ts'
+import { readPrivate } from '../infra/secrets.ts'
 
 /** An account for demonstration. */
 export type Account = { name: string; email: string; password: string }
@@ -16,8 +16,7 @@ export function accountsFile(folder: string): string {
 
 /** The accounts that the data folder knows, by role. */
 export function knownAccounts(folder: string): Accounts {
-  const file = accountsFile(folder)
-  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {}
+  return readPrivate<Accounts>(accountsFile(folder)) ?? {}
 }
 
 /** What is asked of a database: the hash of an account's password, and whether it is that of a password. */

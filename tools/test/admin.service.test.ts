@@ -80,6 +80,10 @@ describe('npm run admin', () => {
     assert.equal(code, 0)
     assert.deepEqual(await account('made@example.com'), { ...before, roles: ['CUSTOMER', 'ADMIN'] })
     assert.equal(audited().at(-1).action, 'roles.changed')
+    const entries = audited().length
+    const { output } = await run('admin', create('made@example.com', '--promote'))
+    assert.equal(output, 'made@example.com is an administrator already.\n')
+    assert.equal(audited().length, entries)
   })
 
   test('a password that would be guessed, an address that is none and a command that there is not are refused', async () => {

@@ -64,7 +64,7 @@ describe('npm run config', { skip: !consulAddress() && 'there is no Consul' }, (
 
   test('writes nothing that a process would refuse', async () => {
     const refusals = {
-      'set gateway RATE_LIMIT_ANONYMOUS many': /must be a whole number \(gateway\)/,
+      'set gateway RATE_LIMIT_ANONYMOUS many': /must be a whole number from [^(]+ \(gateway\)/,
       'set gateway PORT 1': /cannot change while the process runs/,
       'set payments STRIPE_SECRET_KEY hunter2': /cannot change while the process runs/,
       'set products RATE_LIMIT_ANONYMOUS 5': /is no setting of this process/,

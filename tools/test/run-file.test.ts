@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { claimFolder, readyShop } from '../infra/run-file.ts'
 
-const parts = { gateway: 'http://127.0.0.1:4000/graphql', mail: '/mail', postgres: undefined }
+const parts = { gateway: 'http://127.0.0.1:4000/graphql', mail: '/mail', auditLog: '/audit.log', postgres: undefined }
 
 describe('the data folder', () => {
   let folder: string

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { listening } from './listening.ts'
-import { freePorts } from './ports.ts'
+import { listening } from '../../tools/infra/listening.ts'
+import { freePorts } from '../../tools/infra/ports.ts'
 
 /** Stripe's own mock of its API, which keeps nothing: it checks what it is asked, and answers with examples. */
 export type StripeMock = { readonly url: string; stop(): void }
