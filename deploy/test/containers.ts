@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { patient } from '../../test/infra/stack.ts'
 import { freePorts } from '../../tools/infra/ports.ts'
 import { services } from '../../tools/services.ts'
 import type { Image } from './build-image.ts'
@@ -20,9 +21,6 @@ export type Container = {
   /** The exit code of the image's healthcheck. */
   healthy(): Promise<boolean>
 }
-
-/** A machine that is busy is no shop that fails. */
-const patient = { MAX_EVENT_LOOP_DELAY: '0', REQUEST_TIMEOUT: '60000', SUBGRAPH_TIMEOUT: '50000' }
 
 /**
  * Runs images of `docker-compose.yml` on this machine: with the file's environment and secrets, in the image's own folder, as the

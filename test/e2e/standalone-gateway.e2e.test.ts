@@ -104,11 +104,12 @@ describe('the gateway alone, on a foreign supergraph', () => {
   })
 
   test('the time that a request has begins when all of it is there', async () => {
-    const gateway = await runGateway({ SUPERGRAPH_FILE: await graph.supergraph(), REQUEST_TIMEOUT: '1000' })
+    const gateway = await runGateway({ SUPERGRAPH_FILE: await graph.supergraph(), REQUEST_TIMEOUT: '3000' })
     const headers = { 'content-type': 'application/json' }
     const slow = request(`${gateway.url}/graphql`, { method: 'POST', headers })
     slow.flushHeaders()
-    await sleep(1_500)
+    // Longer than the request itself may take.
+    await sleep(3_500)
     slow.end(JSON.stringify({ query: '{ planets { name } }' }))
     const [answer] = (await once(slow, 'response')) as [IncomingMessage]
     assert.deepEqual(await json(answer), { data: { planets: [{ name: 'Earth' }, { name: 'Mars' }] } })

@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test'
 import pg from 'pg'
 import { request } from 'undici'
 import type { ProcessName } from '../../tools/stack.ts'
+import { lockWaits } from '../infra/locks.ts'
 import { startTestStack, type TestStack } from '../infra/stack.ts'
 import { waitFor } from '../infra/wait.ts'
 
@@ -31,8 +32,7 @@ async function orderThatWaits() {
     headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
     body: JSON.stringify({ query, variables: { input } }),
   })
-  const waiting = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`
-  await waitFor('the order to wait', async () => (await stack.sql('orders', waiting)).length > 0)
+  await waitFor('the order to wait', async () => (await stack.sql('orders', lockWaits)).length > 0)
   return {
     async finish() {
       await locker.query('COMMIT')

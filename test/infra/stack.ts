@@ -269,7 +269,8 @@ function unlimited({ gateway, users }: NonNullable<StackOptions['extra']>): NonN
   }
 }
 
-const patient = { MAX_EVENT_LOOP_DELAY: '0', REQUEST_TIMEOUT: '60000', SUBGRAPH_TIMEOUT: '50000' }
+/** Limits of the gateway that a machine which is busy does not reach. */
+export const patient = { MAX_EVENT_LOOP_DELAY: '0', REQUEST_TIMEOUT: '60000', SUBGRAPH_TIMEOUT: '50000' }
 
 /** Ports for all processes, and for each twin. */
 async function portsOf(

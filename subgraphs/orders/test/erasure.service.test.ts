@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { ServiceError } from '#platform/errors.ts'
+import { lockWaits } from '../../../test/infra/locks.ts'
 import { waitFor } from '../../../test/infra/wait.ts'
 import type { Products } from '../service/dependencies.ts'
 import type { OrdersStore } from '../store.ts'
@@ -147,10 +148,7 @@ describe('an erasure', () => {
 describe('an order that is under way while the account is erased', () => {
   const refused = { code: 'UNAUTHENTICATED' }
   const waiting = (n: number) =>
-    waitFor(`${n} transactions that wait`, async () => {
-      const query = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-      return (await rows(query)).length === n
-    })
+    waitFor(`${n} transactions that wait`, async () => (await rows(lockWaits)).length === n)
   const nothingIsLeft = async () => {
     assert.deepEqual(await rows('SELECT FROM orders'), [])
     assert.deepEqual(await rows('SELECT FROM claims'), [])

@@ -9,6 +9,7 @@ import { silentLog as log } from '#platform/log.ts'
 import { createLoop } from '#platform/loop.ts'
 import { createMask } from '#platform/mask.ts'
 import type { Principal } from '#platform/principal.ts'
+import { lockWaits } from '../../../test/infra/locks.ts'
 import { createTestDatabase } from '../../../test/infra/parts.ts'
 import { waitFor } from '../../../test/infra/wait.ts'
 import { freePorts } from '../../../tools/infra/ports.ts'
@@ -157,10 +158,7 @@ export async function openPayments(options: OpenPaymentsOptions = {}) {
       return rows.map(({ type }) => type)
     },
     /** How many transactions wait for a lock of this database. */
-    async waiting(): Promise<number> {
-      const query = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-      return (await sql(query)).length
-    },
+    waiting: async (): Promise<number> => (await sql(lockWaits)).length,
     /** The sandbox's books of a payment: what it took, and what it gave back. */
     async booked(paymentId: string): Promise<{ captured: number; refunds: number[] }> {
       const charges = await sql(`SELECT amount FROM sandbox.charges WHERE id = $1 AND status = 'captured'`, [paymentId])
