@@ -8,9 +8,11 @@ import { waitFor } from '../infra/wait.ts'
 import { type Drill, percentile, stockQuery } from './drill.ts'
 import { type Answer, type Load, others, readers, startLoad, untilDone } from './pool-load.ts'
 
-/** Connections of products, and calls that wait for one. */
+/** Connections of products, and calls that wait for one: few enough that a slow machine, too, sends more at a time. */
 const poolSize = 4
-const queue = 16
+const queue = 8
+/** Refusals of each kind, after a wait and at once, that are waited for. */
+const refusals = 16
 /** Milliseconds from which on a refusal counts as one that waited for its turn first. */
 const waited = 1_500
 /**
@@ -59,8 +61,7 @@ export const pool: Drill = {
         await load.until('answers after', enough)
         const after = load.take()
 
-        const refused = during.reads.filter(({ whole }) => !whole)
-        const { late = [], atOnce = [] } = Object.groupBy(refused, ({ time }) => (time > waited ? 'late' : 'atOnce'))
+        const { late, atOnce } = refused(during.reads)
         print(`round ${round}: DEGRADED ${detected} ms after the last connection was held, ${waiting} calls waiting`)
         print(`  refused after a wait: ${figures(late)}; at once: ${figures(atOnce)}`)
         print(`  of other services: ${figures(during.rest)}`)
@@ -114,7 +115,10 @@ async function exhaust(
     const detected = Math.round(performance.now() - full)
     assert.equal((await health(stack)).status, 'DEGRADED')
     assert.equal(said(stack, 'nearly used up'), saidBefore + 1)
-    await load.until('refusals', () => load.reads.filter(({ time }) => time > waited).length >= queue)
+    await load.until('refusals of both kinds, and other answers', () => {
+      const { late, atOnce } = refused(load.reads)
+      return late.length >= refusals && atOnce.length >= refusals && load.rest.length >= others
+    })
     const { waiting } = await usage(stack)
     const during = load.take()
 
@@ -179,6 +183,12 @@ async function health(stack: TestStack): Promise<Health> {
 
 const said = (stack: TestStack, what: string) =>
   stack.output.filter((line) => line.startsWith('products ') && line.includes(`database pool ${what}`)).length
+
+function refused(answers: readonly Answer[]): Record<'late' | 'atOnce', Answer[]> {
+  const all = answers.filter(({ whole }) => !whole)
+  const { late = [], atOnce = [] } = Object.groupBy(all, ({ time }) => (time > waited ? 'late' : 'atOnce'))
+  return { late, atOnce }
+}
 
 const times = (answers: readonly Answer[]) => answers.map(({ time }) => time)
 
