@@ -103,11 +103,11 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
 
   const report = () => ({ ...health.report(), schema: schema() })
   const idleTimeout = Math.max(shortestIdle, requestTimeout + idleMargin)
-  const app = createHttpServer({ ...http, idleTimeout, health: { ...health, report } })
-  app.addHook('onClose', async () => health.stop())
   const security = securityHeaders(hstsMaxAge)
+  const headersOf = (request: FastifyRequest) => ({ ...security, 'x-request-id': requestIdOf(request) })
+  const app = createHttpServer({ ...http, idleTimeout, headersOf, health: { ...health, report } })
+  app.addHook('onClose', async () => health.stop())
   app.addHook('onRequest', (request, reply, done) => {
-    reply.headers(security).header('x-request-id', requestIdOf(request))
     // The rest of the answer is that of CORS, whatever the path.
     if (request.method === 'OPTIONS') reply.header('allow', allowedMethods)
     done()

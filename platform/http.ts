@@ -67,6 +67,8 @@ export type HttpOptions = {
   trustedProxies?: number
   /** Connections that are open at once, at the most. Default: any. */
   maxConnections?: number
+  /** Headers of every answer to a request that is HTTP, whatever it asks. Default: none. */
+  headersOf?: (request: FastifyRequest) => Readonly<Record<string, string>>
 }
 
 /** Bytes of a body that is too large which are read all the same, so that its sender sees the answer. */
@@ -90,6 +92,7 @@ export function createHttpServer({
   idleTimeout = 130_000,
   trustedProxies = 0,
   maxConnections,
+  headersOf = () => ({}),
 }: HttpOptions): FastifyInstance {
   const answerError = (error: FastifyError, reply: FastifyReply) => {
     const { refusal, status } = refusalOf(error, mask)
@@ -115,11 +118,13 @@ export function createHttpServer({
     forceCloseConnections: 'idle',
     // Who got in is answered.
     return503OnClosing: false,
-    frameworkErrors: (error, _request, reply) => void answerError(error, reply),
+    // Of a path that cannot be decoded: no hook is asked.
+    frameworkErrors: (error, request, reply) => void answerError(error, reply.headers(headersOf(request))),
     clientErrorHandler: refuseConnection,
   })
   if (maxConnections !== undefined) app.server.maxConnections = maxConnections
   app.addHook('onRequest', (request, reply, done) => {
+    reply.headers(headersOf(request))
     const refusal = ambiguity(request)
     if (!refusal) return done()
     // What follows on the connection may be part of it.

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { METHODS } from 'node:http'
 import { after, before, describe, test } from 'node:test'
+import type { GraphQLFormattedError } from 'graphql'
 import { serverAudits } from 'graphql-http'
 import { request } from 'undici'
 import { runGateway, startForeignGraph, type TestGateway } from '../infra/gateway.ts'
@@ -81,6 +82,18 @@ test('browsers are told that it is data, not a page, and to come by HTTPS', asyn
   assert.equal(headers['x-content-type-options'], 'nosniff')
   assert.equal(headers['strict-transport-security'], 'max-age=60; includeSubDomains')
   assert.match(String(headers['content-security-policy']), /^default-src 'none'/)
+})
+
+test('a path that cannot be decoded is refused by an answer with the headers of every other', async () => {
+  const { statusCode, headers, body } = await request(`${gateway.url}/%zz`, {
+    headers: { 'x-request-id': 'asked-as' },
+  })
+  assert.deepEqual(
+    [statusCode, headers['x-request-id'], headers['x-content-type-options'], headers['cache-control']],
+    [400, 'asked-as', 'nosniff', 'no-store'],
+  )
+  const [error] = ((await body.json()) as { errors: GraphQLFormattedError[] }).errors
+  assert.equal(error?.extensions?.code, 'BAD_REQUEST')
 })
 
 test('a page of another origin makes nobody send a query without asking, and is allowed to only where it is listed', async () => {
