@@ -52,9 +52,7 @@ async function placeThrough({ stack, kafka, seen, total, print }: Run) {
       while (left-- > 0) {
         const id = await stack.placeOrder(token, product)
         placed.push(id)
-        const input = { orderId: id, reason: 'drill' }
-        const { errors } = await stack.mutate('cancelOrder', 'order { status }', input, token)
-        assert.deepEqual(errors, [])
+        await stack.cancelOrder(token, id, 'drill')
       }
     })
     await Promise.all(work)
@@ -65,8 +63,10 @@ async function placeThrough({ stack, kafka, seen, total, print }: Run) {
     await Promise.all([kafka.kill(signal), place(0.1)])
     await waitFor('the health to tell', async () => (await eventsOf(stack)) === 'DOWN')
     await place(0.15)
-    const unsent = await unsentOf(stack)
-    assert.ok(unsent >= 0.15 * total * 2)
+    const unsent = await waitFor('what waits to be told', async () => {
+      const count = await unsentOf(stack)
+      return count >= 0.15 * total * 2 && count
+    })
     print(`${signal}: Kafka away for ${Math.round(0.15 * total)} orders and more, ${unsent} events waited`)
     await Promise.all([kafka.restart(), place(0.15)])
     return performance.now()
@@ -103,14 +103,16 @@ async function placeThrough({ stack, kafka, seen, total, print }: Run) {
 async function eventsOf(stack: TestStack): Promise<string> {
   const url = stack.urlOf('orders')
   const [health, ready] = await Promise.all([fetch(`${url}/health`), fetch(`${url}/health/ready`)])
-  assert.equal(ready.status, 200)
   const { status, dependencies } = (await health.json()) as Report
+  // A machine that stands still for as long makes no answer of the database, which is not on trial.
+  if (dependencies.database?.status !== 'UP') return ''
+  assert.equal(ready.status, 200)
   const isWhole = Object.values(dependencies).every((dependency) => dependency.status === 'UP')
   assert.equal(status, isWhole ? 'UP' : 'DEGRADED')
   return dependencies.events?.status ?? ''
 }
 
-/** What orders says of its outbox, while it can say nothing of its lag. */
+/** What orders says of its outbox, while it can say nothing of its lag. NaN where it was too busy to say it. */
 async function unsentOf(stack: TestStack): Promise<number> {
   const metrics = await (await fetch(`${stack.urlOf('orders')}/metrics`)).text()
   assert.doesNotMatch(metrics, /^consumer_lag\{/m)

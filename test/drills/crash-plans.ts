@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { request } from 'undici'
-import type { Account, GraphQLResult, TestStack } from '../infra/stack.ts'
+import { type Account, busyCodes, type GraphQLResult, type TestStack } from '../infra/stack.ts'
 
 /** Milliseconds between attempts, and for which one is repeated. */
 const pause = 150
 const patience = 60_000
 /** What a client that retries sends again. Anything else is an answer. */
-const passing = ['SUBGRAPH_UNAVAILABLE', 'SUBGRAPH_TIMEOUT', 'OVERLOADED', 'IN_PROGRESS', 'CONFLICT']
+const passing = [...busyCodes, 'IN_PROGRESS']
 
 export type Shop = {
   stack: TestStack

@@ -1,3 +1,5 @@
+import assert from 'node:assert/strict'
+
 /** A run with faults or load that prints its figures and fails on any that must not be. */
 export type Drill = {
   summary: string
@@ -5,8 +7,9 @@ export type Drill = {
   run(options: { short: boolean; print: (line: string) => void; seed?: number }): Promise<void>
 }
 
-/** The value below which `share` of the values lie. */
+/** The value below which `share` of the values lie. Throws where there is none. */
 export function percentile(values: readonly number[], share: number): number {
+  assert.ok(values.length > 0, 'there are values')
   const sorted = [...values].sort((a, b) => a - b)
   return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Account, customerPassword, type GraphQLResult, type TestStack } from '../infra/stack.ts'
+import { type Account, busyCodes, customerPassword, type GraphQLResult, type TestStack } from '../infra/stack.ts'
 
 /** What clients do, each again and again. */
 export const kinds = ['catalogue', 'history', 'createOrder', 'payOrder', 'login'] as const
@@ -10,7 +10,7 @@ export type Kind = (typeof kinds)[number]
 export type Attempt = { kind: Kind; at: number; time: number; outcome: string }
 
 /** Codes that tell a client to try again. Others mean that something is wrong here. */
-const passing = ['SUBGRAPH_UNAVAILABLE', 'SUBGRAPH_TIMEOUT', 'OVERLOADED', 'IN_PROGRESS']
+const passing = [...busyCodes, 'IN_PROGRESS']
 /** Milliseconds between the requests of one client. */
 const pause = 40
 const retryPause = 150
