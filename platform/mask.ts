@@ -4,7 +4,7 @@ import { ServiceError } from './errors.ts'
 import type { Log } from './log.ts'
 
 /**
- * What of an error may leave the process. A refusal leaves as it is. A database that is busy or away becomes OVERLOADED
+ * What of an error may leave the process. A refusal leaves as it is. A database that is busy, too slow or away becomes OVERLOADED
  * or SUBGRAPH_UNAVAILABLE, text that it cannot keep BAD_USER_INPUT. Anything else is logged and leaves as
  * INTERNAL_SERVER_ERROR with the id of its log line.
  */

@@ -4,14 +4,14 @@
  */
 
 /**
- * `overloaded`: no connection was free in time. `unavailable`: the server cannot be reached or is going down.
+ * `overloaded`: no connection was free in time, or a statement or a transaction took too long, of which nothing was done. `unavailable`: the server cannot be reached or is going down.
  * `unstorable`: text that holds what the database has no place for, such as NUL.
  */
 export function databaseFailure(error: unknown): 'overloaded' | 'unavailable' | 'unstorable' | undefined {
   const { code, message } = shape(error)
   const state = sqlState(error) ?? ''
-  if (isPoolRefusal(error) || code === 'P2024' || state === '53300') return 'overloaded'
-  if (code === 'P2028' && message.includes('Unable to start')) return 'overloaded'
+  if (isPoolRefusal(error) || ['P2024', 'P2028'].includes(code) || ['53300', '57014'].includes(state))
+    return 'overloaded'
   if (message === 'timeout exceeded when trying to connect') return 'overloaded'
   if (['P1001', 'P1002', 'P1008', 'P1017', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT'].includes(code))
     return 'unavailable'
@@ -36,9 +36,9 @@ export function isTransientDatabaseError(error: unknown): boolean {
   return (
     failure === 'overloaded' ||
     failure === 'unavailable' ||
-    ['P2028', 'P2034', 'P1011'].includes(code) ||
-    // Serialization failure and deadlock, insufficient resources, lock timeout, statement timeout.
-    /^(40|53|55P03|57014)/.test(state)
+    ['P2034', 'P1011'].includes(code) ||
+    // Serialization failure and deadlock, insufficient resources, lock timeout.
+    /^(40|53|55P03)/.test(state)
   )
 }
 

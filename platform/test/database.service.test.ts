@@ -68,6 +68,32 @@ test('a statement that comes again and again is planned once for each connection
   await database.close()
 })
 
+test('work that the database takes too long for is overloaded, and nothing of it is done', async () => {
+  const database = openDatabase({ name: 'slow', url, poolSize: 1, log })
+  const prisma = new PrismaClient({ adapter: database.adapter })
+  const isOverloaded = (error: unknown) => databaseFailure(error) === 'overloaded'
+  const sleep = (tx: Pick<PrismaClient, '$queryRaw'>) => tx.$queryRaw`SELECT 1 FROM pg_sleep(0.3)`
+  const late = prisma.$transaction(
+    async (tx) => {
+      await tx.$executeRaw`CREATE TABLE half_done ()`
+      await sleep(tx)
+      await tx.order.count()
+    },
+    { timeout: 100 },
+  )
+  await assert.rejects(late, isOverloaded)
+  const cut = prisma.$transaction(async (tx) => {
+    await tx.$executeRaw`CREATE TABLE half_done ()`
+    await tx.$executeRaw`SET LOCAL statement_timeout = 100`
+    await sleep(tx)
+  })
+  await assert.rejects(cut, isOverloaded)
+  const left = await prisma.$queryRaw`SELECT 1 FROM pg_tables WHERE tablename = 'half_done'`
+  assert.deepEqual(left, [])
+  await prisma.$disconnect()
+  await database.close()
+})
+
 describe('a server that cannot be reached is unavailable or overloaded, by whatever call that is found', () => {
   const works: Record<string, (prisma: PrismaClient) => PromiseLike<unknown>> = {
     'a model': (prisma) => prisma.order.count(),
