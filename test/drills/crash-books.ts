@@ -1,12 +1,23 @@
 import assert from 'node:assert/strict'
 import type { TestStack } from '../infra/stack.ts'
 
+/** What of an order's events a person is told of, each once. */
+const toldOf = {
+  'order.created': 'ORDER_PLACED',
+  'order.paid': 'ORDER_PAID',
+  'order.shipped': 'ORDER_SHIPPED',
+  'order.delivered': 'ORDER_DELIVERED',
+  'order.cancelled': 'ORDER_CANCELLED',
+  'payment.declined': 'PAYMENT_DECLINED',
+  'payment.refunded': 'PAYMENT_REFUNDED',
+} as const
+
 /** Who has to handle which events. */
 const consumers = {
   products: ['order.cancelled'],
   payments: ['order.cancelled'],
   orders: ['payment.captured', 'payment.declined', 'payment.refunded', 'reservation.expired'],
-  notifications: ['order.created', 'user.registered'],
+  notifications: ['user.registered', ...(Object.keys(toldOf) as (keyof typeof toldOf)[])],
 } as const
 const emitters = ['users', 'products', 'orders', 'payments'] as const
 
@@ -185,17 +196,6 @@ async function auditEvents(
   assert.deepEqual(twice, [], 'a capture and a refund are told of once')
   await auditNotifications(stack, print)
 }
-
-/** What of an order's events a person is told of, each once. */
-const toldOf = {
-  'order.created': 'ORDER_PLACED',
-  'order.paid': 'ORDER_PAID',
-  'order.shipped': 'ORDER_SHIPPED',
-  'order.delivered': 'ORDER_DELIVERED',
-  'order.cancelled': 'ORDER_CANCELLED',
-  'payment.declined': 'PAYMENT_DECLINED',
-  'payment.refunded': 'PAYMENT_REFUNDED',
-} as const
 
 export async function auditNotifications(stack: TestStack, print: (line: string) => void): Promise<void> {
   const emitted = `SELECT type, data->>'orderId' AS id, count(*)::int AS times FROM outbox GROUP BY 1, 2`

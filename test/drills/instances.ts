@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { createServer } from 'node:http'
 import { type Consul, createConsul, type ServiceInstance } from '#platform/consul.ts'
@@ -8,7 +9,7 @@ import { createPrincipalSigner, type PrivateKey } from '#platform/principal.ts'
 import { createForwarder } from '../../gateway/forward.ts'
 import { type ConsulAgent, consulVersion, startConsul } from '../../tools/infra/consul.ts'
 import { processNames } from '../../tools/stack.ts'
-import { startTestStack, type TestStack } from '../infra/stack.ts'
+import { slowCodes, startTestStack, type TestStack, untilTaken } from '../infra/stack.ts'
 import { waitFor } from '../infra/wait.ts'
 import { type Drill, percentile } from './drill.ts'
 
@@ -73,7 +74,7 @@ async function followProducts(consul: Consul) {
 async function equalShares({ stack, products, print }: Shop, total: number): Promise<void> {
   const sign = createPrincipalSigner({ key: stack.secrets.keys.gateway as PrivateKey })
   const principalToken = await sign({ sub: null, sid: null, scopes: [], anonymous: true, address: null })
-  const forwarder = createForwarder({ name: 'products', urls: products.urls, timeout: 5_000, log })
+  const forwarder = createForwarder({ name: 'products', urls: products.urls, timeout: 60_000, log })
   const counts = new Map<string, number>()
   const count = (message: unknown) => {
     const { origin } = (message as { request: { origin: string } }).request
@@ -95,6 +96,7 @@ async function equalShares({ stack, products, print }: Shop, total: number): Pro
 async function killUnderLoad({ stack, products, print }: Shop, total: number): Promise<void> {
   const { token } = await stack.signUp()
   const [product = ''] = await stack.addProducts(100_000)
+  await stack.placeOrder(token, product)
   const back = stack.processes.products.nextReady()
   const items = [{ productId: product, quantity: 1 }]
   const [reads, orders] = await Promise.all([
@@ -103,7 +105,10 @@ async function killUnderLoad({ stack, products, print }: Shop, total: number): P
       stack,
       total / 10,
       () => false,
-      () => stack.createOrder(token, items),
+      () => {
+        const key = randomUUID()
+        return untilTaken(() => stack.createOrder(token, items, key), slowCodes)
+      },
     ),
   ])
   print(
@@ -167,15 +172,14 @@ async function load(
   stack: TestStack,
   total: number,
   onDone: (done: number) => unknown = () => {},
-  send: () => ReturnType<TestStack['graphql']> = () => stack.graphql(query),
+  send: () => ReturnType<TestStack['graphql']> = () => untilTaken(() => stack.graphql(query), slowCodes),
 ) {
   const times: number[] = []
   const failures: string[] = []
   await each(total, async () => {
     const start = performance.now()
-    const { errors } = await send()
+    await send().catch((error) => failures.push(String(error)))
     times.push(performance.now() - start)
-    if (errors[0]) failures.push(errors[0].extensions.code)
     onDone(times.length)
   })
   return { done: times.length, failures, p99: percentile(times, 0.99) }

@@ -112,10 +112,9 @@ async function outcomeOf(name: string, operation: () => Promise<unknown>): Promi
     await operation()
     return name
   } catch (error) {
-    // On a slow machine: nothing was changed, and who asks again may be served. Prisma ends a transaction that takes long.
+    // On a slow machine: nothing was changed, and who asks again may be served.
     const failure = databaseFailure(error)
-    const late = failure === 'overloaded' || failure === 'unavailable' || (error as { code?: unknown }).code === 'P2028'
-    if (late) return `${name}: too late`
+    if (failure === 'overloaded' || failure === 'unavailable') return `${name}: too late`
     const overtaken = hasCode(error, 'IN_PROGRESS') && !redisUrl()
     if (error instanceof ServiceError && (overtaken || !error.retryable)) return `${name}: ${error.code}`
     throw error

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { type Account, startTestStack, type TestStack } from '../infra/stack.ts'
+import { type Account, startTestStack, type TestStack, untilTaken } from '../infra/stack.ts'
 import { waitFor } from '../infra/wait.ts'
 import type { Drill } from './drill.ts'
 
@@ -118,9 +118,11 @@ async function newPerson(stack: TestStack, product: string): Promise<Person> {
   const account = await stack.signUp()
   const street = `Street ${randomUUID()}`
   const placed = await Promise.all(
-    [1, 2].map(() =>
-      stack.createOrder(account.token, [{ productId: product, quantity: 1 }], randomUUID(), { line1: street }),
-    ),
+    [1, 2].map(() => {
+      const key = randomUUID()
+      const items = [{ productId: product, quantity: 1 }]
+      return untilTaken(() => stack.createOrder(account.token, items, key, { line1: street }))
+    }),
   )
   const orders = placed.map(({ data }) => data.createOrder.order)
   const notifications = await waitFor('the notifications', async () => {

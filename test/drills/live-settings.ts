@@ -6,6 +6,7 @@ import { settingsKey } from '#platform/live/follow.ts'
 import { silentLog as log } from '#platform/log.ts'
 import { consulVersion, startConsul } from '../../tools/infra/consul.ts'
 import { runGateway, startForeignGraph, type TestGateway } from '../infra/gateway.ts'
+import { patient } from '../infra/stack.ts'
 import { waitFor } from '../infra/wait.ts'
 import { type Drill, percentile } from './drill.ts'
 
@@ -32,6 +33,7 @@ export const liveSettings: Drill = {
       CONSUL_HTTP_ADDR: agent.address,
       CONSUL_PREFIX: prefix,
       [setting]: many,
+      ...patient,
     }
     const gateways = await Promise.all([runGateway(env), runGateway(env)])
     try {

@@ -11,8 +11,6 @@ import { type Answer, type Load, others, readers, startLoad, untilDone } from '.
 /** Connections of products, and calls that wait for one: few enough that a slow machine, too, sends more at a time. */
 const poolSize = 4
 const queue = 8
-/** Refusals of each kind, after a wait and at once, that are waited for. */
-const refusals = 16
 /** Milliseconds from which on a refusal counts as one that waited for its turn first. */
 const waited = 1_500
 /**
@@ -117,7 +115,7 @@ async function exhaust(
     assert.equal(said(stack, 'nearly used up'), saidBefore + 1)
     await load.until('refusals of both kinds, and other answers', () => {
       const { late, atOnce } = refused(load.reads)
-      return late.length >= refusals && atOnce.length >= refusals && load.rest.length >= others
+      return late.length >= queue && atOnce.length >= queue && load.rest.length >= others
     })
     const { waiting } = await usage(stack)
     const during = load.take()

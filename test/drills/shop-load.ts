@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Account, customerPassword, type TestStack } from '../infra/stack.ts'
+import { type Account, customerPassword, slowCodes, type TestStack } from '../infra/stack.ts'
 import { percentile } from './drill.ts'
 import type { LoadBalancer } from './load-balancer.ts'
 
@@ -18,6 +18,9 @@ const queries: Record<Kind, string> = {
   login: 'mutation ($input: LoginInput!) { login(input: $input) { accessToken } }',
 }
 const shippingAddress = { name: 'Eve', line1: 'Street 1', city: 'Berlin', postalCode: '10115', country: 'DE' }
+
+/** Milliseconds between two looks at the clock from which on the machine has stood still. */
+const longestTick = 500
 
 /** What customers were told that they have done. */
 export type Receipts = {
@@ -45,6 +48,14 @@ export function startLoad(options: {
   const underWay = new Set<Promise<void>>()
   const started = performance.now()
   let stopping = false
+  /** When the machine last stood still, for longer than a timer is late by load. */
+  let stoodStill = Number.NEGATIVE_INFINITY
+  let ticked = started
+  const ticking = setInterval(() => {
+    const now = performance.now()
+    if (now - ticked > longestTick) stoodStill = now
+    ticked = now
+  }, 50)
 
   function variablesOf(kind: Kind, n: number, customer: Account, order: string): object {
     const productId = products[n % products.length]
@@ -65,7 +76,12 @@ export function startLoad(options: {
     if (!customer) throw new Error('There are no customers.')
     try {
       const variables = variablesOf(kind, n, customer, order?.id ?? '')
-      const { status, data, errors } = await balancer.send(queries[kind], variables, customer.token)
+      const send = () => balancer.send(queries[kind], variables, customer.token)
+      const sent = performance.now()
+      const first = await send()
+      // What a machine made late that stood still is no failure of the shop, which answers it now.
+      const isLate = first.errors.some(({ extensions: { code } }) => slowCodes.includes(code)) && stoodStill > sent
+      const { status, data, errors } = isLate ? await send() : first
       if (status !== 200 || errors[0] || !data) {
         if (changes) receipts.unknown += 1
         failures.push(`${kind}: ${status} ${errors[0]?.extensions.code} ${errors[0]?.message}`)
@@ -82,8 +98,9 @@ export function startLoad(options: {
   }
 
   const generating = (async () => {
-    for (let n = 0; !stopping; n++) {
-      const due = (n * 1_000) / rate
+    for (let n = 0, due = 0; !stopping; n++, due += 1_000 / rate) {
+      // After the machine has stood still, what was due meanwhile does not come all at once.
+      due = Math.max(due, performance.now() - started - 1_000)
       const pause = due - (performance.now() - started)
       if (pause > 0) await sleep(pause)
       const one = request(n, due).finally(() => underWay.delete(one))
@@ -98,6 +115,7 @@ export function startLoad(options: {
       await generating
       const seconds = (performance.now() - started) / 1_000
       await Promise.all(underWay)
+      clearInterval(ticking)
       return {
         requests: times.length,
         rate: times.length / seconds,

@@ -98,10 +98,11 @@ async function startLoad(send: () => ReturnType<Awaited<ReturnType<typeof startT
     )
     answers.push({ time: performance.now() - started, ...outcome })
   }
-  const began = performance.now()
-  let sent = 0
+  let due = performance.now()
   const timer = setInterval(() => {
-    for (; sent < ((performance.now() - began) / 1_000) * rate; sent++) {
+    // After the machine has stood still, what was due meanwhile does not come all at once.
+    due = Math.max(due, performance.now() - 1_000)
+    for (; due < performance.now(); due += 1_000 / rate) {
       const request = one().finally(() => underWay.delete(request))
       underWay.add(request)
     }

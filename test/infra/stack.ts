@@ -234,11 +234,14 @@ const createOrderMutation = `
     }
   }`
 
-/** Repeats what does no harm twice while a stack is too busy for it. Throws what it says otherwise. */
-export function untilTaken<Result extends GraphQLResult>(send: () => Promise<Result>): Promise<Result> {
+/** Repeats what does no harm twice while a stack is too busy for it, as `codes` say. Throws what it says otherwise. */
+export function untilTaken<Result extends GraphQLResult>(
+  send: () => Promise<Result>,
+  codes: readonly string[] = busyCodes,
+): Promise<Result> {
   return waitFor('it to be taken', async () => {
     const result = await send()
-    const isBusy = result.errors.some(({ extensions }) => busyCodes.includes(extensions.code))
+    const isBusy = result.errors.some(({ extensions }) => codes.includes(extensions.code))
     if (!isBusy) assert.deepEqual(result.errors, [])
     return !isBusy && result
   })
@@ -246,6 +249,8 @@ export function untilTaken<Result extends GraphQLResult>(send: () => Promise<Res
 
 /** What a shop says that is whole, on a machine that stands still for seconds: a wait, a call or a new connection took too long. */
 export const busyCodes = ['OVERLOADED', 'SUBGRAPH_TIMEOUT', 'SUBGRAPH_UNAVAILABLE']
+/** Those of them that no process causes which is killed or stopped. */
+export const slowCodes = ['OVERLOADED', 'SUBGRAPH_TIMEOUT']
 
 function openPool(connectionString: string): pg.Pool {
   const pool = new pg.Pool({ connectionString, max: 2 })
