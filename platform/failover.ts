@@ -5,7 +5,8 @@ import { createRetryBudget, type RetryBudgetOptions } from './retry-budget.ts'
 /**
  * Why an attempt did not succeed.
  *
- * - `refused`: there was no connection, so nothing was sent. The instance is set aside, and the call may always be made again.
+ * - `refused`: there was no connection, or the caller was turned away, so nothing was carried out. The instance is set aside, and
+ *   the call may always be made again.
  * - `broken`: the connection ended, or something in between could not pass the call on. Whether it was carried out is not known.
  * - `answered`: the instance said no, and a repeat would hear the same.
  * - `ended`: time is over, or nobody waits.

@@ -11,9 +11,11 @@ import {
   isIntrospectionType,
   isListType,
   isObjectType,
+  type OperationDefinitionNode,
   parse,
 } from 'graphql'
 import { compileWeights } from '../gateway/cost/weights.ts'
+import { compileCosts, defaultListSize } from '../gateway/cost.ts'
 import { publicFieldsOf } from '../gateway/stale/public.ts'
 import { createResolvers as notifications } from '../subgraphs/notifications/resolvers.ts'
 import { createResolvers as orders } from '../subgraphs/orders/resolvers.ts'
@@ -75,6 +77,27 @@ test('every list says how long it is, and every connection is as long as its pag
     unsized.map(({ type, field }) => `${type.name}.${field.name}`),
     [],
   )
+})
+
+test('a search of the catalogue costs what counting it does, each of them, written out or sent as a variable', () => {
+  const costOf = compileCosts(parse(sdl), api, { defaultListSize })
+  const estimate = (source: string, variables = {}) => {
+    const document = parse(source)
+    return costOf(document, document.definitions[0] as OperationDefinitionNode).estimate(variables)
+  }
+  const page = 'edges { node { id } }'
+  const filtered = estimate(`{ products(first: 1, filter: { inStock: true }) { ${page} } }`)
+  const searched = estimate(`{ products(first: 1, filter: { inStock: true, search: "oak" }) { ${page} } }`)
+  assert.equal(searched - filtered, 20)
+  assert.equal(estimate(`{ products(first: 1, filter: { inStock: true }) { ${page} totalCount } }`) - filtered, 20)
+  const whole = `query ($filter: ProductFilter) { products(first: 1, filter: $filter) { ${page} } }`
+  assert.equal(estimate(whole, { filter: { inStock: true, search: 'oak' } }), searched)
+  assert.equal(estimate(whole, { filter: { inStock: true, search: null } }), filtered)
+  const text = `query ($text: String) { products(first: 1, filter: { inStock: true, search: $text }) { ${page} } }`
+  assert.equal(estimate(text, { text: 'oak' }), searched)
+  assert.equal(estimate(text), filtered)
+  const field = `products(first: 1, filter: { inStock: true, search: "oak" }) { ${page} }`
+  assert.equal(estimate(`{ a: ${field} b: ${field} }`), 2 * searched)
 })
 
 test('what is public says for how long it is fresh, unless an event tells that it changes', () => {

@@ -14,13 +14,14 @@ import { currentContext, timeLeft } from '../context.ts'
 import { ServiceError } from '../errors.ts'
 import { createFailover } from '../failover.ts'
 import { callThrough, confirming } from '../guard.ts'
+import type { Log } from '../log.ts'
 import { timedOut, unavailable } from '../mask.ts'
 import { inSpan } from '../telemetry/span.ts'
 import { connected, NotConnected, rpcFailure, serving } from './instance.ts'
 import type { RpcMeter } from './meters.ts'
 import type { Rpcs } from './service.ts'
 import { rpcPath, rpcSpan } from './span.ts'
-import { fromRpcError } from './status.ts'
+import { fromRpcError, isCallerRefusal } from './status.ts'
 
 /** Milliseconds that a call may take where it says nothing else, unless the caller's own deadline is nearer. */
 const callLimit = 2_000
@@ -29,7 +30,10 @@ const longestReconnect = 250
 /** Milliseconds that an instance has to be reached in a check, and to say that it serves. */
 const checkLimit = 1_000
 
-/** A peer's RPCs as functions. They throw ServiceError: the peer's refusal, or SUBGRAPH_UNAVAILABLE or SUBGRAPH_TIMEOUT. */
+/**
+ * A peer's RPCs as functions. They throw ServiceError: the peer's refusal, or SUBGRAPH_UNAVAILABLE or SUBGRAPH_TIMEOUT. A peer that
+ * refuses this service, and not the user behind the call, is SUBGRAPH_UNAVAILABLE: no fault of the user's, and none for ever.
+ */
 export type Peer<Definition> = {
   readonly [Name in keyof Rpcs<Definition> as Uncapitalize<Name & string>]: (
     input: Rpcs<Definition>[Name]['input'],
@@ -58,6 +62,8 @@ export type PeerOptions<Definition> = {
   breaker?: Breaker
   /** Measures calls, refused ones too. */
   meter?: RpcMeter
+  /** Told of each instance that refuses this service. */
+  log?: Log
 }
 
 /**
@@ -65,7 +71,7 @@ export type PeerOptions<Definition> = {
  * does no harm always, another one only when nothing was sent.
  */
 export function createPeer<Definition extends ServiceDefinition>(options: PeerOptions<Definition>) {
-  const { name, service, addresses, policy, serviceToken, breaker, meter = (_method, made) => made() } = options
+  const { name, service, addresses, policy, serviceToken, breaker, log, meter = (_method, made) => made() } = options
   const ClientOfService = makeGenericClientConstructor(service, name)
   const channel = { 'grpc.initial_reconnect_backoff_ms': 100, 'grpc.max_reconnect_backoff_ms': longestReconnect }
   const failover = createFailover({
@@ -101,7 +107,20 @@ export function createPeer<Definition extends ServiceDefinition>(options: PeerOp
         async (client) => {
           if (left() <= 0) throw timedOut(name)
           await connected(client, left())
-          return send(client as Client & Record<string, UnaryCall>, method, input, metadata.clone(), end)
+          const sent = send(client as Client & Record<string, UnaryCall>, method, input, metadata.clone(), end)
+          return sent.catch((error: RpcError) => {
+            if (isCallerRefusal(error)) {
+              const { code, details: reason } = error
+              log?.error('peer refuses this service', {
+                peer: name,
+                method,
+                instance: client.getChannel().getTarget(),
+                code,
+                reason,
+              })
+            }
+            throw error
+          })
         },
         { repeatable: isRepeatable(service, method), timeLeft: left },
       )

@@ -9,7 +9,7 @@ import {
 import { service as healthService } from 'grpc-health-check'
 import { ServiceError } from '../errors.ts'
 import type { Failure } from '../failover.ts'
-import { isCutOff, isRefusal } from './status.ts'
+import { isCallerRefusal, isCutOff, isRefusal } from './status.ts'
 
 /** Milliseconds that a connection may take to be made. */
 const connectLimit = 1_000
@@ -67,13 +67,16 @@ export function serving(client: Client, time: number): Promise<void> {
   })
 }
 
-/** Why a call failed. A refusal of the peer's own is an answer, also when it says that something is not available. */
+/**
+ * Why a call failed. A refusal of the peer's own is an answer, also when it says that something is not available. An instance that
+ * does not take us for who we are is as good as one that cannot be reached: another one may have the right keys.
+ */
 export function rpcFailure(error: unknown): Failure {
   if (error instanceof NotConnected) return 'refused'
   if (error instanceof ServiceError) return 'ended'
   const rpcError = error as RpcError
   if (isRefusal(rpcError)) return 'answered'
-  if (wasNotSent(rpcError)) return 'refused'
+  if (wasNotSent(rpcError) || isCallerRefusal(rpcError)) return 'refused'
   if (isCutOff(rpcError)) return 'broken'
   return rpcError.code === status.DEADLINE_EXCEEDED ? 'ended' : 'answered'
 }

@@ -11,7 +11,7 @@ import {
 import { ReflectionService } from '@grpc/reflection'
 import { HealthImplementation } from 'grpc-health-check'
 import { childOf, readTrace, runWithContext } from '../context.ts'
-import { ServiceError } from '../errors.ts'
+import { hasCode, ServiceError } from '../errors.ts'
 import type { Mask } from '../mask.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Principal } from '../principal.ts'
@@ -19,7 +19,7 @@ import { endWith, enter } from '../telemetry/span.ts'
 import { createRpcMeter } from './meters.ts'
 import { loadContract, type Rpcs } from './service.ts'
 import { rpcPath, rpcSpan } from './span.ts'
-import { toRpcError } from './status.ts'
+import { CallerRefused, toRpcError } from './status.ts'
 
 /** One RPC: who may call it, and what it does. */
 export type Rpc<Input, Output> = {
@@ -86,8 +86,8 @@ export function createGrpcServer({
         ...(Number.isFinite(deadline) && { deadline }),
       }
       async function carryOut(): Promise<Output> {
-        const caller = await verifyCaller(text(call.metadata, 'authorization')?.replace(/^Bearer /, ''))
-        if (!callers.includes(caller)) throw new ServiceError('FORBIDDEN', `${caller} may not call this.`)
+        const caller = await verifyCaller(text(call.metadata, 'authorization')?.replace(/^Bearer /, '')).catch(refuse)
+        if (!callers.includes(caller)) throw new CallerRefused('FORBIDDEN', `${caller} may not call this.`)
         if (call.cancelled || Date.now() >= deadline)
           throw new ServiceError('SUBGRAPH_TIMEOUT', 'Nobody waits for this.')
         // Recorded only for a caller who proved to be one of us.
@@ -150,6 +150,10 @@ export function createGrpcServer({
 }
 
 export type GrpcServer = ReturnType<typeof createGrpcServer>
+
+function refuse(error: unknown): never {
+  throw hasCode(error, 'UNAUTHENTICATED') ? new CallerRefused(error.code, error.message, {}, { cause: error }) : error
+}
 
 function text(metadata: Metadata, key: string): string | undefined {
   return texts(metadata, key)[0]

@@ -41,9 +41,13 @@ const standardTrailer = 'grpc-status-details-bin'
 /** Characters of a message. Trailers that are too large for a peer would end the call without any of them. */
 const longestMessage = 1_000
 
-export function toRpcError({ code, message, details }: ServiceError): Partial<RpcError> {
+/** Refuses the calling service itself, and not the user behind the call. It carries no code that could be taken for a word to that user. */
+export class CallerRefused extends ServiceError {}
+
+export function toRpcError(error: ServiceError): Partial<RpcError> {
+  const { code, message, details } = error
   const metadata = new Metadata()
-  metadata.set(codeTrailer, code)
+  if (!(error instanceof CallerRefused)) metadata.set(codeTrailer, code)
   const shown = message.slice(0, longestMessage)
   metadata.set(detailsTrailer, Buffer.from(JSON.stringify(details)))
   metadata.set(standardTrailer, richStatus(grpcStatus[code], { code, message: shown, details }))
@@ -55,6 +59,11 @@ export function isRefusal({ metadata }: RpcError): boolean {
   return isErrorCode(metadata?.get(codeTrailer)[0])
 }
 
+/** Whether the peer, or something before it, turned away the service that calls: nothing was carried out. */
+export function isCallerRefusal(error: RpcError): boolean {
+  return !isRefusal(error) && (error.code === status.UNAUTHENTICATED || error.code === status.PERMISSION_DENIED)
+}
+
 /** Whether the connection ended before the answer. A server that stops in the middle of a call cancels it, which we never do. */
 export function isCutOff({ code }: RpcError): boolean {
   return code === status.UNAVAILABLE || code === status.CANCELLED
@@ -64,7 +73,7 @@ export function isCutOff({ code }: RpcError): boolean {
 export function fromRpcError(peer: string, error: RpcError): ServiceError {
   const [code] = error.metadata.get(codeTrailer)
   if (isErrorCode(code)) return new ServiceError(code, error.details, detailsOf(error.metadata), { cause: error })
-  if (isCutOff(error)) return unavailable(peer, error)
+  if (isCutOff(error) || isCallerRefusal(error)) return unavailable(peer, error)
   if (error.code === status.DEADLINE_EXCEEDED) return timedOut(peer, error)
   return new ServiceError('INTERNAL_SERVER_ERROR', `The call to ${peer} failed.`, {}, { cause: error })
 }

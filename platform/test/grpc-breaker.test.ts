@@ -8,6 +8,7 @@ import { ServiceError } from '../errors.ts'
 import { createPeer } from '../grpc/client.ts'
 import { createGrpcServer } from '../grpc/server.ts'
 import { loadService } from '../grpc/service.ts'
+import { CallerRefused } from '../grpc/status.ts'
 import { silentLog as log } from '../log.ts'
 import { createMask } from '../mask.ts'
 import { createPrincipalVerifier, createServiceTokens, createServiceTokenVerifier } from '../principal.ts'
@@ -132,13 +133,14 @@ test("a peer's refusals do not count, nor the unavailability of another service 
   await users.stop()
 })
 
-test('a peer that says of itself that it is not available, or is late, counts as failed', async () => {
+test('a peer that says of itself that it is not available, is late, or refuses the calling service, counts as failed', async () => {
   const users = await start()
   await users.up()
   const ends = Promise.withResolvers<void>()
   const failures = [
     () => Promise.reject(new ServiceError('SUBGRAPH_UNAVAILABLE', 'Not available.', { subgraph: 'users' })),
     () => ends.promise,
+    () => Promise.reject(new CallerRefused('UNAUTHENTICATED', 'The token is not valid.')),
   ]
   for (const failure of failures) {
     users.answer(failure)

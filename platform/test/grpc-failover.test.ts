@@ -9,10 +9,10 @@ import { continueTrace, runWithContext } from '../context.ts'
 import { ServiceError } from '../errors.ts'
 import { createPeer } from '../grpc/client.ts'
 import { loadService } from '../grpc/service.ts'
-import { toRpcError } from '../grpc/status.ts'
+import { CallerRefused, toRpcError } from '../grpc/status.ts'
 
 /** What an instance does with a call. `die`: its connections end with the call under way, and it is gone. */
-type Way = 'answer' | 'die' | 'unavailable' | 'refuse' | 'silence'
+type Way = 'answer' | 'die' | 'unavailable' | 'refuse' | 'turn away' | 'silence'
 
 const service = loadService<Pick<UserServiceDefinition, 'GetUser' | 'CreateUser'>>('users.v1.UserService')
 const running: { close(): unknown }[] = []
@@ -44,6 +44,7 @@ async function startInstance(way: Way = 'answer') {
     if (instance.way === 'answer') answer(null, { id: 'u1', name: 'Eve', email: 'eve@example.com', locale: 'en' })
     if (instance.way === 'die') server.forceShutdown()
     if (instance.way === 'unavailable') answer({ code: status.UNAVAILABLE })
+    if (instance.way === 'turn away') answer(toRpcError(new CallerRefused('UNAUTHENTICATED', 'Unknown key.')))
     if (instance.way === 'refuse') answer(toRpcError(new ServiceError('SUBGRAPH_UNAVAILABLE', 'No database.')))
   }
   await instance.start()
@@ -97,6 +98,19 @@ test('an instance that refuses the connection costs no call, and is found when i
   await waitFor('the instance to be tried again', async () => {
     assert.equal(await peer.createUser(), 'answered')
     return returning.calls > 0
+  })
+})
+
+test('an instance that turns the calling service away costs no call, and is found when it does so no longer', async () => {
+  const [turning, working] = [await startInstance('turn away'), await startInstance()]
+  const peer = peerAt(turning, working)
+  for (let n = 0; n < 10; n++) assert.equal(await peer.createUser(), 'answered')
+  assert.equal(working.calls, 10)
+  const before = turning.calls
+  turning.way = 'answer'
+  await waitFor('the instance to be tried again', async () => {
+    assert.equal(await peer.createUser(), 'answered')
+    return turning.calls > before
   })
 })
 

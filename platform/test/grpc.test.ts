@@ -14,7 +14,7 @@ import { ServiceError } from '../errors.ts'
 import { createPeer } from '../grpc/client.ts'
 import { createGrpcServer, type RpcCall } from '../grpc/server.ts'
 import { loadService } from '../grpc/service.ts'
-import { silentLog as log } from '../log.ts'
+import { type Log, silentLog as log } from '../log.ts'
 import { createMask } from '../mask.ts'
 import {
   createPrincipalSigner,
@@ -49,9 +49,9 @@ before(async () => {
 })
 after(() => server.close())
 
-async function getUser(key: PrivateKey, audience = 'users') {
+async function getUser(key: PrivateKey, to: Log = log) {
   const serviceToken = createServiceTokens({ key })
-  const peer = createPeer({ name: 'users', service, addresses: [address], serviceToken: () => serviceToken(audience) })
+  const peer = createPeer({ name: 'users', service, addresses: [address], serviceToken, log: to })
   try {
     return await peer.rpcs.getUser({ id: 'u1' })
   } finally {
@@ -66,7 +66,6 @@ test('a listed caller is answered', async () => {
 })
 
 test('a caller that is not on the list of the RPC gets PERMISSION_DENIED', async () => {
-  await assert.rejects(getUser(privateKeys.payments), { code: 'FORBIDDEN' })
   assert.equal(
     (await rawCall(await createServiceTokens({ key: privateKeys.payments })('users'))).code,
     status.PERMISSION_DENIED,
@@ -82,6 +81,26 @@ test('a call without a valid service token gets UNAUTHENTICATED', async () => {
     await createServiceTokens({ key: stranger.privateKeys.orders })('users'),
   ]
   for (const token of tokens) assert.equal((await rawCall(token)).code, status.UNAUTHENTICATED)
+})
+
+test('a peer that refuses the calling service is SUBGRAPH_UNAVAILABLE, for which there is a repeat, and the log names it', async () => {
+  const stranger = await testKeys('orders')
+  const logged: Record<string, unknown>[] = []
+  const keeping: Log = { ...log, error: (message, fields) => void logged.push({ message, ...fields }) }
+  const refused = [
+    { key: stranger.privateKeys.orders, code: status.UNAUTHENTICATED, reason: 'The token is not valid.' },
+    { key: privateKeys.payments, code: status.PERMISSION_DENIED, reason: 'payments may not call this.' },
+  ]
+  for (const { key, code, reason } of refused) {
+    await assert.rejects(getUser(key, keeping), (error: ServiceError) => {
+      assert.deepEqual([error.code, error.details.subgraph], ['SUBGRAPH_UNAVAILABLE', 'users'])
+      return error.retryable
+    })
+    const line = { message: 'peer refuses this service', peer: 'users', method: 'GetUser', instance: `dns:${address}` }
+    assert.ok(logged.length > 0)
+    // The call is made once more, at another instance where there is one.
+    for (const entry of logged.splice(0)) assert.deepEqual(entry, { ...line, code, reason })
+  }
 })
 
 test('the trace, the request id, the deadline and the principal travel with a call', async () => {

@@ -62,6 +62,7 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
     policy: () => live.current.BALANCING,
     serviceToken,
     meter,
+    log,
     breaker: breakerFor('users', () => breakerRules(live.current)),
   })
   lifecycle.onStop('users', users.close)
@@ -72,6 +73,7 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
     policy: () => live.current.BALANCING,
     serviceToken,
     meter,
+    log,
     breaker: breakerFor('products', () => breakerRules(live.current, live.current.PRODUCTS_BREAKER_FAILURES)),
   })
   lifecycle.onStop('products', products.close)

