@@ -20,6 +20,7 @@ const rules: Record<string, { may: string[]; types?: string[] }> = {
       'platform/discovery',
       'platform/audit',
       'platform/breaker',
+      'platform/grpc/settings',
       'platform/principal',
       'platform/redis',
       'platform/database/open',

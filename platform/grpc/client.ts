@@ -23,8 +23,6 @@ import type { Rpcs } from './service.ts'
 import { rpcPath, rpcSpan } from './span.ts'
 import { fromRpcError, isCallerRefusal } from './status.ts'
 
-/** Milliseconds that a call may take where it says nothing else, unless the caller's own deadline is nearer. */
-const callLimit = 2_000
 /** Milliseconds between attempts to reach an instance that is away. Calls fail at once meanwhile. */
 const longestReconnect = 250
 /** Milliseconds that an instance has to be reached in a check, and to say that it serves. */
@@ -44,7 +42,7 @@ export type Peer<Definition> = {
 export type CallOptions = {
   /** For what must be done although the caller may have gone: the call has its own limit only. */
   whateverTheDeadline?: boolean
-  /** Milliseconds that the call may take. Default 2000. */
+  /** Milliseconds that the call may take. Default: those of the peer. */
   limit?: number
 }
 
@@ -56,6 +54,8 @@ export type PeerOptions<Definition> = {
   addresses: Addresses
   /** How calls are shared among them. Default round-robin. */
   policy?: () => Policy
+  /** Milliseconds that a call may take where it says nothing else. Default 2000. */
+  limit?: number
   /** A token that proves to `name` who calls. */
   serviceToken: (audience: string) => Promise<string>
   /** What calls go through. Absent: all are made. */
@@ -71,7 +71,8 @@ export type PeerOptions<Definition> = {
  * does no harm always, another one only when nothing was sent.
  */
 export function createPeer<Definition extends ServiceDefinition>(options: PeerOptions<Definition>) {
-  const { name, service, addresses, policy, serviceToken, breaker, log, meter = (_method, made) => made() } = options
+  const { name, service, addresses, policy, limit: callLimit = 2_000, serviceToken, breaker, log } = options
+  const { meter = (_method, made) => made() } = options
   const ClientOfService = makeGenericClientConstructor(service, name)
   const channel = { 'grpc.initial_reconnect_backoff_ms': 100, 'grpc.max_reconnect_backoff_ms': longestReconnect }
   const failover = createFailover({

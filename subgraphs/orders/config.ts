@@ -5,6 +5,7 @@ import { databaseSettings } from '#platform/database/open.ts'
 import { databaseUrl } from '#platform/database/url.ts'
 import { discoverySettings } from '#platform/discovery.ts'
 import { addresses, integer, live, port, processSettings } from '#platform/env.ts'
+import { callSettings } from '#platform/grpc/settings.ts'
 import { identityRule, identitySettings } from '#platform/principal.ts'
 
 export const settings = {
@@ -14,6 +15,7 @@ export const settings = {
   ...databaseSettings,
   ...busSettings,
   ...balancerSettings,
+  ...callSettings,
   /** Default 4003. */
   PORT: port.default(4003),
   /** Default 50052. */

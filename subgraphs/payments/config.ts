@@ -6,6 +6,7 @@ import { databaseSettings } from '#platform/database/open.ts'
 import { databaseUrl } from '#platform/database/url.ts'
 import { discoverySettings } from '#platform/discovery.ts'
 import { addresses, integer, type Parsed, port, processSettings } from '#platform/env.ts'
+import { callSettings } from '#platform/grpc/settings.ts'
 import { identityRule, identitySettings } from '#platform/principal.ts'
 
 const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' })
@@ -36,6 +37,7 @@ export const settings = {
   ...databaseSettings,
   ...busSettings,
   ...balancerSettings,
+  ...callSettings,
   /** Default 4004. */
   PORT: port.default(4004),
   /** Default 50054. */

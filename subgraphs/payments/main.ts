@@ -71,6 +71,7 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
     service: loadService<OrderServiceDefinition>('orders.v1.OrderService'),
     addresses: discovery.grpc('orders', config.ORDERS_GRPC_URLS),
     policy: () => live.current.BALANCING,
+    limit: config.GRPC_TIMEOUT,
     serviceToken: createServiceTokens({ key: config.SERVICE_PRIVATE_KEY }),
     meter,
     log,

@@ -7,6 +7,7 @@ import { databaseSettings } from '#platform/database/open.ts'
 import { databaseUrl } from '#platform/database/url.ts'
 import { discoverySettings } from '#platform/discovery.ts'
 import { addresses, integer, live, port, processSettings } from '#platform/env.ts'
+import { callSettings } from '#platform/grpc/settings.ts'
 import { identityRule, identitySettings } from '#platform/principal.ts'
 import { redisRule, redisSettings } from '#platform/redis.ts'
 
@@ -41,6 +42,7 @@ export const settings = {
   ...databaseSettings,
   ...busSettings,
   ...balancerSettings,
+  ...callSettings,
   ...auditSettings,
   ...redisSettings,
   /** Default 4001. */

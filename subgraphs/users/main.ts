@@ -82,6 +82,7 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
     service: loadService<NotificationServiceDefinition>('notifications.v1.NotificationService'),
     addresses: discovery.grpc('notifications', config.NOTIFICATIONS_GRPC_URLS),
     policy: () => live.current.BALANCING,
+    limit: config.GRPC_TIMEOUT,
     serviceToken: createServiceTokens({ key: config.SERVICE_PRIVATE_KEY }),
     meter,
     log,

@@ -64,7 +64,7 @@ export async function startTestStack(wanted: TestStackOptions = {}) {
     smsFolder: join(folder, 'sms'),
     pushFolder: join(folder, 'push'),
     auditLog: join(folder, 'audit.log'),
-    env: { SHUTDOWN_DELAY: String(shutdownDelay) },
+    env: { SHUTDOWN_DELAY: String(shutdownDelay), GRPC_TIMEOUT: '10000' },
     extra: { ...extra, ...unlimited(extra) },
     longestPause: 200,
     onLine: (name, line) => {
