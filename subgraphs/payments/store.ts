@@ -7,7 +7,7 @@ import type { Payment } from './domain/payment.ts'
 import { callbackStore, recordCallback } from './store/callbacks.ts'
 import { dueStore } from './store/due.ts'
 import { type Change, type Changed, type Locked, toPayment, toPaymentColumns, toRefund } from './store/rows.ts'
-import { changeUnlocked, insertPayment } from './store/unlocked.ts'
+import { type Asked, changeUnlocked, insertPayment } from './store/unlocked.ts'
 
 export type { Change, Changed, Locked } from './store/rows.ts'
 
@@ -63,12 +63,12 @@ export function createPaymentsStore(adapter: Database['adapter']) {
     },
 
     /**
-     * Adds a payment to an order that has none but declined ones, not too many of them, and is not closed. From `lookAt` on the provider is asked
-     * what became of it.
+     * Adds a payment, with what is told of it, to an order that has none but declined ones, not too many of them, and is not
+     * closed. From `lookAt` on the provider is asked what became of it.
      *
      * Guarantee: however many are added at the same time, an order has at most one payment that is not declined.
      */
-    async add(payment: Payment, asked: { idempotencyKey: string; inputHash: string; lookAt: Date }): Promise<Addition> {
+    async add(payment: Payment, asked: Asked): Promise<Addition> {
       try {
         if ((await prisma.$executeRaw(insertPayment(payment, asked))) > 0) return 'added'
         return (await isClosed(payment.orderId)) ? 'order closed' : 'declined too often'

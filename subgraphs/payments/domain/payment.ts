@@ -67,14 +67,16 @@ export function visibleCustomer(viewer: Viewer): string | undefined | null {
   return viewer.scopes.includes('orders:read') ? undefined : viewer.sub
 }
 
-/** A payment that the provider has not been asked for yet. */
+/** A payment that the provider has not been asked for yet. One of 0, which Stripe refuses, never is: it is captured as it is. */
 export function openPayment(
   payment: Pick<Payment, 'id' | 'orderId' | 'orderNumber' | 'customerId' | 'amount' | 'method'>,
   at: Date,
 ): Payment {
+  const isFree = payment.amount.amount === 0
   return {
     ...payment,
-    status: 'PENDING',
+    status: isFree ? 'CAPTURED' : 'PENDING',
+    method: isFree ? null : payment.method,
     refunded: { amount: 0, currency: payment.amount.currency },
     declineReason: null,
     nextAction: null,

@@ -4,7 +4,7 @@ import { mayBeAskedAgain, openPayment, type PayableOrder, type Payment } from '.
 import { type PayRequest, parsePayRequest } from '../domain/request.ts'
 import type { Addition } from '../store.ts'
 import type { PaymentsDependencies } from './dependencies.ts'
-import type { Facts } from './facts.ts'
+import { type Facts, paymentEvents } from './facts.ts'
 import type { Outcomes } from './outcomes.ts'
 
 /** Milliseconds that an outcome is waited for before the provider's answer is written, and after it. */
@@ -30,7 +30,8 @@ type Patience = { within?: number; news?: News }
 
 /**
  * Pays an order, once for each customer and idempotency key: writes the payment, asks the provider, writes what it says.
- * The payment's id is the key under which the provider is asked, so that a repeat charges nothing twice.
+ * The payment's id is the key under which the provider is asked, so that a repeat charges nothing twice. For an order that
+ * costs nothing it is not asked at all.
  *
  * Guarantee: whatever dies and whenever, an order is charged once or not at all, and a charge is never lost: a payment
  * whose outcome is not known stays PENDING until the provider has told, or surely knows our key no longer (reconcile.ts).
@@ -56,12 +57,12 @@ export function createPayOrder(dependencies: PaymentsDependencies, facts: Facts,
 
     const order = await found
     if (!order || order.customerId !== viewer.sub) throw notFound('order')
-    const refusal = await begin(order, request)
-    if (typeof refusal !== 'string') return ask(refusal)
+    const begun = await begin(order, request)
+    if (typeof begun !== 'string') return isOpen(begun) ? ask(begun) : begun
     // Perhaps it was a twin that began, which asks the provider itself.
     const twin = await repeated(viewer.sub, request)
     if (twin) return settled(twin)
-    throw new ServiceError('ILLEGAL_TRANSITION', refusal)
+    throw new ServiceError('ILLEGAL_TRANSITION', begun)
   }
 
   /** Whether the provider, which may not have heard of a payment, is to be asked for it once more. */
@@ -93,7 +94,8 @@ export function createPayOrder(dependencies: PaymentsDependencies, facts: Facts,
 
   /** Adds a payment, in place of one that its payer left unconfirmed. */
   async function add(payment: Payment, { idempotencyKey, inputHash }: PayRequest) {
-    const asked = { idempotencyKey, inputHash, lookAt: new Date(now().getTime() + patience) }
+    const lookAt = new Date(now().getTime() + patience)
+    const asked = { idempotencyKey, inputHash, lookAt, events: paymentEvents(payment) }
     const addition = await store.add(payment, asked)
     if (addition !== 'order taken') return addition
     const others = await store.findByOrders([payment.orderId])

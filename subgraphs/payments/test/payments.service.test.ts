@@ -75,6 +75,50 @@ describe('payOrder', () => {
     assert.equal((await payments.pay(orderId, 'pm_card_chargeDeclined', key)).id, last.id)
   })
 
+  test('an order that costs nothing is paid without the provider, and ends without a refund', async (t) => {
+    const asked: string[] = []
+    const ask = (what: string) => async () => {
+      asked.push(what)
+      throw new Error('The provider was asked.')
+    }
+    const [pay, find, lookUp] = [ask('pay'), ask('find'), ask('lookUp')]
+    const [cancel, refund] = [ask('cancel'), ask('refund')]
+    const free = await openPayments({ provider: (sandbox) => ({ ...sandbox, pay, find, lookUp, cancel, refund }) })
+    t.after(() => free.close())
+    const [orderId, key] = [free.order({ total: { amount: 0, currency: 'EUR' } }), randomUUID()]
+    const paid = await free.pay(orderId, 'pm_card_chargeDeclined', key)
+    assert.equal(paid.status, 'CAPTURED')
+    assert.deepEqual(await free.payment(paid.id), paid)
+    const events = await free.sql('SELECT type, sequence, data FROM outbox WHERE key = $1', [orderId])
+    assert.deepEqual(
+      events.map(({ type, sequence, data }) => [type, sequence, paymentCaptured.data.parse(data).amount]),
+      [[paymentCaptured.type, 1, { amount: 0, currency: 'EUR' }]],
+    )
+    assert.deepEqual(await free.pay(orderId, 'pm_card_chargeDeclined', key), paid)
+    await assert.rejects(free.pay(orderId), { code: 'ILLEGAL_TRANSITION', message: /has a payment already/ })
+
+    const refusal = { code: 'ILLEGAL_TRANSITION', message: 'Nothing was to be paid, so nothing can go back.' }
+    await assert.rejects(free.refund(paid.id), refusal)
+    await free.cancel(orderId)
+    await free.reconcile()
+    assert.deepEqual(await free.payment(paid.id), paid)
+    assert.deepEqual(await free.sql('SELECT FROM refunds'), [])
+    assert.deepEqual(await free.told(orderId), [paymentCaptured.type])
+    assert.deepEqual(asked, [])
+  })
+
+  test('an order that costs nothing is paid once, however often it is asked for at the same time, and not once it is closed', async () => {
+    const total = { amount: 0, currency: 'EUR' }
+    const [orderId, key] = [payments.order({ total }), randomUUID()]
+    const twins = await Promise.all(Array.from({ length: 8 }, () => payments.pay(orderId, 'pm_card_visa', key)))
+    assert.equal(new Set(twins.map(({ id }) => id)).size, 1)
+    assert.deepEqual(await payments.told(orderId), [paymentCaptured.type])
+    const closed = payments.order({ total })
+    await payments.cancel(closed)
+    await assert.rejects(payments.pay(closed), { code: 'ILLEGAL_TRANSITION' })
+    assert.deepEqual(await payments.told(closed), [])
+  })
+
   test('what the provider does not know is declined', async () => {
     assert.equal((await payments.pay(payments.order(), 'pm_unknown')).declineReason, 'resource_missing')
   })
