@@ -65,6 +65,8 @@ export async function openOrders() {
       newId: randomUUID,
       newNumber: () => orderNumber(randomBytes(8)),
       leaseTime: 15_000,
+      // No test but that of the limit is about it.
+      mostUnpaid: () => 1_000_000,
       timeLeft: () => 5_000,
       sleep,
       onUnreleased() {},
