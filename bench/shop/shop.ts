@@ -37,6 +37,7 @@ const limits: Partial<Record<ProcessName, Record<string, string>>> = {
   gateway: { RATE_LIMIT_ANONYMOUS: many, RATE_LIMIT_COST: many, RATE_LIMIT_FIELD: many, RATE_LIMIT_WEBHOOKS: many },
   users: { WRONG_PASSWORDS: many, WRONG_PASSWORDS_PER_ADDRESS: many },
   orders: { MAX_UNPAID_ORDERS: many },
+  payments: { MAX_DECLINED_PAYMENTS: many },
 }
 
 /** The whole shop as `npm start` runs it, with a PostgreSQL that writes to disk, in a temporary folder that goes with it. */

@@ -92,6 +92,9 @@ const keyLife = 23 * 3_600_000
 /** Declined payments after which an order takes no other one: enough for a person, and few for who tries out cards. */
 export const mostDeclined = 20
 
+/** Milliseconds for which a decline counts against its customer, who may have so many orders that those of one bound nobody. */
+export const declineTime = 3_600_000
+
 /** Whether to ask the provider for a payment once more is the same charge for sure. */
 export function mayBeAskedAgain({ createdAt }: Payment, at: Date): boolean {
   return at.getTime() - createdAt.getTime() < keyLife

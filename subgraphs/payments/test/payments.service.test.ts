@@ -5,6 +5,7 @@ import { request } from 'undici'
 import { paymentCaptured, paymentDeclined, paymentRefunded } from '#contracts/events.ts'
 import type { Principal } from '#platform/principal.ts'
 import { waitFor } from '../../../test/infra/wait.ts'
+import { settings } from '../config.ts'
 import { createContext } from '../loaders.ts'
 import { customer, manager, openPayments, type Payments } from './open-payments.ts'
 
@@ -73,6 +74,42 @@ describe('payOrder', () => {
     await assert.rejects(payments.pay(orderId), { code: 'ILLEGAL_TRANSITION', message: /too often/ })
     assert.equal(await charges(), before)
     assert.equal((await payments.pay(orderId, 'pm_card_chargeDeclined', key)).id, last.id)
+  })
+
+  test('after 30 declines in an hour a customer pays nothing until they are fewer, and nothing is asked of the provider', async (t) => {
+    const most = settings.MAX_DECLINED_PAYMENTS.parse(undefined)
+    assert.equal(most, 30)
+    const bounded = await openPayments({ mostDeclinedAnHour: most })
+    t.after(() => bounded.close())
+    const decline = async (orderId: string, count: number) => {
+      const { status } = await bounded.pay(orderId, 'pm_card_chargeDeclined')
+      assert.equal(status, 'DECLINED')
+      await bounded.declined(orderId, count - 1)
+    }
+    await decline(bounded.order(), 15)
+    bounded.clock.ahead += 1_800_000
+    await decline(bounded.order(), 14)
+    const [last, key] = [bounded.order(), randomUUID()]
+    const { id } = await bounded.pay(last, 'pm_card_chargeDeclined', key)
+
+    const charges = () => bounded.sql('SELECT FROM sandbox.charges').then(({ length }) => length)
+    const before = await charges()
+    const orderId = bounded.order()
+    const refusal = await bounded.pay(orderId).then(
+      () => assert.fail('It was paid.'),
+      (error) => error,
+    )
+    assert.equal(refusal.code, 'RATE_LIMITED')
+    const { retryAfter } = refusal.details
+    assert.ok(retryAfter > 0 && retryAfter <= 1_800, String(retryAfter))
+    assert.equal(await charges(), before)
+    assert.equal((await bounded.pay(last, 'pm_card_chargeDeclined', key)).id, id, 'an earlier key has its answer')
+    const theirs = { orderId: bounded.order({ customerId: stranger.sub }), paymentMethod: 'pm_card_visa' }
+    const paid = await bounded.service.payOrder(stranger, { ...theirs, idempotencyKey: randomUUID() })
+    assert.equal(paid.status, 'CAPTURED')
+
+    bounded.clock.ahead += retryAfter * 1_000
+    assert.equal((await bounded.pay(orderId)).status, 'CAPTURED')
   })
 
   test('an order that costs nothing is paid without the provider, and ends without a refund', async (t) => {
