@@ -22,6 +22,7 @@ export const errorCodes = [
   // What the shop's rules say
   'NOT_FOUND',
   'INSUFFICIENT_STOCK',
+  'TOO_MANY_UNPAID_ORDERS',
   'RESERVATION_ENDED',
   'ILLEGAL_TRANSITION',
   'VERSION_CONFLICT',

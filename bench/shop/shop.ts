@@ -33,9 +33,11 @@ export type ShopOptions = {
 
 /** Every limit is on and counts, and none is reached. */
 const many = '1000000000'
-const limits = {
+const limits: Partial<Record<ProcessName, Record<string, string>>> = {
   gateway: { RATE_LIMIT_ANONYMOUS: many, RATE_LIMIT_COST: many, RATE_LIMIT_FIELD: many, RATE_LIMIT_WEBHOOKS: many },
   users: { WRONG_PASSWORDS: many, WRONG_PASSWORDS_PER_ADDRESS: many },
+  orders: { MAX_UNPAID_ORDERS: many },
+  payments: { MAX_DECLINED_PAYMENTS: many },
 }
 
 /** The whole shop as `npm start` runs it, with a PostgreSQL that writes to disk, in a temporary folder that goes with it. */
@@ -133,7 +135,7 @@ function extrasOf({
     ...(profiles ? ['--cpu-prof', `--cpu-prof-dir=${profiles}`] : []),
   ]
   const extras = processNames.map((name) => {
-    const own = name === 'gateway' || name === 'users' ? limits[name] : {}
+    const own = limits[name] ?? {}
     const caches: Record<string, string> = {
       ...(before && name === 'products' && { PRODUCT_CACHE: '0' }),
       ...(cache && name === 'gateway' && { RESPONSE_CACHE: 'on' }),

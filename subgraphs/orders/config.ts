@@ -23,6 +23,8 @@ export const settings = {
   ORDERS_DATABASE_URL: databaseUrl,
   /** Seconds that one attempt to place an order may take before a repeat takes over. Default 15. */
   ORDER_CLAIM_LEASE: integer(1, 300).default(15),
+  /** Orders of one customer that wait to be paid, above which no other is taken. Default 20. */
+  MAX_UNPAID_ORDERS: live(integer(1, 1_000_000_000).default(20)),
   /** `host:port` of each instance of users. Default `127.0.0.1:50051`. */
   USERS_GRPC_URLS: addresses.default(['127.0.0.1:50051']),
   /** `host:port` of each instance of products. Default `127.0.0.1:50053`. */

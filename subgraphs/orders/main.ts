@@ -88,6 +88,7 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
     newId: randomUUID,
     newNumber: () => orderNumber(randomBytes(8)),
     leaseTime: config.ORDER_CLAIM_LEASE * 1000,
+    mostUnpaid: () => live.current.MAX_UNPAID_ORDERS,
     timeLeft: () => timeLeft(requestLimit),
     sleep,
     onUnreleased: (orderId, error) => log.warn('stock stays held until its hold ends', { orderId, error }),

@@ -5,7 +5,7 @@ import { busRules, busSettings } from '#platform/bus/open.ts'
 import { databaseSettings } from '#platform/database/open.ts'
 import { databaseUrl } from '#platform/database/url.ts'
 import { discoverySettings } from '#platform/discovery.ts'
-import { addresses, integer, type Parsed, port, processSettings } from '#platform/env.ts'
+import { addresses, integer, live, type Parsed, port, processSettings } from '#platform/env.ts'
 import { callSettings } from '#platform/grpc/settings.ts'
 import { identityRule, identitySettings } from '#platform/principal.ts'
 
@@ -46,6 +46,8 @@ export const settings = {
   ...providerSettings,
   /** Seconds that the provider has to tell what became of a payment or a refund, before it is asked. Default 60. */
   PAYMENT_PATIENCE: integer(1, 3_600).default(60),
+  /** Declined payments of one customer in an hour, after which no other is taken until they are fewer. Default 30. */
+  MAX_DECLINED_PAYMENTS: live(integer(1, 1_000_000_000).default(30)),
   /** `host:port` of each instance of orders. Default `127.0.0.1:50052`. */
   ORDERS_GRPC_URLS: addresses.default(['127.0.0.1:50052']),
   ...breakerSettings,

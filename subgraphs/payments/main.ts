@@ -89,6 +89,7 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
     now,
     newId: randomUUID,
     patience: config.PAYMENT_PATIENCE * 1000,
+    mostDeclinedAnHour: () => live.current.MAX_DECLINED_PAYMENTS,
     timeLeft: () => timeLeft(requestLimit),
     sleep,
     onDue: () => reconciler.wake(),

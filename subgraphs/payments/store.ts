@@ -3,18 +3,24 @@ import { isUniqueViolation } from '#platform/database/failures.ts'
 import type { Database } from '#platform/database/open.ts'
 import { recordInInbox } from '#platform/inbox.ts'
 import { appendToOutbox, numbered } from '#platform/outbox.ts'
-import type { Payment } from './domain/payment.ts'
+import { mostDeclined, type Payment } from './domain/payment.ts'
 import { callbackStore, recordCallback } from './store/callbacks.ts'
 import { dueStore } from './store/due.ts'
 import { type Change, type Changed, type Locked, toPayment, toPaymentColumns, toRefund } from './store/rows.ts'
-import { changeUnlocked, insertPayment } from './store/unlocked.ts'
+import { type Asked, changeUnlocked, insertPayment } from './store/unlocked.ts'
 
 export type { Change, Changed, Locked } from './store/rows.ts'
 
 type Transaction = Prisma.TransactionClient
 
 /** What became of an attempt to add a payment. */
-export type Addition = 'added' | 'key taken' | 'order taken' | 'order closed' | 'declined too often'
+export type Addition =
+  | 'added'
+  | 'key taken'
+  | 'order taken'
+  | 'order closed'
+  | 'declined too often'
+  | 'customer declined'
 
 /** The advisory locks by which payments of an order and its end take turns: those of `is_closed`, too. Any number of 32 bits. */
 const orderLocks = 5_270_043
@@ -63,20 +69,34 @@ export function createPaymentsStore(adapter: Database['adapter']) {
     },
 
     /**
-     * Adds a payment to an order that has none but declined ones, not too many of them, and is not closed. From `lookAt` on the provider is asked
-     * what became of it.
+     * Adds a payment, with what is told of it, to an order that has none but declined ones, not too many of them, and is not
+     * closed; none for a customer who was declined too often of late. From `lookAt` on the provider is asked what became of it.
      *
      * Guarantee: however many are added at the same time, an order has at most one payment that is not declined.
      */
-    async add(payment: Payment, asked: { idempotencyKey: string; inputHash: string; lookAt: Date }): Promise<Addition> {
+    async add(payment: Payment, asked: Asked): Promise<Addition> {
       try {
         if ((await prisma.$executeRaw(insertPayment(payment, asked))) > 0) return 'added'
-        return (await isClosed(payment.orderId)) ? 'order closed' : 'declined too often'
+        const { orderId } = payment
+        if (await isClosed(orderId)) return 'order closed'
+        const declined = await prisma.payment.count({ where: { orderId, status: 'DECLINED' } })
+        return declined < mostDeclined ? 'customer declined' : 'declined too often'
       } catch (error) {
         if (isUniqueViolation(error, 'payments_customer_id_idempotency_key_key')) return 'key taken'
         if (isUniqueViolation(error, 'payments_open_key')) return 'order taken'
         throw error
       }
+    },
+
+    /** When a payment of a customer was declined: the latest one but so many. Undefined where there are no more. */
+    async findDecline(customerId: string, later: number): Promise<Date | undefined> {
+      const row = await prisma.payment.findFirst({
+        where: { customerId, status: 'DECLINED' },
+        orderBy: { updatedAt: 'desc' },
+        skip: later,
+        select: { updatedAt: true },
+      })
+      return row?.updatedAt
     },
 
     /**

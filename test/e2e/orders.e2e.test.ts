@@ -128,6 +128,18 @@ describe('the life of an order', () => {
     await backInStock(product)
   })
 
+  test('that costs nothing is paid all the same; cancelled, its items are for sale again', async () => {
+    const [product = ''] = await stack.addProducts(initial)
+    await stack.sql('products', 'UPDATE products SET price_amount = 0 WHERE id = $1', [product])
+    const id = await stack.placeOrder(customer.token, product)
+    // A means of payment that the sandbox declines.
+    await stack.payOrder(customer.token, id, 'pm_card_chargeDeclined')
+    await until(id, 'PAID', 'CAPTURED')
+    assert.deepEqual((await cancel(id)).errors, [])
+    await backInStock(product)
+    assert.equal((await find(id)).status, 'CANCELLED')
+  })
+
   test('that is refunded in full before it is shipped: it is cancelled, and its items are for sale again', async () => {
     const { id, product, payment } = await placePaid()
     assert.deepEqual((await refund(payment)).errors, [])

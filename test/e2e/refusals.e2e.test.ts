@@ -11,7 +11,7 @@ let token: string
 let product: string
 let other: string
 before(async () => {
-  stack = await startTestStack()
+  stack = await startTestStack({ extra: { orders: { env: { MAX_UNPAID_ORDERS: '20' } } } })
   token = (await stack.signUp()).token
   ;[product = '', other = ''] = await stack.addProducts(5, 5)
 })
@@ -65,6 +65,21 @@ describe('createOrder', () => {
     const [first, second] = [await stack.createOrder(token, [line(1, own)], key), await stack.signUp()]
     const theirs = await stack.createOrder(second.token, [line(1, own)], key)
     assert.notEqual(theirs.data.createOrder.order.id, first.data.createOrder.order.id)
+  })
+  test('more orders than may wait to be paid: the words say what to do, and doing it helps', async () => {
+    const [own = ''] = await stack.addProducts(100)
+    const eve = await stack.signUp()
+    const ids: string[] = []
+    while (ids.length < 20) ids.push(await stack.placeOrder(eve.token, own))
+    const { errors } = await refused(
+      stack,
+      () => stack.createOrder(eve.token, [line(1, own)]),
+      'TOO_MANY_UNPAID_ORDERS',
+    )
+    assert.match(errors[0]?.message ?? '', /Pay or cancel one/)
+    const cancelled = await stack.mutate('cancelOrder', 'order { status }', { orderId: ids[0] }, eve.token)
+    assert.equal(cancelled.payload?.order.status, 'CANCELLED')
+    await stack.placeOrder(eve.token, own)
   })
   test('a key whose order was refused is free again', async () => {
     const [own = ''] = await stack.addProducts(1)

@@ -271,11 +271,18 @@ function readLines(file: string): Record<string, unknown>[] {
 }
 
 /** All calls of a test come from one address: no limits, unless it sets some. And a machine that is busy is no shop that fails. */
-function unlimited({ gateway, users }: NonNullable<StackOptions['extra']>): NonNullable<StackOptions['extra']> {
+function unlimited({
+  gateway,
+  users,
+  orders,
+  payments,
+}: NonNullable<StackOptions['extra']>): NonNullable<StackOptions['extra']> {
   const many = '1000000'
   return {
     gateway: { ...gateway, env: { RATE_LIMITS: 'off', ...patient, ...gateway?.env } },
     users: { ...users, env: { WRONG_PASSWORDS: many, WRONG_PASSWORDS_PER_ADDRESS: many, ...users?.env } },
+    payments: { ...payments, env: { MAX_DECLINED_PAYMENTS: many, ...payments?.env } },
+    orders: { ...orders, env: { MAX_UNPAID_ORDERS: many, ...orders?.env } },
   }
 }
 

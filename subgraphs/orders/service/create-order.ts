@@ -22,11 +22,12 @@ const mostRenewals = 3
  * the hold's end.
  */
 export function createCreateOrder(dependencies: OrdersDependencies) {
-  const { store, users, products, now, newId, newNumber, leaseTime, timeLeft, sleep, onUnreleased } = dependencies
+  const { store, users, products, now, newId, newNumber, leaseTime, mostUnpaid, timeLeft } = dependencies
+  const { sleep, onUnreleased } = dependencies
 
   /**
-   * Throws UNAUTHENTICATED, BAD_USER_INPUT, NOT_FOUND, INSUFFICIENT_STOCK, IDEMPOTENCY_KEY_REUSED; IN_PROGRESS when the
-   * same request is still under way; SUBGRAPH_UNAVAILABLE or SUBGRAPH_TIMEOUT when a peer could not answer.
+   * Throws UNAUTHENTICATED, BAD_USER_INPUT, NOT_FOUND, INSUFFICIENT_STOCK, TOO_MANY_UNPAID_ORDERS, IDEMPOTENCY_KEY_REUSED;
+   * IN_PROGRESS when the same request is still under way; SUBGRAPH_UNAVAILABLE or SUBGRAPH_TIMEOUT when a peer could not answer.
    */
   return async function createOrder(viewer: Principal, input: OrderInput): Promise<Order> {
     if (viewer.sub === null) throw signInFirst()
@@ -44,9 +45,11 @@ export function createCreateOrder(dependencies: OrdersDependencies) {
         token: newId(),
         at: now(),
         until: new Date(now().getTime() + leaseTime),
+        mostUnpaid: mostUnpaid(),
       })
       if (claim.state === 'completed') return claim.order
       if (claim.state === 'account erased') throw accountGone()
+      if (claim.state === 'too many unpaid') throw tooManyUnpaid()
       if (claim.state === 'other input') {
         throw new ServiceError('IDEMPOTENCY_KEY_REUSED', 'This idempotency key was used for another order.', {
           field: 'idempotencyKey',
@@ -77,10 +80,11 @@ export function createCreateOrder(dependencies: OrdersDependencies) {
           },
           now(),
         )
-        const outcome = await store.place(order, hold.lease, [created(order)])
+        const outcome = await store.place(order, hold.lease, [created(order)], mostUnpaid())
         if (outcome === 'placed') return order
         if (outcome === 'lease lost') return undefined
         if (outcome === 'account erased') throw accountGone()
+        if (outcome === 'too many unpaid') throw tooManyUnpaid()
       }
     } catch (error) {
       return giveUp(hold.lease, error, { mayBeHeld: true })
@@ -125,6 +129,11 @@ export function createCreateOrder(dependencies: OrdersDependencies) {
     }
     throw error
   }
+}
+
+function tooManyUnpaid(): ServiceError {
+  const message = 'Too many of your orders wait to be paid. Pay or cancel one, and place this one again.'
+  return new ServiceError('TOO_MANY_UNPAID_ORDERS', message)
 }
 
 function created(order: Order) {

@@ -27,6 +27,8 @@ export type OrdersDependencies = {
   newNumber: () => string
   /** Milliseconds that one attempt may work on a claim before another one takes over. */
   leaseTime: number
+  /** Orders of one customer that may wait to be paid. */
+  mostUnpaid: () => number
   /** Milliseconds until the caller stops waiting. */
   timeLeft: () => number
   sleep: (milliseconds: number) => Promise<unknown>

@@ -15,6 +15,8 @@ export type ClaimRequest = {
   token: string
   at: Date
   until: Date
+  /** Orders of the customer that may wait to be paid. */
+  mostUnpaid: number
 }
 
 /** The right to work on a claim. */
@@ -25,15 +27,19 @@ export type ClaimState =
   | { state: 'busy' }
   | { state: 'other input' }
   | { state: 'account erased' }
+  | { state: 'too many unpaid' }
   | { state: 'completed'; order: Order }
 
 /** What became of an attempt to write an order. */
-export type Placement = 'placed' | 'lease lost' | 'account erased' | 'number taken'
+export type Placement = 'placed' | 'lease lost' | 'account erased' | 'too many unpaid' | 'number taken'
 
 /** Claims on idempotency keys, and the orders that they become (docs/adr/0005-order-claim.md). */
 export function claimStore(prisma: PrismaClient) {
   return {
-    /** Takes a key that is free or whose lease ran out, under the order id it has. None for an account that is erased. */
+    /**
+     * Takes a key that is free or whose lease ran out, under the order id it has. None for an account that is erased, and no
+     * free one for a customer of whom as many orders as may be wait to be paid.
+     */
     async claim({
       customerId,
       idempotencyKey,
@@ -42,20 +48,24 @@ export function claimStore(prisma: PrismaClient) {
       token,
       at,
       until,
+      mostUnpaid,
     }: ClaimRequest): Promise<ClaimState> {
       const lease = { customerId, idempotencyKey, orderId, token }
       // The first request with a key, which most are, takes one statement.
       const added = await prisma.$executeRaw`
         INSERT INTO claims (customer_id, idempotency_key, input_hash, order_id, lease_token, lease_until)
         SELECT ${customerId}::uuid, ${idempotencyKey}, ${inputHash}, ${orderId}::uuid, ${token}::uuid, ${until}::timestamptz
-        WHERE NOT is_erased(${customerId}::uuid)
+        WHERE NOT is_erased(${customerId}::uuid) AND ${mayPlace(customerId, mostUnpaid)}
         ON CONFLICT (customer_id, idempotency_key) DO NOTHING`
       if (added > 0) return { state: 'leased', lease }
       return prisma.$transaction(async (tx): Promise<ClaimState> => {
         if (await isErased(tx, customerId)) return { state: 'account erased' }
         const claim = await lockClaim(tx, lease)
-        // Freed by its holder just now.
-        if (!claim) return { state: 'busy' }
+        if (!claim) {
+          const [row] = await tx.$queryRaw<{ open: boolean }[]>`SELECT ${mayPlace(customerId, mostUnpaid)} AS open`
+          // Or it was freed by its holder just now.
+          return { state: row?.open ? 'busy' : 'too many unpaid' }
+        }
         if (claim.inputHash !== inputHash) return { state: 'other input' }
         if (claim.completedAt) return { state: 'completed', order: await requireOrder(tx, claim.orderId) }
         if (claim.leaseUntil > at) return { state: 'busy' }
@@ -70,16 +80,21 @@ export function claimStore(prisma: PrismaClient) {
       return count > 0 ? { ...lease, orderId } : undefined
     },
 
-    /** Writes the order, its events and the completion of its claim: all three, or nothing and why. */
-    async place(order: Order, lease: Lease, events: readonly NewEvent[]): Promise<Placement> {
+    /**
+     * Writes the order, its events and the completion of its claim: all three, or nothing and why. Looks for what waits to be
+     * paid once more: any number of claims may have been given before the first of them became an order.
+     */
+    async place(order: Order, lease: Lease, events: readonly NewEvent[], mostUnpaid: number): Promise<Placement> {
       try {
         const completed = Prisma.sql`
           UPDATE claims SET completed_at = ${order.createdAt}
           WHERE customer_id = ${lease.customerId}::uuid AND idempotency_key = ${lease.idempotencyKey}
-            AND order_id = ${lease.orderId}::uuid AND lease_token = ${lease.token}::uuid AND completed_at IS NULL`
+            AND order_id = ${lease.orderId}::uuid AND lease_token = ${lease.token}::uuid AND completed_at IS NULL
+            AND ${mayPlace(lease.customerId, mostUnpaid)}`
         if ((await prisma.$executeRaw(insertOrder(order, events, completed))) > 0) return 'placed'
         // An erasure takes the claim away with the account, or waits for this to commit and then finds the order.
-        return (await isErased(prisma, lease.customerId)) ? 'account erased' : 'lease lost'
+        if (await isErased(prisma, lease.customerId)) return 'account erased'
+        return (await prisma.claim.count({ where: mine(lease) })) > 0 ? 'too many unpaid' : 'lease lost'
       } catch (error) {
         if (isUniqueViolation(error, 'orders_number_key')) return 'number taken'
         throw error
@@ -102,6 +117,12 @@ export function claimStore(prisma: PrismaClient) {
       })
     },
   }
+}
+
+/** Whether fewer orders of a customer wait to be paid than may. Of statements at the same time, none sees what the others place. */
+function mayPlace(customerId: string, mostUnpaid: number): Prisma.Sql {
+  return Prisma.sql`${mostUnpaid}::int > (SELECT count(*) FROM (
+    SELECT FROM orders WHERE customer_id = ${customerId}::uuid AND status = 'PENDING' LIMIT ${mostUnpaid}::int) AS unpaid)`
 }
 
 async function lockClaim(tx: Transaction, lease: Lease) {

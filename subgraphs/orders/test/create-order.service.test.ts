@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { type ErrorCode, ServiceError } from '#platform/errors.ts'
 import { waitFor } from '../../../test/infra/wait.ts'
+import { settings } from '../config.ts'
 import type { OrderInput } from '../domain/request.ts'
 import type { Products } from '../service/dependencies.ts'
 import type { OrdersStore } from '../store.ts'
@@ -172,6 +173,56 @@ describe('a refusal or a failure', () => {
       /database away/,
     )
     assert.deepEqual(states(), ['held'])
+  })
+})
+
+describe('orders that wait to be paid', () => {
+  const refusal = { code: 'TOO_MANY_UNPAID_ORDERS', message: /Pay or cancel one/ }
+
+  test('are 20 of one customer at most: what is more holds nothing, until one is paid or ends', async () => {
+    const most = settings.MAX_UNPAID_ORDERS.parse(undefined)
+    assert.equal(most, 20)
+    const bounded = service({ mostUnpaid: () => most })
+    const [eve, asked] = [someone(), input()]
+    const placed = await bounded.createOrder(eve, asked)
+    const others = []
+    while (others.length < most - 1) others.push(await bounded.createOrder(eve, input()))
+
+    const more = [input(), input()]
+    for (const one of more) await assert.rejects(bounded.createOrder(eve, one), refusal)
+    assert.equal(holds.size, most)
+    assert.deepEqual(await bounded.createOrder(eve, asked), placed, 'an earlier key has its answer')
+    const other = { ...asked, shippingAddress: { ...address, city: 'Bonn' } }
+    await assert.rejects(bounded.createOrder(eve, other), { code: 'IDEMPOTENCY_KEY_REUSED' })
+    await bounded.createOrder(someone(), input())
+
+    const [paid, ended] = others
+    assert.ok(paid && ended)
+    await bounded.paymentCaptured(randomUUID(), { paymentId: randomUUID(), orderId: paid.id, amount: paid.total })
+    await bounded.reservationExpired(randomUUID(), ended.id)
+    for (const one of more) await bounded.createOrder(eve, one)
+    await assert.rejects(bounded.createOrder(eve, input()), refusal)
+  })
+
+  test('and are asked for at the same time: those that come too late are refused, and what was held for them is released', async () => {
+    const eve = someone()
+    const goOn = Promise.withResolvers<void>()
+    let arrived = 0
+    const slow: OrdersStore = {
+      ...store,
+      async place(...args) {
+        arrived += 1
+        await goOn.promise
+        return store.place(...args)
+      },
+    }
+    const late = service({ store: slow, mostUnpaid: () => 1 }).createOrder(eve, input())
+    late.catch(() => {})
+    await waitFor('its items are held', () => arrived === 1)
+    await service({ mostUnpaid: () => 1 }).createOrder(eve, input())
+    goOn.resolve()
+    await assert.rejects(late, refusal)
+    assert.deepEqual(states().sort(), ['held', 'released'])
   })
 })
 

@@ -86,7 +86,7 @@ describe('an erasure', () => {
     const customer = someone()
     const { id } = await service().createOrder(customer, input())
     const at = new Date()
-    const claim = { customerId: customer.sub, inputHash: 'h', token: randomUUID(), at, until: at }
+    const claim = { customerId: customer.sub, inputHash: 'h', token: randomUUID(), at, until: at, mostUnpaid: 20 }
     await store.claim({ ...claim, idempotencyKey: 'unfinished', orderId: randomUUID() })
     await erase(customer)
     assert.deepEqual(await rows('SELECT order_id, input_hash FROM claims'), [{ order_id: id, input_hash: '' }])

@@ -66,6 +66,8 @@ export async function openOrders(options: ErasureOptions = {}) {
       newId: randomUUID,
       newNumber: () => orderNumber(randomBytes(8)),
       leaseTime: 15_000,
+      // No test but that of the limit is about it.
+      mostUnpaid: () => 1_000_000,
       timeLeft: () => 5_000,
       sleep,
       onUnreleased() {},

@@ -67,14 +67,16 @@ export function visibleCustomer(viewer: Viewer): string | undefined | null {
   return viewer.scopes.includes('orders:read') ? undefined : viewer.sub
 }
 
-/** A payment that the provider has not been asked for yet. */
+/** A payment that the provider has not been asked for yet. One of 0, which Stripe refuses, never is: it is captured as it is. */
 export function openPayment(
   payment: Pick<Payment, 'id' | 'orderId' | 'orderNumber' | 'customerId' | 'amount' | 'method'>,
   at: Date,
 ): Payment {
+  const isFree = payment.amount.amount === 0
   return {
     ...payment,
-    status: 'PENDING',
+    status: isFree ? 'CAPTURED' : 'PENDING',
+    method: isFree ? null : payment.method,
     refunded: { amount: 0, currency: payment.amount.currency },
     declineReason: null,
     nextAction: null,
@@ -89,6 +91,9 @@ const keyLife = 23 * 3_600_000
 
 /** Declined payments after which an order takes no other one: enough for a person, and few for who tries out cards. */
 export const mostDeclined = 20
+
+/** Milliseconds for which a decline counts against its customer, who may have so many orders that those of one bound nobody. */
+export const declineTime = 3_600_000
 
 /** Whether to ask the provider for a payment once more is the same charge for sure. */
 export function mayBeAskedAgain({ createdAt }: Payment, at: Date): boolean {

@@ -74,6 +74,9 @@ export function openRefund(
   if (!refundableStatuses.includes(payment.status)) {
     throw new ServiceError('ILLEGAL_TRANSITION', `A payment that is ${payment.status} cannot be refunded.`)
   }
+  if (payment.amount.amount === 0) {
+    throw new ServiceError('ILLEGAL_TRANSITION', 'Nothing was to be paid, so nothing can go back.')
+  }
   if (left === 0) throw new ServiceError('ILLEGAL_TRANSITION', 'All of this payment is on its way back.')
   const amount = wanted ?? left
   if (amount < 1 || amount > left) throw badInput('amount', `A refund is 1 to ${left}, which is what is left.`)

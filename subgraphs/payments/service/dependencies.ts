@@ -11,6 +11,8 @@ export type PaymentsDependencies = {
   newId: () => string
   /** Milliseconds that the provider has to tell what became of a payment or a refund, before it is asked. */
   patience: number
+  /** Payments of one customer that may be declined in an hour. */
+  mostDeclinedAnHour: () => number
   /** Milliseconds until the caller stops waiting. */
   timeLeft: () => number
   sleep: (milliseconds: number) => Promise<unknown>

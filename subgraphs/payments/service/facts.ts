@@ -74,7 +74,7 @@ export function createFacts({ store, now, newId, onDue, onTrouble }: PaymentsDep
 export type Facts = ReturnType<typeof createFacts>
 
 /** What is told of a payment that has just become what it is. */
-function paymentEvents(payment: Payment) {
+export function paymentEvents(payment: Payment) {
   const { status, amount, declineReason } = payment
   if (status === 'CAPTURED') return [paymentCaptured.of({ ...about(payment), amount })]
   if (status === 'DECLINED') return [paymentDeclined.of({ ...about(payment), reason: declineReason ?? '', amount })]

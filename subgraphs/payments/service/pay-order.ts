@@ -1,10 +1,10 @@
 import { notFound, ServiceError, signInFirst } from '#platform/errors.ts'
 import type { Principal } from '#platform/principal.ts'
-import { mayBeAskedAgain, openPayment, type PayableOrder, type Payment } from '../domain/payment.ts'
+import { declineTime, mayBeAskedAgain, openPayment, type PayableOrder, type Payment } from '../domain/payment.ts'
 import { type PayRequest, parsePayRequest } from '../domain/request.ts'
 import type { Addition } from '../store.ts'
 import type { PaymentsDependencies } from './dependencies.ts'
-import type { Facts } from './facts.ts'
+import { type Facts, paymentEvents } from './facts.ts'
 import type { Outcomes } from './outcomes.ts'
 
 /** Milliseconds that an outcome is waited for before the provider's answer is written, and after it. */
@@ -17,7 +17,7 @@ const longestLook = 200
 const answerTime = 500
 
 /** Why an order takes no payment. */
-const refusals: Record<Exclude<Addition, 'added'>, string> = {
+const refusals: Record<Exclude<Addition, 'added' | 'customer declined'>, string> = {
   'key taken': 'This order has a payment already.',
   'order taken': 'This order has a payment already.',
   'order closed': 'An order that is CANCELLED cannot be paid.',
@@ -30,17 +30,20 @@ type Patience = { within?: number; news?: News }
 
 /**
  * Pays an order, once for each customer and idempotency key: writes the payment, asks the provider, writes what it says.
- * The payment's id is the key under which the provider is asked, so that a repeat charges nothing twice.
+ * The payment's id is the key under which the provider is asked, so that a repeat charges nothing twice. For an order that
+ * costs nothing it is not asked at all.
  *
  * Guarantee: whatever dies and whenever, an order is charged once or not at all, and a charge is never lost: a payment
  * whose outcome is not known stays PENDING until the provider has told, or surely knows our key no longer (reconcile.ts).
  */
 export function createPayOrder(dependencies: PaymentsDependencies, facts: Facts, outcomes: Outcomes) {
   const { store, findOrder, provider, now, newId, patience, timeLeft, sleep, onUnanswered } = dependencies
+  const { mostDeclinedAnHour } = dependencies
 
   /**
    * Throws UNAUTHENTICATED, BAD_USER_INPUT, IDEMPOTENCY_KEY_REUSED; NOT_FOUND for another's order; ILLEGAL_TRANSITION for an
-   * order that is not to be paid, or was declined too often; SUBGRAPH_UNAVAILABLE or SUBGRAPH_TIMEOUT when orders could not answer.
+   * order that is not to be paid, or was declined too often; RATE_LIMITED for a customer who was; SUBGRAPH_UNAVAILABLE or
+   * SUBGRAPH_TIMEOUT when orders could not answer.
    */
   return async function payOrder(
     viewer: Principal,
@@ -56,12 +59,13 @@ export function createPayOrder(dependencies: PaymentsDependencies, facts: Facts,
 
     const order = await found
     if (!order || order.customerId !== viewer.sub) throw notFound('order')
-    const refusal = await begin(order, request)
-    if (typeof refusal !== 'string') return ask(refusal)
+    const begun = await begin(order, request)
+    const result = typeof begun === 'string' ? new ServiceError('ILLEGAL_TRANSITION', begun) : begun
+    if (!(result instanceof ServiceError)) return isOpen(result) ? ask(result) : result
     // Perhaps it was a twin that began, which asks the provider itself.
     const twin = await repeated(viewer.sub, request)
     if (twin) return settled(twin)
-    throw new ServiceError('ILLEGAL_TRANSITION', refusal)
+    throw result
   }
 
   /** Whether the provider, which may not have heard of a payment, is to be asked for it once more. */
@@ -81,19 +85,28 @@ export function createPayOrder(dependencies: PaymentsDependencies, facts: Facts,
   }
 
   /** A payment that is written, for an order that waits for one; otherwise why there is none. */
-  async function begin(order: PayableOrder, request: PayRequest): Promise<Payment | string> {
+  async function begin(order: PayableOrder, request: PayRequest): Promise<Payment | string | ServiceError> {
     const { id: orderId, number: orderNumber, customerId, status, total: amount } = order
     if (status !== 'PENDING') return `An order that is ${status} cannot be paid.`
     const { method } = request
     const payment = openPayment({ id: newId(), orderId, orderNumber, customerId, amount, method }, now())
     const addition = await add(payment, request)
     if (addition === 'added') return payment
-    return refusals[addition]
+    return addition === 'customer declined' ? declinedOfLate(customerId) : refusals[addition]
+  }
+
+  async function declinedOfLate(customerId: string): Promise<ServiceError> {
+    const oldest = await store.findDecline(customerId, mostDeclinedAnHour() - 1)
+    const wait = (oldest?.getTime() ?? 0) + declineTime - now().getTime()
+    const retryAfter = Math.max(1, Math.ceil(wait / 1_000))
+    return new ServiceError('RATE_LIMITED', 'Too many payments were declined. Try again later.', { retryAfter })
   }
 
   /** Adds a payment, in place of one that its payer left unconfirmed. */
   async function add(payment: Payment, { idempotencyKey, inputHash }: PayRequest) {
-    const asked = { idempotencyKey, inputHash, lookAt: new Date(now().getTime() + patience) }
+    const lookAt = new Date(now().getTime() + patience)
+    const [most, events] = [mostDeclinedAnHour(), paymentEvents(payment)]
+    const asked = { idempotencyKey, inputHash, lookAt, mostDeclinedAnHour: most, events }
     const addition = await store.add(payment, asked)
     if (addition !== 'order taken') return addition
     const others = await store.findByOrders([payment.orderId])

@@ -1,27 +1,47 @@
 import { type Payment as PaymentRow, Prisma, type PrismaClient } from '#generated/prisma/payments/client.ts'
 import { isUniqueViolation } from '#platform/database/failures.ts'
-import { numbered, outboxInsert } from '#platform/outbox.ts'
-import { mostDeclined, type Payment } from '../domain/payment.ts'
+import { type NewEvent, numbered, outboxInsert } from '#platform/outbox.ts'
+import { declineTime, mostDeclined, type Payment } from '../domain/payment.ts'
 import { recordCallback } from './callbacks.ts'
 import { type Change, type Changed, type Locked, toPayment, toPaymentColumns } from './rows.ts'
 
 /** What becomes of most payments, each in one statement that holds its locks no longer than it takes. */
 
-type Asked = { idempotencyKey: string; inputHash: string; lookAt: Date }
+/** What a new payment is written with. */
+export type Asked = {
+  idempotencyKey: string
+  inputHash: string
+  lookAt: Date
+  /** Payments of the customer that may have been declined in the hour before. */
+  mostDeclinedAnHour: number
+  /** What is told of one that is settled already. */
+  events: readonly NewEvent[]
+}
 
-/** Adds a payment where its order is neither closed nor declined too often. It affects one row or none. */
-export function insertPayment(payment: Payment, { idempotencyKey, inputHash, lookAt }: Asked): Prisma.Sql {
+/** Adds a payment where its order is not closed, and neither that nor its customer declined too often. It affects one row or none. */
+export function insertPayment(payment: Payment, asked: Asked): Prisma.Sql {
+  const { idempotencyKey, inputHash, lookAt, mostDeclinedAnHour, events } = asked
   const { id, orderId, orderNumber, customerId, amount, createdAt } = payment
   const { status, refundedAmount, method, declineReason, nextActionUrl, reference, updatedAt } =
     toPaymentColumns(payment)
-  return Prisma.sql`
+  const since = new Date(createdAt.getTime() - declineTime)
+  const insert = Prisma.sql`
     INSERT INTO payments (id, order_id, order_number, customer_id, idempotency_key, input_hash, status, amount, currency,
-      refunded_amount, method, decline_reason, next_action_url, reference, next_look_at, created_at, updated_at)
+      refunded_amount, method, decline_reason, next_action_url, reference, sequence, next_look_at, created_at, updated_at)
     SELECT ${id}::uuid, ${orderId}::uuid, ${orderNumber}, ${customerId}::uuid, ${idempotencyKey}, ${inputHash},
       ${status}::payment_status, ${amount.amount}::int, ${amount.currency}, ${refundedAmount}::int, ${method}, ${declineReason},
-      ${nextActionUrl}, ${reference}, ${lookAt}::timestamptz, ${createdAt}::timestamptz, ${updatedAt}::timestamptz
+      ${nextActionUrl}, ${reference}, ${events.length}::int, ${lookAt}::timestamptz, ${createdAt}::timestamptz,
+      ${updatedAt}::timestamptz
     WHERE NOT is_closed(${orderId}::uuid) AND ${mostDeclined} >
-      (SELECT count(*) FROM payments WHERE order_id = ${orderId}::uuid AND status = 'DECLINED')`
+      (SELECT count(*) FROM payments WHERE order_id = ${orderId}::uuid AND status = 'DECLINED')
+      AND ${mostDeclinedAnHour}::int > (SELECT count(*) FROM (
+        SELECT FROM payments WHERE customer_id = ${customerId}::uuid AND status = 'DECLINED' AND updated_at > ${since}::timestamptz
+        LIMIT ${mostDeclinedAnHour}::int) AS recent)`
+  if (events.length === 0) return insert
+  return Prisma.sql`
+    WITH added AS (${insert} RETURNING id AS payment_id),
+    told AS (${outboxInsert(Prisma.sql, numbered(events, 0), updatedAt, Prisma.sql`added`)})
+    SELECT pg_notify('outbox', '') FROM added`
 }
 
 type Version = Locked & { readonly sequence: number; readonly version: string }

@@ -38,6 +38,8 @@ export type OpenPaymentsOptions = {
   webhookUrl?: string
   /** Comes before an order is found. Default: nothing. */
   beforeOrder?: () => Promise<void>
+  /** Payments of one customer that may be declined in an hour. Default: more than there are. */
+  mostDeclinedAnHour?: number
   /** The pauses between looks for an outcome. Default: they last as long as they are. */
   pause?: (milliseconds: number) => Promise<unknown>
 }
@@ -47,6 +49,7 @@ export type OpenPaymentsOptions = {
  */
 export async function openPayments(options: OpenPaymentsOptions = {}) {
   const { provider = (own: Provider) => own, webhookUrl, beforeOrder, pause = sleep } = options
+  const { mostDeclinedAnHour = 1_000_000 } = options
   const url = await createTestDatabase('payments')
   const database = openDatabase({ name: 'test', url, poolSize: 10, log })
   const store = createPaymentsStore(database.adapter)
@@ -81,6 +84,7 @@ export async function openPayments(options: OpenPaymentsOptions = {}) {
     now,
     newId: randomUUID,
     patience,
+    mostDeclinedAnHour: () => mostDeclinedAnHour,
     timeLeft: () => 5_000,
     sleep: pause,
     onDue() {},

@@ -5,6 +5,7 @@ import { request } from 'undici'
 import { paymentCaptured, paymentDeclined, paymentRefunded } from '#contracts/events.ts'
 import type { Principal } from '#platform/principal.ts'
 import { waitFor } from '../../../test/infra/wait.ts'
+import { settings } from '../config.ts'
 import { createContext } from '../loaders.ts'
 import { customer, manager, openPayments, type Payments } from './open-payments.ts'
 
@@ -73,6 +74,86 @@ describe('payOrder', () => {
     await assert.rejects(payments.pay(orderId), { code: 'ILLEGAL_TRANSITION', message: /too often/ })
     assert.equal(await charges(), before)
     assert.equal((await payments.pay(orderId, 'pm_card_chargeDeclined', key)).id, last.id)
+  })
+
+  test('after 30 declines in an hour a customer pays nothing until they are fewer, and nothing is asked of the provider', async (t) => {
+    const most = settings.MAX_DECLINED_PAYMENTS.parse(undefined)
+    assert.equal(most, 30)
+    const bounded = await openPayments({ mostDeclinedAnHour: most })
+    t.after(() => bounded.close())
+    const decline = async (orderId: string, count: number) => {
+      const { status } = await bounded.pay(orderId, 'pm_card_chargeDeclined')
+      assert.equal(status, 'DECLINED')
+      await bounded.declined(orderId, count - 1)
+    }
+    await decline(bounded.order(), 15)
+    bounded.clock.ahead += 1_800_000
+    await decline(bounded.order(), 14)
+    const [last, key] = [bounded.order(), randomUUID()]
+    const { id } = await bounded.pay(last, 'pm_card_chargeDeclined', key)
+
+    const charges = () => bounded.sql('SELECT FROM sandbox.charges').then(({ length }) => length)
+    const before = await charges()
+    const orderId = bounded.order()
+    const refusal = await bounded.pay(orderId).then(
+      () => assert.fail('It was paid.'),
+      (error) => error,
+    )
+    assert.equal(refusal.code, 'RATE_LIMITED')
+    const { retryAfter } = refusal.details
+    assert.ok(retryAfter > 0 && retryAfter <= 1_800, String(retryAfter))
+    assert.equal(await charges(), before)
+    assert.equal((await bounded.pay(last, 'pm_card_chargeDeclined', key)).id, id, 'an earlier key has its answer')
+    const theirs = { orderId: bounded.order({ customerId: stranger.sub }), paymentMethod: 'pm_card_visa' }
+    const paid = await bounded.service.payOrder(stranger, { ...theirs, idempotencyKey: randomUUID() })
+    assert.equal(paid.status, 'CAPTURED')
+
+    bounded.clock.ahead += retryAfter * 1_000
+    assert.equal((await bounded.pay(orderId)).status, 'CAPTURED')
+  })
+
+  test('an order that costs nothing is paid without the provider, and ends without a refund', async (t) => {
+    const asked: string[] = []
+    const ask = (what: string) => async () => {
+      asked.push(what)
+      throw new Error('The provider was asked.')
+    }
+    const [pay, find, lookUp] = [ask('pay'), ask('find'), ask('lookUp')]
+    const [cancel, refund] = [ask('cancel'), ask('refund')]
+    const free = await openPayments({ provider: (sandbox) => ({ ...sandbox, pay, find, lookUp, cancel, refund }) })
+    t.after(() => free.close())
+    const [orderId, key] = [free.order({ total: { amount: 0, currency: 'EUR' } }), randomUUID()]
+    const paid = await free.pay(orderId, 'pm_card_chargeDeclined', key)
+    assert.equal(paid.status, 'CAPTURED')
+    assert.deepEqual(await free.payment(paid.id), paid)
+    const events = await free.sql('SELECT type, sequence, data FROM outbox WHERE key = $1', [orderId])
+    assert.deepEqual(
+      events.map(({ type, sequence, data }) => [type, sequence, paymentCaptured.data.parse(data).amount]),
+      [[paymentCaptured.type, 1, { amount: 0, currency: 'EUR' }]],
+    )
+    assert.deepEqual(await free.pay(orderId, 'pm_card_chargeDeclined', key), paid)
+    await assert.rejects(free.pay(orderId), { code: 'ILLEGAL_TRANSITION', message: /has a payment already/ })
+
+    const refusal = { code: 'ILLEGAL_TRANSITION', message: 'Nothing was to be paid, so nothing can go back.' }
+    await assert.rejects(free.refund(paid.id), refusal)
+    await free.cancel(orderId)
+    await free.reconcile()
+    assert.deepEqual(await free.payment(paid.id), paid)
+    assert.deepEqual(await free.sql('SELECT FROM refunds'), [])
+    assert.deepEqual(await free.told(orderId), [paymentCaptured.type])
+    assert.deepEqual(asked, [])
+  })
+
+  test('an order that costs nothing is paid once, however often it is asked for at the same time, and not once it is closed', async () => {
+    const total = { amount: 0, currency: 'EUR' }
+    const [orderId, key] = [payments.order({ total }), randomUUID()]
+    const twins = await Promise.all(Array.from({ length: 8 }, () => payments.pay(orderId, 'pm_card_visa', key)))
+    assert.equal(new Set(twins.map(({ id }) => id)).size, 1)
+    assert.deepEqual(await payments.told(orderId), [paymentCaptured.type])
+    const closed = payments.order({ total })
+    await payments.cancel(closed)
+    await assert.rejects(payments.pay(closed), { code: 'ILLEGAL_TRANSITION' })
+    assert.deepEqual(await payments.told(closed), [])
   })
 
   test('what the provider does not know is declined', async () => {
