@@ -25,7 +25,7 @@ import { isCommonPassword } from './credentials/common-passwords.ts'
 import { createPasswords } from './credentials/passwords.ts'
 import { createFirstKey, createKeyRing, createKeySeal } from './credentials/signing-keys.ts'
 import { createTokens, hashRefreshToken } from './credentials/tokens.ts'
-import { codeBytes, writeCode } from './domain/code.ts'
+import { codeBytes, codesAllowed, codeWindow, writeCode } from './domain/code.ts'
 import { createNotificationsClient, createRpcHandlers } from './grpc.ts'
 import { createContext } from './loaders.ts'
 import { createResolvers } from './resolvers.ts'
@@ -36,9 +36,6 @@ const name = 'users'
 /** Milliseconds between looks for new signing keys, and for what is kept no longer. */
 const keyInterval = 2_000
 const retentionInterval = 3_600_000
-/** Codes for its address that an account may ask for, and the seconds in which it may. */
-const codesAllowed = 5
-const codeWindow = 900
 /** Seconds that a key set may be kept: long gone when a new key begins to sign. */
 const longestKeySetAge = 300
 

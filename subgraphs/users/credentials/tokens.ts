@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { createLocalJWKSet, errors, jwtVerify, SignJWT } from 'jose'
+import type { RefreshHashes } from '../domain/account.ts'
 import type { KeyRing } from './signing-keys.ts'
 
 export type AccessClaims = { userId: string; sessionId: string; scopes: readonly string[] }
@@ -48,16 +49,28 @@ export function createTokens({ keys, issuer, audience, lifetime, now, newId }: T
         throw error
       }
     },
-    /** An opaque token of 256 random bits. Only its hash is kept. */
-    refresh(): { token: string; hash: string } {
-      const token = randomBytes(32).toString('base64url')
-      return { token, hash: hashRefreshToken(token) }
+    /**
+     * An opaque token of 256 random bits, behind the first token of its session where it comes after another one. Only its
+     * hash is kept.
+     */
+    refresh(last?: string): RefreshHashes & { token: string } {
+      const random = randomBytes(32).toString('base64url')
+      const token = last === undefined ? random : `${firstOf(last)}.${random}`
+      return { token, ...hashRefreshToken(token) }
     },
   }
 }
 
 export type Tokens = ReturnType<typeof createTokens>
 
-export function hashRefreshToken(token: string): string {
-  return createHash('sha256').update(token).digest('base64url')
+export function hashRefreshToken(token: string): RefreshHashes {
+  return { hash: hashOf(token), firstHash: hashOf(firstOf(token)) }
+}
+
+function firstOf(token: string): string {
+  return token.split('.', 1)[0] ?? ''
+}
+
+function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('base64url')
 }

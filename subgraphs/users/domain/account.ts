@@ -27,6 +27,9 @@ export type SignedIn = {
   readonly user: User
 }
 
+/** What a refresh token is known by: its own hash, and that of the first token of its session, which it begins with. */
+export type RefreshHashes = { readonly hash: string; readonly firstHash: string }
+
 /** On whose behalf something is asked: nobody's that is known, where `sub` is null. */
 export type Viewer = { readonly sub: string | null; readonly scopes: readonly string[] }
 

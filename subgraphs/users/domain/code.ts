@@ -27,13 +27,17 @@ export type CodeMail = {
 /** Bytes that a code is made of: one for each symbol. */
 export const codeBytes = 20
 
-/** Wrong tries after which an account's code is good for nothing. */
-export const wrongTriesAllowed = 5
+/** Codes of a purpose that an account may be mailed, and the seconds in which it may. */
+export const codesAllowed = 5
+export const codeWindow = 900
 
 /** Crockford's base32: no I, L, O and U. https://www.crockford.com/base32.html */
 const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 
-/** A code of 100 random bits, in groups as people type it: 20 symbols, of each byte the lowest five bits. */
+/**
+ * A code of 100 random bits, in groups as people type it: 20 symbols, of each byte the lowest five bits. Too many to be
+ * guessed, so wrong tries are not counted: whoever knows an address could use them up for its owner.
+ */
 export function writeCode(random: Uint8Array): string {
   const symbols = Array.from(random.subarray(0, codeBytes), (byte) => alphabet.charAt(byte & 31)).join('')
   return symbols.match(/.{5}/g)?.join('-') ?? ''

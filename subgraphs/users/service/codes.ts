@@ -1,6 +1,6 @@
 import { ServiceError } from '#platform/errors.ts'
 import type { User } from '../domain/account.ts'
-import { type CodePurpose, hashCode } from '../domain/code.ts'
+import { type CodePurpose, codeWindow, hashCode } from '../domain/code.ts'
 import type { UsersDependencies } from './dependencies.ts'
 
 type CodesDependencies = Pick<
@@ -13,7 +13,8 @@ const retryAfter = 5
 
 /**
  * Mails one-time codes, in the background: how long an answer takes tells nothing about whether there is an account, and
- * no answer waits for mail. A mail that fails is tried again as long as its code is good.
+ * no answer waits for mail. A mail that fails is tried again as long as its code is good. Codes for a new password, which
+ * anybody may ask for, are bounded for each account.
  */
 export function createCodes({ store, sendCode, inBackground, newCode, codeLifetime, now }: CodesDependencies) {
   /** Whose code it is comes out when the work is done: nobody's, where `find` finds nobody. */
@@ -28,13 +29,10 @@ export function createCodes({ store, sendCode, inBackground, newCode, codeLifeti
       const code = newCode()
       const createdAt = now()
       const expiresAt = new Date(createdAt.getTime() + codeLifetime * 1000)
-      const issued = await store.putCode(user.id, {
-        purpose,
-        email: user.email,
-        hash: hashCode(code),
-        createdAt,
-        expiresAt,
-      })
+      const kept = { purpose, email: user.email, hash: hashCode(code), createdAt, expiresAt }
+      // No longer than codes are good for: whoever gets no more has good ones.
+      const window = Math.min(codeWindow, codeLifetime)
+      const issued = await store.putCode(user.id, kept, new Date(expiresAt.getTime() - window * 1000))
       return issued ? { user, code, expiresAt } : undefined
     }
 

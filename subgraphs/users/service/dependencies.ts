@@ -3,7 +3,7 @@ import type { Principal } from '#platform/principal.ts'
 import type { Quota } from '#platform/quota.ts'
 import type { Passwords } from '../credentials/passwords.ts'
 import type { Tokens } from '../credentials/tokens.ts'
-import { type SignedIn, scopesOf, type User } from '../domain/account.ts'
+import { type RefreshHashes, type SignedIn, scopesOf, type User } from '../domain/account.ts'
 import type { CodeMail } from '../domain/code.ts'
 import type { UsersStore } from '../store.ts'
 
@@ -13,7 +13,7 @@ export type UsersDependencies = {
   /** Whether many people have a password, which is given in lower case. */
   isCommonPassword: (password: string) => boolean
   tokens: Tokens
-  hashRefreshToken: (token: string) => string
+  hashRefreshToken: (token: string) => RefreshHashes
   /** Mails a one-time code. Rejects when it could not be handed over. */
   sendCode: (mail: CodeMail) => Promise<void>
   /** Takes on work that nobody waits for. It runs again when it rejects. False when there is no room for it. */

@@ -59,9 +59,9 @@ export function createSessionUseCases(dependencies: UsersDependencies, attempts:
      * exchanged before ends its session. Throws UNAUTHENTICATED.
      */
     async refreshSession({ address }: Caller, refreshToken: string): Promise<SignedIn> {
-      const next = tokens.refresh()
-      const hash = hashRefreshToken(refreshToken)
-      const exchange = await store.exchangeRefreshToken({ hash, nextHash: next.hash, at: now() })
+      const next = tokens.refresh(refreshToken)
+      const hashes = hashRefreshToken(refreshToken)
+      const exchange = await store.exchangeRefreshToken({ ...hashes, nextHash: next.hash, at: now() })
       if (exchange.outcome === 'exchanged') return sessions.signedIn(exchange.user, exchange.sessionId, next.token)
       if (exchange.outcome === 'reused') {
         const { userId: target, sessionId } = exchange

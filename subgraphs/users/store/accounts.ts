@@ -25,7 +25,7 @@ export type NewUser = {
 }
 
 export type AccountOptions = {
-  /** Sessions that one transaction of an erasure deletes. Default 1000: an account may have any number of them. */
+  /** Sessions, or their tokens, that one step of an erasure deletes. Default 1000: an account may have any number of them. */
   sessionBatch?: number
 }
 
@@ -40,7 +40,13 @@ export type UserListing = {
 const adminLock = 2_815_114
 
 export function accountStore(prisma: PrismaClient, { sessionBatch = 1_000 }: AccountOptions = {}) {
-  /** Deletes a batch of an account's sessions, with their tokens. How many it were. */
+  /** Deletes a batch of the refresh tokens of an account. How many it were. */
+  const deleteTokens = (userId: string): Promise<number> => prisma.$executeRaw`
+    DELETE FROM refresh_tokens WHERE hash IN (
+      SELECT hash FROM refresh_tokens JOIN sessions ON sessions.id = session_id
+      WHERE user_id = ${userId}::uuid LIMIT ${sessionBatch})`
+
+  /** Deletes a batch of an account's sessions, with what tokens came meanwhile. How many it were. */
   function deleteSessions(userId: string): Promise<number> {
     return prisma.$transaction(async (tx) => {
       await lockAccount(tx, userId)
@@ -112,7 +118,7 @@ export function accountStore(prisma: PrismaClient, { sessionBatch = 1_000 }: Acc
      * Removes an account and everything of it, and tells of it. False where there is none. What was told of it before goes
      * too, except what the relay has still to send: its order must not break, and it is removed when it is sent.
      *
-     * Its sessions go first, in batches, once `decide` has agreed; it is asked again when the account goes. Whoever is cut off in
+     * Its tokens and sessions go first, in batches, once `decide` has agreed; it is asked again when the account goes. Whoever is cut off in
      * between still has the account, signed out, and asks again.
      */
     async eraseAccount(
@@ -126,6 +132,7 @@ export function accountStore(prisma: PrismaClient, { sessionBatch = 1_000 }: Acc
         return account && { account, events: decide(account, others) }
       }
       if (!(await prisma.$transaction(decided))) return false
+      while ((await deleteTokens(id)) === sessionBatch);
       while ((await deleteSessions(id)) === sessionBatch);
       return prisma.$transaction(async (tx) => {
         const erasure = await decided(tx)

@@ -1,6 +1,6 @@
-import type { PrismaClient } from '#generated/prisma/users/client.ts'
+import { Prisma, type PrismaClient } from '#generated/prisma/users/client.ts'
 import type { User } from '../domain/account.ts'
-import { type CodePurpose, type OneTimeCode, wrongTriesAllowed } from '../domain/code.ts'
+import { type CodePurpose, codesAllowed, type OneTimeCode } from '../domain/code.ts'
 import { applyChange, type Decide, type Transaction } from './rows.ts'
 
 export type Redemption = {
@@ -11,57 +11,62 @@ export type Redemption = {
   at: Date
 }
 
-type Tried = { user_id: string; good: boolean }
+/** All codes of a row, each hash with its expiry. */
+const codes = Prisma.sql`(code.earlier || jsonb_build_object(code.hash, code.expires_at))`
 
 export function codeStore(prisma: PrismaClient) {
   return {
-    /** Puts a code in the place of the account's last one. False when the account has gone or has another address by now. */
-    async putCode(userId: string, { purpose, email, hash, createdAt, expiresAt }: OneTimeCode): Promise<boolean> {
+    /**
+     * Adds a code to those of an account that are good. False when the account has gone or has another address by now, and
+     * for a new password when it has `codesAllowed` that expire after `countedFrom`.
+     */
+    async putCode(
+      userId: string,
+      { purpose, email, hash, createdAt, expiresAt }: OneTimeCode,
+      countedFrom: Date,
+    ): Promise<boolean> {
       const added = await prisma.$executeRaw`
-        INSERT INTO one_time_codes (user_id, purpose, email, hash, created_at, expires_at)
+        INSERT INTO one_time_codes AS code (user_id, purpose, email, hash, created_at, expires_at)
         SELECT id, ${purpose}::code_purpose, email, ${hash}, ${createdAt}, ${expiresAt}
         FROM users WHERE id = ${userId}::uuid AND email = ${email}
         ON CONFLICT (user_id, purpose) DO UPDATE SET
-          email = excluded.email, hash = excluded.hash, created_at = excluded.created_at,
-          expires_at = excluded.expires_at, wrong_tries = 0`
+          email = excluded.email, hash = excluded.hash, created_at = excluded.created_at, expires_at = excluded.expires_at,
+          earlier = (
+            SELECT coalesce(jsonb_object_agg(key, value), '{}') FROM jsonb_each_text(${codes})
+            WHERE value::timestamptz > excluded.created_at AND code.email = excluded.email)
+        WHERE code.purpose <> 'RESET_PASSWORD' OR ${codesAllowed} > (
+          SELECT count(*) FROM jsonb_each_text(${codes}) WHERE value::timestamptz > ${countedFrom})`
       return added > 0
     },
 
     /**
-     * Uses up a code and lets `decide` say what becomes of its account, in one transaction. Undefined for a code that is not
-     * good, which counts as a wrong try; what `decide` throws leaves the code as it was.
+     * Uses up a code, and with it every other of its purpose, and lets `decide` say what becomes of the account, in one
+     * transaction. Undefined for a code that is not good, which changes nothing; what `decide` throws leaves the codes as they
+     * were.
      *
-     * Guarantee: a code is used once, and not at all after its last wrong try, however many tries come at once.
+     * Guarantee: of an account's codes for a purpose one is used, however many tries come at once.
      */
-    redeemCode({ account, purpose, hash, at }: Redemption, decide: Decide): Promise<User | undefined> {
+    redeemCode(redemption: Redemption, decide: Decide): Promise<User | undefined> {
       return prisma.$transaction(async (tx) => {
-        const [tried] = await tryCode(tx, account, purpose, hash, at)
-        if (tried?.good) {
-          await tx.oneTimeCode.delete({ where: { userId_purpose: { userId: tried.user_id, purpose } } })
-          return applyChange(tx, tried.user_id, at, decide)
-        }
-        // A refusal costs a commit that is written to disk also where there is no account whose try is counted.
-        await tx.$executeRaw`SELECT pg_logical_emit_message(true, 'users', 'code refused')`
-        return undefined
+        const [used] = await useCode(tx, redemption)
+        return used && applyChange(tx, used.user_id, redemption.at, decide)
       })
     },
   }
 }
 
-/** Counts a try and says whether it is the one. The account is locked before its code, as everywhere. */
-function tryCode(
-  tx: Transaction,
-  account: Redemption['account'],
-  purpose: CodePurpose,
-  hash: string,
-  at: Date,
-): Promise<Tried[]> {
+/** Only for a code that is good the account is locked, before the code as everywhere: a refusal writes nothing. */
+function useCode(tx: Transaction, { account, purpose, hash, at }: Redemption): Promise<{ user_id: string }[]> {
   const id = 'id' in account ? account.id : null
   const email = 'email' in account ? account.email : null
-  return tx.$queryRaw<Tried[]>`
-    WITH account AS (SELECT id, email FROM users WHERE id = ${id}::uuid OR email = ${email} FOR UPDATE)
-    UPDATE one_time_codes AS code SET wrong_tries = wrong_tries + 1
-    FROM account
-    WHERE code.user_id = account.id AND code.purpose = ${purpose}::code_purpose AND wrong_tries < ${wrongTriesAllowed}
-    RETURNING code.user_id, hash = ${hash} AND expires_at > ${at} AND code.email = account.email AS good`
+  const good = Prisma.sql`
+    code.purpose = ${purpose}::code_purpose AND (${codes} ->> ${hash}::text)::timestamptz > ${at}`
+  return tx.$queryRaw`
+    WITH account AS (
+      SELECT users.id FROM users JOIN one_time_codes AS code ON code.user_id = users.id AND code.email = users.email
+      WHERE (users.id = ${id}::uuid OR users.email = ${email}) AND ${good}
+      FOR UPDATE OF users
+    )
+    DELETE FROM one_time_codes AS code USING account WHERE code.user_id = account.id AND ${good}
+    RETURNING code.user_id`
 }

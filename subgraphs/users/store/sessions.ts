@@ -1,6 +1,6 @@
 import { Prisma, type PrismaClient } from '#generated/prisma/users/client.ts'
 import { type NewEvent, numbered, outboxInsert } from '#platform/outbox.ts'
-import type { User } from '../domain/account.ts'
+import type { RefreshHashes, User } from '../domain/account.ts'
 import { type Account, type NewSession, userFields } from './rows.ts'
 
 /** What came of a refresh token that was given back: a token that was exchanged before has ended its session. */
@@ -8,6 +8,8 @@ export type Exchange =
   | { outcome: 'exchanged'; user: User; sessionId: string }
   | { outcome: 'reused'; userId: string; sessionId: string }
   | { outcome: 'ended' }
+
+type NextToken = RefreshHashes & { nextHash: string; at: Date }
 
 export function sessionStore(prisma: PrismaClient) {
   return {
@@ -39,35 +41,49 @@ export function sessionStore(prisma: PrismaClient) {
     },
 
     /**
-     * Marks a refresh token as used and puts the next one in its place. Of two exchanges of one token at once, one wins,
-     * and the other ends the session, as every later one does.
+     * Puts the next refresh token in the place of one. Of two exchanges of one token at once, one wins, and the other ends
+     * the session, as every later one does.
+     *
+     * Guarantee: a session keeps two tokens at the most, the first and the one that is good. A token that begins with a first
+     * one that is known, and is not the one that is good, was used before.
      */
-    exchangeRefreshToken({ hash, nextHash, at }: { hash: string; nextHash: string; at: Date }): Promise<Exchange> {
+    exchangeRefreshToken({ hash, firstHash, nextHash, at }: NextToken): Promise<Exchange> {
       return prisma.$transaction(async (tx): Promise<Exchange> => {
         // Locked first: whatever ends the session comes before this exchange or after it.
         await tx.$queryRaw`
-          SELECT FROM sessions WHERE id = (SELECT session_id FROM refresh_tokens WHERE hash = ${hash}) FOR UPDATE`
-        const token = await tx.refreshToken.findUnique({
-          where: { hash },
-          select: { usedAt: true, session: { select: { id: true, expiresAt: true, user: { select: userFields } } } },
+          SELECT FROM sessions WHERE id = (SELECT session_id FROM refresh_tokens WHERE hash IN (${hash}, ${firstHash}) LIMIT 1)
+          FOR UPDATE`
+        const tokens = await tx.refreshToken.findMany({
+          where: { hash: { in: [hash, firstHash] } },
+          select: {
+            hash: true,
+            usedAt: true,
+            session: { select: { id: true, expiresAt: true, user: { select: userFields } } },
+          },
         })
-        if (!token || token.session.expiresAt <= at) return { outcome: 'ended' }
-        const { id: sessionId, user } = token.session
-        if (token.usedAt) {
+        const [known] = tokens
+        if (!known || known.session.expiresAt <= at) return { outcome: 'ended' }
+        const { id: sessionId, user } = known.session
+        if (!tokens.some((token) => token.hash === hash && !token.usedAt)) {
           await tx.session.update({ where: { id: sessionId }, data: { revokedAt: at, expiresAt: at } })
           return { outcome: 'reused', userId: user.id, sessionId }
         }
-        await tx.refreshToken.update({ where: { hash }, data: { usedAt: at } })
-        await tx.refreshToken.create({ data: { hash: nextHash, sessionId, createdAt: at } })
+        if (hash === firstHash) {
+          await tx.refreshToken.update({ where: { hash }, data: { usedAt: at } })
+          await tx.refreshToken.create({ data: { hash: nextHash, sessionId, createdAt: at } })
+        } else {
+          await tx.refreshToken.update({ where: { hash }, data: { hash: nextHash, createdAt: at } })
+        }
         return { outcome: 'exchanged', user, sessionId }
       })
     },
 
     /** Ends the session of a refresh token. The account's id, or undefined where no session goes on. */
-    async endSession(hash: string, at: Date): Promise<string | undefined> {
+    async endSession({ hash, firstHash }: RefreshHashes, at: Date): Promise<string | undefined> {
       const [ended] = await prisma.$queryRaw<{ user_id: string }[]>`
         UPDATE sessions SET revoked_at = ${at}, expires_at = ${at}
-        WHERE id = (SELECT session_id FROM refresh_tokens WHERE hash = ${hash}) AND expires_at > ${at}
+        WHERE id = (SELECT session_id FROM refresh_tokens WHERE hash IN (${hash}, ${firstHash}) LIMIT 1)
+          AND expires_at > ${at}
         RETURNING user_id`
       return ended?.user_id
     },

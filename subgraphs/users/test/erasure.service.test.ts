@@ -52,6 +52,23 @@ test('sessions go in batches, and an erasure that ends between two of them leave
   assert.deepEqual((await users.eventsOf(user.id)).filter(({ type }) => type === 'user.erased').length, 1)
 })
 
+test('refresh tokens go in batches too, however many hang on a session', async () => {
+  const { caller, user } = await users.register()
+  await users.sql(
+    `INSERT INTO refresh_tokens (hash, session_id, created_at, used_at)
+     SELECT gen_random_uuid()::text, id, now(), now() FROM sessions, generate_series(1, 10) WHERE user_id = $1`,
+    [user.id],
+  )
+  await users.sql(`
+    CREATE FUNCTION refuse_many() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN IF (SELECT count(*) FROM gone) > 3 THEN RAISE 'too many at once'; END IF; RETURN NULL; END $$;
+    CREATE TRIGGER refuse_many AFTER DELETE ON refresh_tokens REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_many()`)
+  await users.service.eraseAccount(caller, password)
+  await users.sql('DROP TRIGGER refuse_many ON refresh_tokens')
+  assert.deepEqual(await traces(user.id), ['outbox'])
+})
+
 test('who may not be erased keeps the sessions', async () => {
   const admin = await users.callerWith('ADMIN')
   const ids = () => users.sql('SELECT id FROM sessions WHERE user_id = $1', [admin.sub])

@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { createBackground } from '#platform/background.ts'
+import { silentLog as log } from '#platform/log.ts'
+import { waitFor } from '../../../test/infra/wait.ts'
+import { hashCode } from '../domain/code.ts'
 import { nobody, openUsers, password, type Users } from './open-users.ts'
 
 let users: Users
@@ -43,15 +47,59 @@ test('of many uses of one code at once one succeeds', async () => {
   assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1)
 })
 
-test('a wrong, used, replaced, expired or foreign code and an unknown address: one error in the same words', async () => {
+test('codes are good side by side until one is used, and then all have ended', async () => {
+  const { user } = await users.register()
+  const codes = [await codeFor(user.email), await codeFor(user.email), await codeFor(user.email)]
+  users.later(899)
+  await reset(user.email, codes[1] ?? '')
+  for (const code of codes) await assert.rejects(reset(user.email, code), wrongCode)
+  const next = await codeFor(user.email)
+  for (const code of codes) await assert.rejects(reset(user.email, code), wrongCode)
+  await reset(user.email, next)
+})
+
+test('of several codes that are used at once one succeeds', async () => {
+  const { user } = await users.register()
+  const codes = [await codeFor(user.email), await codeFor(user.email), await codeFor(user.email)]
+  const outcomes = await Promise.allSettled(codes.map((code, index) => reset(user.email, code, `horse no. ${index}`)))
+  assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1)
+})
+
+test('each code is good for its own time', async () => {
+  const { user } = await users.register()
+  const first = await codeFor(user.email)
+  users.later(600)
+  const second = await codeFor(user.email)
+  users.later(301)
+  await assert.rejects(reset(user.email, first), wrongCode)
+  const third = await codeFor(user.email)
+  await assert.rejects(reset(user.email, first), wrongCode)
+  const [kept] = await users.sql('SELECT earlier FROM one_time_codes WHERE user_id = $1 AND purpose = $2', [
+    user.id,
+    'RESET_PASSWORD',
+  ])
+  assert.deepEqual(Object.keys(kept.earlier), [hashCode(second)])
+  users.later(598)
+  await reset(user.email, second)
+  await assert.rejects(reset(user.email, third), wrongCode)
+})
+
+test('a code that went to another address does not become good beside one for the address that there is', async () => {
+  const { user } = await users.register()
+  const elsewhere = await codeFor(user.email)
+  await users.sql('UPDATE one_time_codes SET email = $2 WHERE user_id = $1', [user.id, 'old@example.com'])
+  const code = await codeFor(user.email)
+  await assert.rejects(reset(user.email, elsewhere), wrongCode)
+  await reset(user.email, code)
+})
+
+test('a wrong, used, expired or foreign code and an unknown address: one error in the same words', async () => {
   const { user, caller } = await users.register()
-  const replaced = await codeFor(user.email)
   const code = await codeFor(user.email)
   const stranger = await users.register()
   const strangers = await codeFor(stranger.user.email)
   const verification = await users.codeFor(user.email, 'VERIFY_EMAIL')
-  for (const bad of ['', 'x', replaced, strangers, verification])
-    await assert.rejects(reset(user.email, bad), wrongCode)
+  for (const bad of ['', 'x', strangers, verification]) await assert.rejects(reset(user.email, bad), wrongCode)
   await assert.rejects(reset('nobody@example.com', code), wrongCode)
   await assert.rejects(users.service.verifyEmail(caller, await codeFor(user.email)), wrongCode)
   const fresh = await codeFor(user.email)
@@ -59,15 +107,62 @@ test('a wrong, used, replaced, expired or foreign code and an unknown address: o
   await assert.rejects(reset(user.email, fresh), wrongCode)
 })
 
-test('after five wrong tries a code is good for nothing, however many come at once, and a new one is', async () => {
+test('wrong tries end no code, write nothing and lock no account', async () => {
   const { user } = await users.register()
+  await users.codeFor(user.email, 'VERIFY_EMAIL')
   const code = await codeFor(user.email)
-  await Promise.allSettled([...Array(4)].map(() => reset(user.email, 'x')))
-  await assert.rejects(reset(user.email, 'x'), wrongCode)
-  await assert.rejects(reset(user.email, code), wrongCode)
-  const next = await codeFor(user.email)
-  await Promise.allSettled([...Array(4)].map(() => reset(user.email, 'x')))
-  await reset(user.email, next)
+  // Of a row that somebody locked, xmax has changed.
+  const rows = () =>
+    users.sql(
+      `SELECT users.xmin AS changed, users.xmax AS locked, code.xmin AS code_changed, code.xmax AS code_locked
+       FROM users JOIN one_time_codes AS code ON user_id = id WHERE id = $1 ORDER BY purpose`,
+      [user.id],
+    )
+  const before = await rows()
+  for (let n = 0; n < 8; n += 1) await assert.rejects(reset(user.email, 'x'), wrongCode)
+  assert.deepEqual(await rows(), before)
+  await reset(user.email, code)
+})
+
+test('five codes in 15 minutes are mailed, however many are asked for at once, and who gets no more has good ones', async () => {
+  for (const codeLifetime of [60, 900, 86_400]) {
+    const background = createBackground({ name: 'test', concurrency: 8, pauses: Array(10).fill(1), log })
+    let left = 0
+    const bounded = await openUsers({
+      codeLifetime,
+      inBackground(task) {
+        left += 1
+        return background.add(async () => {
+          await task()
+          left -= 1
+        })
+      },
+    })
+    try {
+      const { user } = await bounded.register()
+      const other = await bounded.register()
+      const mailed = async (asked: number, email = user.email) => {
+        const before = bounded.mail.length
+        for (let n = 0; n < asked; n += 1) assert.equal(bounded.service.requestPasswordReset(nobody, email), undefined)
+        await waitFor('all that was asked for', () => left === 0)
+        return bounded.mail.slice(before).map(({ code }) => code)
+      }
+      await mailed(0)
+      const [first = ''] = await mailed(1)
+      assert.equal((await mailed(8)).length, 4)
+      const window = Math.min(900, codeLifetime)
+      bounded.later(window - 1)
+      assert.equal((await mailed(1)).length, 0)
+      assert.equal((await mailed(1, other.user.email)).length, 1)
+      await bounded.service.resetPassword(nobody, { email: user.email, code: first, newPassword })
+      assert.equal((await mailed(8)).length, 5)
+      bounded.later(window)
+      assert.equal((await mailed(8)).length, 5)
+    } finally {
+      await background.stop()
+      await bounded.close()
+    }
+  }
 })
 
 test('a password that is refused leaves the code as it was', async () => {

@@ -126,12 +126,52 @@ test('a refresh token is exchanged once; one that comes back ends its session, a
   await users.login(first.user.email)
 })
 
-test('of several exchanges of one refresh token at once one succeeds, and the session has ended', async () => {
+/** The session of a refresh token, and how many tokens are kept of it. */
+async function keptOf(refreshToken: string) {
+  const [session] = await users.sql(
+    `SELECT id, (SELECT count(*)::int FROM refresh_tokens WHERE session_id = sessions.id) AS tokens FROM sessions
+     WHERE id = (SELECT session_id FROM refresh_tokens WHERE hash = $1)`,
+    [hashRefreshToken(refreshToken).hash],
+  )
+  return session
+}
+
+test('a session keeps two refresh tokens, and each of those that were exchanged before ends it, by a refresh or a logout', async () => {
+  for (const again of [refresh, (token: string) => users.service.logout(nobody, token)]) {
+    for (const reused of [0, 1, 5]) {
+      const tokens = [(await users.register()).refreshToken]
+      for (let n = 0; n < 6; n += 1) tokens.push((await refresh(tokens.at(-1) ?? '')).refreshToken)
+      const last = tokens.at(-1) ?? ''
+      assert.equal(new Set(tokens).size, 7)
+      assert.equal((await keptOf(last)).tokens, 2)
+      await again(tokens[reused] ?? '').catch((error) => assert.deepEqual(error.code, ended.code))
+      await assert.rejects(refresh(last), ended)
+    }
+  }
+})
+
+test('the session of a refresh token that stands alone, as all once did, goes on, and ends when one of it is reused', async () => {
   const { refreshToken } = await users.register()
-  const outcomes = await Promise.allSettled([1, 2, 3, 4].map(() => refresh(refreshToken)))
-  const won = outcomes.filter((outcome) => outcome.status === 'fulfilled')
-  assert.equal(won.length, 1)
-  await assert.rejects(refresh(won[0]?.value.refreshToken ?? ''), ended)
+  const second = (await refresh(refreshToken)).refreshToken
+  await users.sql('UPDATE refresh_tokens SET hash = $2 WHERE hash = $1', [
+    hashRefreshToken(second).hash,
+    hashRefreshToken('alone').hash,
+  ])
+  const third = (await refresh('alone')).refreshToken
+  const fourth = (await refresh(third)).refreshToken
+  await assert.rejects(refresh(third), ended)
+  await assert.rejects(refresh(fourth), ended)
+})
+
+test('of several exchanges of one refresh token at once one succeeds, and the session has ended', async () => {
+  const first = (await users.register()).refreshToken
+  const later = (await refresh((await users.register()).refreshToken)).refreshToken
+  for (const token of [first, later]) {
+    const outcomes = await Promise.allSettled([1, 2, 3, 4].map(() => refresh(token)))
+    const won = outcomes.filter((outcome) => outcome.status === 'fulfilled')
+    assert.equal(won.length, 1)
+    await assert.rejects(refresh(won[0]?.value.refreshToken ?? ''), ended)
+  }
 })
 
 test('a refresh token that never was, or whose session is too old, is refused', async () => {
@@ -145,7 +185,7 @@ test('refresh tokens are kept as hashes', async () => {
   const { refreshToken } = await users.register()
   const rows = await users.sql('SELECT hash FROM refresh_tokens')
   assert.ok(rows.every(({ hash }) => hash !== refreshToken))
-  assert.ok(rows.some(({ hash }) => hash === hashRefreshToken(refreshToken)))
+  assert.ok(rows.some(({ hash }) => hash === hashRefreshToken(refreshToken).hash))
 })
 
 test('a logout ends the session of the token and no other; an unknown or ended one is answered the same', async () => {
@@ -181,9 +221,51 @@ test('sessions that were over for 7 days are deleted with their tokens, others a
   users.later(2 * 86_400)
   await users.store.forgetEnded(users.clock.time)
   assert.equal(await count(), 1)
-  const tokens = await users.sql('SELECT FROM refresh_tokens WHERE hash = $1', [hashRefreshToken(refreshToken)])
+  const tokens = await users.sql('SELECT FROM refresh_tokens WHERE hash = $1', [hashRefreshToken(refreshToken).hash])
   assert.equal(tokens.length, 0)
   await refresh(stays.refreshToken)
+})
+
+/** Tokens that were used, of a session from before only two were kept. */
+const addTokens = (sessionId: string, count: number) =>
+  users.sql(
+    `INSERT INTO refresh_tokens (hash, session_id, created_at, used_at)
+     SELECT gen_random_uuid()::text, $1, now(), now() FROM generate_series(1, $2)`,
+    [sessionId, count],
+  )
+
+test('any number of refresh tokens are deleted in batches, before their sessions', async () => {
+  const { refreshToken } = await users.register()
+  const { id } = await keptOf(refreshToken)
+  await addTokens(id, 12_000)
+  await users.service.logout(nobody, refreshToken)
+  users.later(8 * 86_400)
+  await users.sql(`
+    CREATE FUNCTION refuse_many() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN IF (SELECT count(*) FROM gone) > 5000 THEN RAISE 'too many at once'; END IF; RETURN NULL; END $$;
+    CREATE TRIGGER refuse_many AFTER DELETE ON refresh_tokens REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_many()`)
+  while (await users.store.forgetEnded(users.clock.time));
+  await users.sql('DROP TRIGGER refuse_many ON refresh_tokens')
+  const left = await users.sql('SELECT FROM refresh_tokens WHERE session_id = $1', [id])
+  const sessions = await users.sql('SELECT FROM sessions WHERE id = $1', [id])
+  assert.deepEqual([left.length, sessions.length], [0, 0])
+})
+
+test('a deletion that fails stops no other', async () => {
+  const [kept, erased] = [await users.register(), await users.register()]
+  await users.codeFor(kept.user.email, 'VERIFY_EMAIL')
+  await users.service.eraseAccount(erased.caller, password)
+  await users.sql('UPDATE outbox SET sent_at = now()')
+  await users.service.logout(nobody, kept.refreshToken)
+  users.later(8 * 86_400)
+  await users.sql(`
+    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;
+    CREATE TRIGGER refuse BEFORE DELETE ON sessions FOR EACH ROW EXECUTE FUNCTION refuse()`)
+  await assert.rejects(users.store.forgetEnded(users.clock.time), /no/)
+  await users.sql('DROP TRIGGER refuse ON sessions')
+  assert.deepEqual(await users.sql('SELECT FROM one_time_codes WHERE user_id = $1', [kept.user.id]), [])
+  assert.deepEqual(await users.eventsOf(erased.user.id), [{ type: 'user.erased', sequence: 2 }])
 })
 
 test('a hash with other parameters is replaced on sign-in, also by several sign-ins at once', async () => {
