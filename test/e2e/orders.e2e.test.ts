@@ -146,6 +146,28 @@ describe('the life of an order', () => {
     ])
   })
 
+  test('that is past its time is not charged, though its hold has not ended yet', async () => {
+    const { id } = await place()
+    const payableUntil = async () =>
+      (await stack.graphql('query ($id: ID!) { order(id: $id) { payableUntil } }', { id }, customer.token)).data.order
+        .payableUntil
+    const [{ expires_at: heldUntil }] = await stack.sql(
+      'products',
+      'SELECT expires_at FROM reservations WHERE order_id = $1',
+      [id],
+    )
+    assert.equal(await payableUntil(), heldUntil.toISOString())
+    await stack.sql('orders', "UPDATE orders SET held_until = now() - interval '1 second' WHERE id = $1", [id])
+    const input = { orderId: id, paymentMethod: 'pm_card_visa', idempotencyKey: randomUUID() }
+    assert.deepEqual(codesOf(await stack.mutate('payOrder', 'payment { id }', input, customer.token)), [
+      'ILLEGAL_TRANSITION',
+    ])
+    const { status, payments } = await find(id)
+    assert.deepEqual([status, payments], ['PENDING', []])
+    await cancel(id)
+    assert.equal(await payableUntil(), null)
+  })
+
   test("another's order is NOT_FOUND to see, to pay and to cancel, in the words of one that never was", async () => {
     const { id } = await place()
     const stranger = await stack.signUp()

@@ -6,7 +6,7 @@ import { waitFor } from '../../../test/infra/wait.ts'
 import type { OrderInput } from '../domain/request.ts'
 import type { Products } from '../service/dependencies.ts'
 import type { OrdersStore } from '../store.ts'
-import { address, input, type Orders, openOrders, productId as product, someone } from './open-orders.ts'
+import { address, heldUntil, input, type Orders, openOrders, productId as product, someone } from './open-orders.ts'
 
 const customer = someone()
 
@@ -29,9 +29,10 @@ const refuse = (code: ErrorCode) => async () => {
 const states = () => [...holds.values()]
 
 describe('an order', () => {
-  test('is placed with the prices of the hold', async () => {
+  test('is placed with the prices of the hold, and keeps until when that lasts', async () => {
     const order = await service().createOrder(customer, input())
     assert.equal(order.status, 'PENDING')
+    assert.deepEqual(order.heldUntil, heldUntil)
     assert.deepEqual(order.total, { amount: 1_000, currency: 'EUR' })
     assert.deepEqual(order.shippingAddress, { ...address, line2: null, region: null })
     assert.deepEqual(await store.findOrders([order.id]), [order])
@@ -122,11 +123,13 @@ describe('a refusal or a failure', () => {
     })
     const priced = (prices: { amount: number; currency: string }[]): Products => ({
       ...products,
-      reserve: async (orderId, items) =>
-        (await products.reserve(orderId, items)).map((line, index) => ({
-          ...line,
-          unitPrice: prices[index] ?? line.unitPrice,
-        })),
+      async reserve(orderId, items) {
+        const { lines, heldUntil } = await products.reserve(orderId, items)
+        return {
+          lines: lines.map((line, index) => ({ ...line, unitPrice: prices[index] ?? line.unitPrice })),
+          heldUntil,
+        }
+      },
     })
     const impossible = [
       [{ amount: 2_147_484, currency: 'EUR' }],
