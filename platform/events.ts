@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { EventHandler } from './bus/bus.ts'
 import { createBusMeters } from './bus/meters.ts'
 import { type BusConfig, openBus } from './bus/open.ts'
@@ -19,6 +20,11 @@ export type EventsOptions = {
   metrics: Metrics
 }
 
+/** Seconds that an event waits in the outbox at the most while all is well. */
+const longestWait = 10
+/** Milliseconds for the event log to say that it is there. */
+const patience = 5_000
+
 /**
  * A service's end of the event log. It is open until the process stops: then the service consumes no more, and sends what
  * is left in its outbox after everything that could still add to it.
@@ -33,6 +39,14 @@ export async function openEvents({ name, url, config, log, lifecycle, metrics }:
   return {
     /** Rejects when the event log cannot be reached. */
     check: bus.check,
+    /** Whether what happens now can be told: the event log is there and takes what is in the outbox, as far as one can see. */
+    canTell(): Promise<boolean> {
+      const flows = Promise.all([relay.backlog(), bus.check()]).then(
+        ([{ oldest }]) => oldest < longestWait,
+        () => false,
+      )
+      return Promise.race([flows, sleep(patience, false, { ref: false })])
+    },
     /** Begins to send what is in the outbox. Called when the service is complete, as the next is. */
     emit(): void {
       relay.start()

@@ -8,7 +8,7 @@ import type { Peer } from '#platform/grpc/client.ts'
 import type { RpcHandlers } from '#platform/grpc/server.ts'
 import { parseId } from '#platform/input.ts'
 import { parsePage, toConnection } from '#platform/paging.ts'
-import { accountGone, type Money, type Order, requireScope } from './domain/order.ts'
+import { accountGone, type Money, type Order, payableUntil, requireScope } from './domain/order.ts'
 import type { Products, Users } from './service/dependencies.ts'
 import type { OrdersService } from './service.ts'
 
@@ -72,8 +72,10 @@ export function createRpcHandlers(service: OrdersService): RpcHandlers<OrderServ
   }
 }
 
-function toMessage({ id, number, customerId, status, total, lines }: Order): OrderMessage {
-  return { id, number, customerId, status, total, items: [...lines] }
+function toMessage(order: Order): OrderMessage {
+  const { id, number, customerId, status, total, lines } = order
+  const until = payableUntil(order)?.toISOString() ?? ''
+  return { id, number, customerId, status, total, items: [...lines], payableUntil: until }
 }
 
 /** What orders asks of users. */
@@ -94,8 +96,11 @@ export function createUsersClient(rpcs: Peer<UserServiceDefinition>): Users {
 export function createProductsClient(rpcs: Peer<ProductServiceDefinition>): Products {
   return {
     async reserve(orderId, items) {
-      const { lines } = await rpcs.reserveStock({ orderId, items: [...items] })
-      return lines.map(({ unitPrice, ...line }) => ({ ...line, unitPrice: toMoney(unitPrice) }))
+      const { lines, expiresAt } = await rpcs.reserveStock({ orderId, items: [...items] })
+      return {
+        lines: lines.map(({ unitPrice, ...line }) => ({ ...line, unitPrice: toMoney(unitPrice) })),
+        heldUntil: new Date(expiresAt),
+      }
     },
     async commit(orderId) {
       try {

@@ -2,7 +2,7 @@ import type { Resolvers } from '#generated/graphql/orders.ts'
 import { notFound } from '#platform/errors.ts'
 import { parseId } from '#platform/input.ts'
 import { parsePage, toConnection } from '#platform/paging.ts'
-import { lineTotal, maySeeOrdersOf, type Order } from './domain/order.ts'
+import { lineTotal, maySeeOrdersOf, type Order, payableUntil } from './domain/order.ts'
 import type { Context } from './loaders.ts'
 import type { OrdersService } from './service.ts'
 
@@ -34,6 +34,7 @@ export function createResolvers(service: OrdersService): Resolvers {
       customer: ({ customerId }) => ({ id: customerId }),
       items: ({ lines }) => [...lines],
       history: ({ history }) => [...history],
+      payableUntil,
     },
     OrderItem: {
       product: ({ productId }) => ({ id: productId }),

@@ -44,9 +44,11 @@ export function createOrdersClient(rpcs: Peer<OrderServiceDefinition>) {
     /** Undefined for an order that is not there. */
     async findOrder(id: string): Promise<PayableOrder | undefined> {
       try {
-        const { number, customerId, status, total } = await rpcs.getOrder({ id })
+        const { number, customerId, status, total, payableUntil: until } = await rpcs.getOrder({ id })
         if (!total) throw new Error('An order has no total.')
-        return { id, number, customerId, status, total: { amount: total.amount, currency: total.currency } }
+        const { amount, currency } = total
+        const payableUntil = until ? new Date(until) : null
+        return { id, number, customerId, status, total: { amount, currency }, payableUntil }
       } catch (error) {
         if (hasCode(error, 'NOT_FOUND')) return undefined
         throw error

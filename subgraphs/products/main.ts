@@ -58,6 +58,7 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
     locks,
     lowStock: config.LOW_STOCK,
     holdTime: config.RESERVATION_HOLD * 1000,
+    canTell: events.canTell,
     now: () => new Date(),
     newId: randomUUID,
   })

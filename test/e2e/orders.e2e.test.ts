@@ -2,7 +2,11 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
 import { request } from 'undici'
+import type { Health } from '#platform/health.ts'
+import { serviceNames } from '../../tools/services.ts'
+import { createTestDatabase } from '../infra/parts.ts'
 import { type Account, type GraphQLResult, startTestStack, type TestStack } from '../infra/stack.ts'
+import { startTcpProxy, type TcpProxy } from '../infra/tcp-proxy.ts'
 import { waitFor } from '../infra/wait.ts'
 import { codesOf } from './refused.ts'
 
@@ -13,17 +17,20 @@ const initial = 10
 let stack: TestStack
 let customer: Account
 let manager: Account
+let eventLog: TcpProxy
 before(async () => {
-  stack = await startTestStack({
-    extra: {
-      products: { env: { RESERVATION_SWEEP_INTERVAL: '1' } },
-      payments: { env: { PAYMENT_PATIENCE: '1' } },
-    },
-  })
+  const url = new URL(await createTestDatabase())
+  eventLog = await startTcpProxy(Number(url.port), url.hostname)
+  url.host = `127.0.0.1:${eventLog.port}`
+  const env = { EVENTS_DATABASE_URL: url.href, RESERVATION_SWEEP_INTERVAL: '1', PAYMENT_PATIENCE: '1' }
+  stack = await startTestStack({ extra: Object.fromEntries(serviceNames.map((name) => [name, { env }])) })
   customer = await stack.signUp()
   manager = await stack.employ('MANAGER')
 })
-after(() => stack.stop())
+after(async () => {
+  await stack.stop()
+  await eventLog.stop()
+})
 
 const shown = `order {
   id status cancelReason trackingNumber history { from to reason }
@@ -89,9 +96,17 @@ async function untilRefundedOnce(id: string, cancelReason: string): Promise<void
   assert.deepEqual(refunds, [order.payments[0].amount])
 }
 
-/** Lets an order's hold end now: one that a clock ends is one that a slow machine outlives. */
-const endHold = (id: string) =>
+/** Lets the time of an order's hold be over: what a clock ends is what a slow machine outlives. */
+const overdue = (id: string) =>
   stack.sql('products', "UPDATE reservations SET expires_at = now() - interval '1 second' WHERE order_id = $1", [id])
+
+/** Lets an order's hold end now: younger than any outage that products may take a busy machine for. */
+async function endHold(id: string): Promise<void> {
+  await stack.sql('products', "UPDATE reservations SET created_at = now() + interval '1 hour' WHERE order_id = $1", [
+    id,
+  ])
+  await overdue(id)
+}
 
 /** Begins a payment that is captured when its payer confirms it, and not before. Returns how. */
 async function payUnconfirmed(orderId: string): Promise<() => Promise<void>> {
@@ -156,6 +171,28 @@ describe('the life of an order', () => {
     assert.deepEqual(codesOf(await stack.mutate('payOrder', 'payment { id }', input, customer.token)), [
       'ILLEGAL_TRANSITION',
     ])
+  })
+
+  test('that is past its time is not charged, though its hold has not ended yet', async () => {
+    const { id } = await place()
+    const payableUntil = async () =>
+      (await stack.graphql('query ($id: ID!) { order(id: $id) { payableUntil } }', { id }, customer.token)).data.order
+        .payableUntil
+    const [{ expires_at: heldUntil }] = await stack.sql(
+      'products',
+      'SELECT expires_at FROM reservations WHERE order_id = $1',
+      [id],
+    )
+    assert.equal(await payableUntil(), heldUntil.toISOString())
+    await stack.sql('orders', "UPDATE orders SET held_until = now() - interval '1 second' WHERE id = $1", [id])
+    const input = { orderId: id, paymentMethod: 'pm_card_visa', idempotencyKey: randomUUID() }
+    assert.deepEqual(codesOf(await stack.mutate('payOrder', 'payment { id }', input, customer.token)), [
+      'ILLEGAL_TRANSITION',
+    ])
+    const { status, payments } = await find(id)
+    assert.deepEqual([status, payments], ['PENDING', []])
+    await cancel(id)
+    assert.equal(await payableUntil(), null)
   })
 
   test("another's order is NOT_FOUND to see, to pay and to cancel, in the words of one that never was", async () => {
@@ -275,5 +312,27 @@ describe('races between services', () => {
     assert.equal((await find(id)).status, 'PENDING')
     stack.processes.products.start()
     await until(id, 'PAID')
+  })
+
+  test('event log away beyond the hold: an order that was paid meanwhile is PAID once it is back, and keeps its items', async () => {
+    const { id, product } = await place()
+    const seen = async () => {
+      const { body } = await request(`${stack.urlOf('products')}/health`)
+      return ((await body.json()) as Health).dependencies.events
+    }
+    await eventLog.cut()
+    const gone = await waitFor('products to see it', async () => {
+      const events = await seen()
+      return events?.status === 'DOWN' && events
+    })
+    await stack.payOrder(customer.token, id)
+    await overdue(id)
+    // Time for some turns of the sweeper.
+    const turns = Date.parse(gone.checkedAt) + 4_000
+    await waitFor('some turns', async () => Date.parse((await seen())?.checkedAt ?? '') > turns)
+    assert.equal((await find(id)).status, 'PENDING')
+    await eventLog.restore()
+    await until(id, 'PAID', 'CAPTURED')
+    assert.equal(await stockOf(product), initial - 1)
   })
 })

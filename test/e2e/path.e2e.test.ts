@@ -96,7 +96,9 @@ for (const events of ['PostgreSQL', 'Kafka'] as const) {
       const { id } = data.createOrder.order
       await stack.sql(
         'products',
-        "UPDATE reservations SET expires_at = now() - interval '1 second' WHERE order_id = $1",
+        // Younger than any outage that products may take a busy machine for.
+        `UPDATE reservations SET expires_at = now() - interval '1 second', created_at = now() + interval '1 hour'
+         WHERE order_id = $1`,
         [id],
       )
       const order = await waitFor('the cancellation', async () => {

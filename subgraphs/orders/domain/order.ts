@@ -46,6 +46,8 @@ export type Order = {
   readonly history: readonly Transition[]
   readonly cancelReason: string | null
   readonly trackingNumber: string | null
+  /** Until when its items are held for a payment. Null for an order from before it was kept. */
+  readonly heldUntil: Date | null
   readonly createdAt: Date
   readonly updatedAt: Date
 }
@@ -117,7 +119,7 @@ export function blankAddress({ country }: Address): Address {
 
 /** A new order of lines that are held. Throws BAD_USER_INPUT for what cannot be summed up. */
 export function placeOrder(
-  order: Pick<Order, 'id' | 'number' | 'customerId' | 'lines' | 'shippingAddress'>,
+  order: Pick<Order, 'id' | 'number' | 'customerId' | 'lines' | 'shippingAddress' | 'heldUntil'>,
   at: Date,
 ): Order {
   return {
@@ -130,6 +132,11 @@ export function placeOrder(
     createdAt: at,
     updatedAt: at,
   }
+}
+
+/** Until when an order can be paid. Null once it waits for no payment, and where it is not known. */
+export function payableUntil({ status, heldUntil }: Order): Date | null {
+  return status === 'PENDING' ? heldUntil : null
 }
 
 export function lineTotal({ unitPrice, quantity }: OrderLine): Money {

@@ -76,6 +76,7 @@ export function createCreateOrder(dependencies: OrdersDependencies) {
             number: newNumber(),
             customerId: lease.customerId,
             lines: hold.lines,
+            heldUntil: hold.heldUntil,
             shippingAddress: request.shippingAddress,
           },
           now(),
@@ -94,7 +95,7 @@ export function createCreateOrder(dependencies: OrdersDependencies) {
   async function reserve(lease: Lease, { items }: OrderRequest) {
     for (let renewals = 0, current = lease; ; renewals++) {
       try {
-        return { lease: current, lines: await products.reserve(current.orderId, items) }
+        return { lease: current, ...(await products.reserve(current.orderId, items)) }
       } catch (error) {
         // What was held for an earlier attempt is gone: the claim goes on under another order id.
         if (hasCode(error, 'RESERVATION_ENDED') && renewals < mostRenewals) {

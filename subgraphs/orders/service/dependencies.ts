@@ -10,8 +10,8 @@ export type Users = {
 
 /** What orders asks of products. */
 export type Products = {
-  /** Holds all items for the order or none, and returns them with the prices of the hold. */
-  reserve(orderId: string, items: readonly OrderItem[]): Promise<OrderLine[]>
+  /** Holds all items for the order or none. Returns them with the prices of the hold, and until when it lasts. May be done again. */
+  reserve(orderId: string, items: readonly OrderItem[]): Promise<{ lines: OrderLine[]; heldUntil: Date }>
   /** Sells what is held for the order. False when it is held no longer. May be done again. */
   commit(orderId: string): Promise<boolean>
   /** Puts back what is held for the order, and makes sure that nothing will be, also when the customer has gone. */

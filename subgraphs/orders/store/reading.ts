@@ -16,7 +16,8 @@ export function orderReads(prisma: PrismaClient) {
         SELECT id, number, customer_id AS "customerId", status, total_amount AS "totalAmount", currency, ship_name AS "shipName",
           ship_line1 AS "shipLine1", ship_line2 AS "shipLine2", ship_city AS "shipCity", ship_region AS "shipRegion",
           ship_postal_code AS "shipPostalCode", ship_country AS "shipCountry", cancel_reason AS "cancelReason",
-          tracking_number AS "trackingNumber", sequence, created_at AS "createdAt", updated_at AS "updatedAt",
+          tracking_number AS "trackingNumber", held_until AS "heldUntil", sequence, created_at AS "createdAt",
+          updated_at AS "updatedAt",
           ARRAY(SELECT item FROM (
             SELECT order_id AS "orderId", position, product_id AS "productId", sku, name, quantity, unit_amount AS "unitAmount"
             FROM order_items WHERE order_id = selected.id ORDER BY position
@@ -73,16 +74,18 @@ function storable(time: Date): Date {
 
 type Entry = OrderRow['history'][number]
 /** A row as JSON has it. */
-type OrderText = Omit<OrderRow, 'history' | 'createdAt' | 'updatedAt'> & {
+type OrderText = Omit<OrderRow, 'history' | 'heldUntil' | 'createdAt' | 'updatedAt'> & {
   readonly history: readonly (Omit<Entry, 'at'> & { readonly at: string })[]
+  readonly heldUntil: string | null
   readonly createdAt: string
   readonly updatedAt: string
 }
 
-function revived({ history, createdAt, updatedAt, ...row }: OrderText): Order {
+function revived({ history, heldUntil, createdAt, updatedAt, ...row }: OrderText): Order {
   return toOrder({
     ...row,
     history: history.map((entry) => ({ ...entry, at: new Date(entry.at) })),
+    heldUntil: heldUntil === null ? null : new Date(heldUntil),
     createdAt: new Date(createdAt),
     updatedAt: new Date(updatedAt),
   })

@@ -26,10 +26,11 @@ export function insertOrder(order: Order, events: readonly NewEvent[], condition
     WITH condition AS (${condition} RETURNING 1),
     placed AS (
       INSERT INTO orders (id, number, customer_id, status, total_amount, currency, ship_name, ship_line1, ship_line2, ship_city,
-        ship_region, ship_postal_code, ship_country, cancel_reason, tracking_number, sequence, created_at, updated_at)
+        ship_region, ship_postal_code, ship_country, cancel_reason, tracking_number, held_until, sequence, created_at, updated_at)
       SELECT ${id}::uuid, ${number}, ${customerId}::uuid, ${status}::order_status, ${total.amount}::int, ${total.currency},
         ${to.name}, ${to.line1}, ${to.line2}, ${to.city}, ${to.region}, ${to.postalCode}, ${to.country}, ${order.cancelReason},
-        ${order.trackingNumber}, ${events.length}::int, ${createdAt}::timestamptz, ${updatedAt}::timestamptz
+        ${order.trackingNumber}, ${order.heldUntil}::timestamptz, ${events.length}::int, ${createdAt}::timestamptz,
+        ${updatedAt}::timestamptz
       FROM condition RETURNING id
     ), items AS (
       INSERT INTO order_items (order_id, position, product_id, sku, name, quantity, unit_amount)
@@ -46,7 +47,8 @@ export function insertOrder(order: Order, events: readonly NewEvent[], condition
 }
 
 export function toOrder(row: OrderRow): Order {
-  const { id, number, customerId, status, currency, cancelReason, trackingNumber, createdAt, updatedAt } = row
+  const { id, number, customerId, status, currency, cancelReason, trackingNumber, heldUntil, createdAt, updatedAt } =
+    row
   return {
     id,
     number,
@@ -64,6 +66,7 @@ export function toOrder(row: OrderRow): Order {
     history: row.history.map(({ from, to, at, reason, by, byId }) => ({ from, to, at, reason, by, byId })),
     cancelReason,
     trackingNumber,
+    heldUntil,
     createdAt,
     updatedAt,
   }

@@ -7,7 +7,7 @@ import { settings } from '../config.ts'
 import type { OrderInput } from '../domain/request.ts'
 import type { Products } from '../service/dependencies.ts'
 import type { OrdersStore } from '../store.ts'
-import { address, input, type Orders, openOrders, productId as product, someone } from './open-orders.ts'
+import { address, heldUntil, input, type Orders, openOrders, productId as product, someone } from './open-orders.ts'
 
 const customer = someone()
 
@@ -30,9 +30,10 @@ const refuse = (code: ErrorCode) => async () => {
 const states = () => [...holds.values()]
 
 describe('an order', () => {
-  test('is placed with the prices of the hold', async () => {
+  test('is placed with the prices of the hold, and keeps until when that lasts', async () => {
     const order = await service().createOrder(customer, input())
     assert.equal(order.status, 'PENDING')
+    assert.deepEqual(order.heldUntil, heldUntil)
     assert.deepEqual(order.total, { amount: 1_000, currency: 'EUR' })
     assert.deepEqual(order.shippingAddress, { ...address, line2: null, region: null })
     assert.deepEqual(await store.findOrders([order.id]), [order])
@@ -123,11 +124,13 @@ describe('a refusal or a failure', () => {
     })
     const priced = (prices: { amount: number; currency: string }[]): Products => ({
       ...products,
-      reserve: async (orderId, items) =>
-        (await products.reserve(orderId, items)).map((line, index) => ({
-          ...line,
-          unitPrice: prices[index] ?? line.unitPrice,
-        })),
+      async reserve(orderId, items) {
+        const { lines, heldUntil } = await products.reserve(orderId, items)
+        return {
+          lines: lines.map((line, index) => ({ ...line, unitPrice: prices[index] ?? line.unitPrice })),
+          heldUntil,
+        }
+      },
     })
     const impossible = [
       [{ amount: 2_147_484, currency: 'EUR' }],

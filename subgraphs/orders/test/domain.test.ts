@@ -4,9 +4,11 @@ import { blankAddress, orderNumber, placeOrder } from '../domain/order.ts'
 import { hashRequest, type OrderInput, parseRequest } from '../domain/request.ts'
 
 const at = new Date(0)
+const heldUntil = new Date(900_000)
 const line = { productId: 'p', sku: 's', name: 'n', quantity: 3, unitPrice: { amount: 250, currency: 'EUR' } }
 const shippingAddress = { name: 'E', line1: 'S', line2: null, city: 'B', region: null, postalCode: '1', country: 'DE' }
-const place = (lines = [line]) => placeOrder({ id: 'o', number: 'N', customerId: 'c', lines, shippingAddress }, at)
+const place = (lines = [line]) =>
+  placeOrder({ id: 'o', number: 'N', customerId: 'c', lines, shippingAddress, heldUntil }, at)
 test('the total is the sum of the lines in one currency, up to what GraphQL can say', () => {
   const priced = (amount: number, currency = 'EUR') => ({ ...line, quantity: 1, unitPrice: { amount, currency } })
   assert.deepEqual(place([line, priced(1)]).total, { amount: 751, currency: 'EUR' })

@@ -5,7 +5,7 @@ import type { OrderServiceDefinition } from '#generated/grpc/orders/v1/OrderServ
 import { loadService } from '#platform/grpc/service.ts'
 import { serveRpcs } from '../../../test/infra/rpcs.ts'
 import { createRpcHandlers } from '../grpc.ts'
-import { address, input, type Orders, openOrders, productId, someone } from './open-orders.ts'
+import { address, heldUntil, input, type Orders, openOrders, productId, someone } from './open-orders.ts'
 
 const service = loadService<OrderServiceDefinition>('orders.v1.OrderService')
 
@@ -24,6 +24,7 @@ after(async () => {
 
 const staff = someone('orders:read', 'orders:fulfil')
 const told = {
+  payableUntil: heldUntil.toISOString(),
   total: { amount: 1_000, currency: 'EUR' },
   items: [{ productId, sku: 'S', name: 'Thing', quantity: 2, unitPrice: { amount: 500, currency: 'EUR' } }],
 }
@@ -58,6 +59,17 @@ test('GetOrder tells of an order, whoever placed it, and ListOrders of those of 
   ] as const) {
     await assert.rejects(peer.listOrders(request), { code: 'BAD_USER_INPUT', details: { field } })
   }
+})
+
+test('an order tells until when it can be paid, as long as it waits for that; one from before it was kept tells nothing', async () => {
+  const { id } = await own.createOrder(someone(), input())
+  const until = async () => (await served.as('payments').getOrder({ id })).payableUntil
+  assert.equal(await until(), heldUntil.toISOString())
+  await orders.sql('UPDATE orders SET held_until = NULL WHERE id = $1', [id])
+  assert.equal(await until(), '')
+  await orders.sql('UPDATE orders SET held_until = $2 WHERE id = $1', [id, heldUntil])
+  await own.reservationExpired(randomUUID(), id)
+  assert.equal(await until(), '')
 })
 
 test('CreateOrder and CancelOrder act for whoever asks, once for each key', async () => {

@@ -23,6 +23,8 @@ export function someone(...scopes: string[]): Principal & { sub: string } {
 
 export const address = { name: 'Eve', line1: 'Street 1', city: 'Berlin', postalCode: '10115', country: 'DE' }
 export const productId = randomUUID()
+/** Until when everything is held. */
+export const heldUntil = new Date('2100-01-01T00:00:00.123Z')
 
 /** Two of a thing that costs 5 euros, under a new key. */
 export const input = (changes: Partial<OrderInput> = {}): OrderInput => ({
@@ -46,7 +48,8 @@ export async function openOrders(options: ErasureOptions = {}) {
       const hold = holds.get(orderId)
       if (hold !== undefined && hold !== 'held') throw new ServiceError('RESERVATION_ENDED', 'over')
       holds.set(orderId, 'held')
-      return items.map((item) => ({ ...item, sku: 'S', name: 'Thing', unitPrice: { amount: 500, currency: 'EUR' } }))
+      const unitPrice = { amount: 500, currency: 'EUR' }
+      return { lines: items.map((item) => ({ ...item, sku: 'S', name: 'Thing', unitPrice })), heldUntil }
     },
     async commit(orderId) {
       if (holds.get(orderId) === 'held') holds.set(orderId, 'sold')

@@ -190,9 +190,9 @@ test('cancel while reserving: an order that is not placed yet is NOT_FOUND, and 
       ...orders.products,
       async reserve(id, items) {
         orderId = id
-        const lines = await orders.products.reserve(id, items)
+        const hold = await orders.products.reserve(id, items)
         await assert.rejects(service.cancelOrder(customer, { orderId: id }), { code: 'NOT_FOUND' })
-        return lines
+        return hold
       },
     },
   })

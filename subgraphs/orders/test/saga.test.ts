@@ -6,9 +6,11 @@ import { type Order, type OrderStatus, placeOrder } from '../domain/order.ts'
 import { cancel, close, decline, deliver, expire, pay, refund, ship, system, transition } from '../domain/saga.ts'
 
 const at = new Date(0)
+const heldUntil = new Date(900_000)
 const line = { productId: 'p', sku: 's', name: 'n', quantity: 2, unitPrice: { amount: 500, currency: 'EUR' } }
 const shippingAddress = { name: 'E', line1: 'S', line2: null, city: 'B', region: null, postalCode: '1', country: 'DE' }
-const placed = () => placeOrder({ id: 'o', number: 'N', customerId: 'c', lines: [line], shippingAddress }, at)
+const placed = () =>
+  placeOrder({ id: 'o', number: 'N', customerId: 'c', lines: [line], shippingAddress, heldUntil }, at)
 const staff = { at, actor: { by: 'STAFF', byId: 's' } } as const
 const statuses: OrderStatus[] = ['PENDING', 'PAID', 'SHIPPED', 'DELIVERED', 'CANCELLED']
 

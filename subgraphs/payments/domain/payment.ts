@@ -13,6 +13,8 @@ export type PayableOrder = {
   readonly customerId: string
   readonly status: string
   readonly total: Money
+  /** Until when it can be paid. Null where that is not known, or it waits for no payment. */
+  readonly payableUntil: Date | null
 }
 
 /** What a payer must still do. */

@@ -86,8 +86,10 @@ export function createPayOrder(dependencies: PaymentsDependencies, facts: Facts,
 
   /** A payment that is written, for an order that waits for one; otherwise why there is none. */
   async function begin(order: PayableOrder, request: PayRequest): Promise<Payment | string | ServiceError> {
-    const { id: orderId, number: orderNumber, customerId, status, total: amount } = order
+    const { id: orderId, number: orderNumber, customerId, status, total: amount, payableUntil } = order
     if (status !== 'PENDING') return `An order that is ${status} cannot be paid.`
+    // Its items may be gone by the time that the money is there.
+    if (payableUntil && payableUntil <= now()) return 'The time in which this order could be paid is over.'
     const { method } = request
     const payment = openPayment({ id: newId(), orderId, orderNumber, customerId, amount, method }, now())
     const addition = await add(payment, request)

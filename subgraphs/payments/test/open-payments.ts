@@ -125,8 +125,8 @@ export async function openPayments(options: OpenPaymentsOptions = {}) {
     order(given: Partial<PayableOrder> = {}): string {
       const id = given.id ?? randomUUID()
       const total = { amount: 10_000, currency: 'EUR' }
-      const number = 'K7QM-2W9D'
-      orders.set(id, { id, number, customerId: customer.sub ?? '', status: 'PENDING', total, ...given })
+      const order = { id, number: 'K7QM-2W9D', customerId: customer.sub ?? '', status: 'PENDING', total }
+      orders.set(id, { ...order, payableUntil: null, ...given })
       return id
     },
     pay: (orderId: string, paymentMethod = 'pm_card_visa', idempotencyKey: string = randomUUID()) =>

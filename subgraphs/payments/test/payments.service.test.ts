@@ -156,6 +156,24 @@ describe('payOrder', () => {
     assert.deepEqual(await payments.told(closed), [])
   })
 
+  test('past the time in which an order could be paid nothing is charged, and what was accepted before is answered as ever', async () => {
+    const [orderId, key] = [payments.order(), randomUUID()]
+    const accepted = await payments.pay(orderId, 'pm_card_chargeDeclined', key)
+    const past = new Date(Date.now() - 1)
+    payments.order({ id: orderId, payableUntil: past })
+    const charges = () => payments.sql('SELECT FROM sandbox.charges').then(({ length }) => length)
+    const before = await charges()
+    for (const id of [orderId, payments.order({ payableUntil: past })]) {
+      const refusal = { code: 'ILLEGAL_TRANSITION', message: 'The time in which this order could be paid is over.' }
+      await assert.rejects(payments.pay(id), refusal)
+    }
+    assert.equal(await charges(), before)
+    assert.equal((await payments.sql('SELECT FROM payments WHERE order_id = $1', [orderId])).length, 1)
+    assert.equal((await payments.pay(orderId, 'pm_card_chargeDeclined', key)).id, accepted.id)
+    payments.order({ id: orderId, payableUntil: new Date(Date.now() + 3_600_000) })
+    assert.equal((await payments.pay(orderId)).status, 'CAPTURED')
+  })
+
   test('what the provider does not know is declined', async () => {
     assert.equal((await payments.pay(payments.order(), 'pm_unknown')).declineReason, 'resource_missing')
   })

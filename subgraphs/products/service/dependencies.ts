@@ -9,6 +9,8 @@ export type ProductsDependencies = {
   locks: Locks
   /** Milliseconds that items are held for an order. */
   holdTime: number
+  /** Whether it can be told now that a hold ended, and the database is there. */
+  canTell: () => Promise<boolean>
   /** The stock at which `stock.low` is told of. */
   lowStock: number
   now: () => Date

@@ -15,15 +15,20 @@ import { createStockTeller } from './stock.ts'
 
 /** Holds that one turn of the sweeper ends, at the most. */
 const largestSweep = 100
+/** Milliseconds that payments of what is held have to reach us after an outage, at the most. */
+const longestGrace = 120_000
 
 /** Stock that is held for orders, and sold to them. */
 export function createReservations(dependencies: ProductsDependencies) {
-  const { store, holdTime, now } = dependencies
+  const { store, holdTime, now, canTell } = dependencies
   const teller = createStockTeller(dependencies)
   /** What peers ask for, in the ledger's words. */
   const byOrders = () => ({ at: now(), actor: 'orders', teller })
 
+  const grace = Math.min(holdTime, longestGrace)
   let sweepSize = largestSweep
+  /** When payments may last not have reached us. How it was before this process began is not known. */
+  let lastAway = now()
 
   return {
     /**
@@ -63,16 +68,26 @@ export function createReservations(dependencies: ProductsDependencies) {
     /**
      * Ends holds that are overdue and tells of it. Returns true when there may be more. After a turn that failed, perhaps since
      * that was too much for one transaction, the next one ends half as many; after one that did not, twice as many.
+     *
+     * Guarantee: what was held while this process was not there, or saw the event log or the database away, ends only when
+     * that is over for as long as the grace, so that payments from before reach us first.
      */
     async sweep(): Promise<boolean> {
-      const limit = sweepSize
-      const expiry = { limit, at: now(), actor: 'products', teller }
+      if (!(await canTell())) {
+        lastAway = now()
+        return false
+      }
+      const [limit, at] = [sweepSize, now()]
+      const heldSince = at.getTime() - lastAway.getTime() < grace ? lastAway : new Date(0)
+      const expiry = { limit, heldSince, at, actor: 'products', teller }
       try {
         const ended = await store.expire({ ...expiry, ended: (orderId) => reservationExpired.of({ orderId }) })
         sweepSize = Math.min(largestSweep, limit * 2)
         return ended === limit
       } catch (error) {
         sweepSize = Math.max(1, Math.floor(limit / 2))
+        // It was not too much: the database does not write.
+        if (limit === 1) lastAway = now()
         throw error
       }
     },

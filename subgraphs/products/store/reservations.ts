@@ -25,7 +25,12 @@ import {
 import type { Transaction } from './rows.ts'
 
 type Change = { at: Date; actor: string; teller: StockTeller; eventId?: string }
-type Expiry = Omit<Change, 'eventId'> & { limit: number; ended: (orderId: string) => NewEvent }
+type Expiry = Omit<Change, 'eventId'> & {
+  limit: number
+  /** Leaves alone what is held for longer. */
+  heldSince: Date
+  ended: (orderId: string) => NewEvent
+}
 
 /**
  * What is held for orders. A reservation that is there is locked before its products, and written after they are locked; one
@@ -85,10 +90,11 @@ export function reservationStore(prisma: PrismaClient) {
     },
 
     /** Ends up to `limit` holds that are overdue. Several instances may do so at once. Returns how many it ended. */
-    async expire({ limit, ended, ...change }: Expiry): Promise<number> {
+    async expire({ limit, heldSince, ended, ...change }: Expiry): Promise<number> {
       return prisma.$transaction(async (tx) => {
         const rows = await tx.$queryRaw<{ order_id: string }[]>`
-          SELECT order_id FROM reservations WHERE status = 'HELD' AND expires_at <= ${change.at}
+          SELECT order_id FROM reservations
+          WHERE status = 'HELD' AND expires_at <= ${change.at} AND created_at >= ${heldSince}
           ORDER BY expires_at LIMIT ${limit} FOR UPDATE SKIP LOCKED`
         const orderIds = rows.map(({ order_id }) => order_id)
         if (orderIds.length === 0) return 0

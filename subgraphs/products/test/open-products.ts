@@ -29,6 +29,7 @@ export async function createInstance({
   lease = 5_000,
   hold = holdTime,
   now = () => new Date(),
+  canTell = async () => true,
   clock,
 }: {
   store: ProductsStore
@@ -37,6 +38,8 @@ export async function createInstance({
   lease?: number
   hold?: number
   now?: () => Date
+  /** Whether the event log is there. Default: always. */
+  canTell?: () => Promise<boolean>
   /** By which the tree of categories is remembered. */
   clock?: () => number
 }) {
@@ -44,7 +47,16 @@ export async function createInstance({
   const locks = await createLocks({ redis, nextToken: store.nextStockFence, lease, wait: 10_000, log })
   const gather = createGatherer({ name: 'test' })
   const reading = createReading({ store, caches, gather, seconds: () => 600, ...(clock && { clock }) })
-  const service = createProductsService({ store, reading, locks, lowStock: 5, holdTime: hold, now, newId: randomUUID })
+  const service = createProductsService({
+    store,
+    reading,
+    locks,
+    lowStock: 5,
+    holdTime: hold,
+    canTell,
+    now,
+    newId: randomUUID,
+  })
   return { service, reading }
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, before, test } from 'node:test'
-import { holdTime, openProducts, type Products } from './open-products.ts'
+import { createInstance, holdTime, openProducts, type Products } from './open-products.ts'
 
 let products: Products
 let service: Products['service']
@@ -209,6 +209,77 @@ test('a hold that is overdue can be committed until it is swept', async () => {
   await service.commit(orderId)
   await service.sweep()
   assert.deepEqual(await stockOf(a), [7])
+})
+
+/** Lets time pass. */
+const wait = (milliseconds: number) => {
+  products.clock.time = new Date(products.clock.time.getTime() + milliseconds)
+}
+const now = () => products.clock.time
+
+test('a process that has just started ends no hold from before: payments that waited for it come first', async () => {
+  const [a = ''] = await addProducts(10)
+  const [paid, unpaid] = [randomUUID(), randomUUID()]
+  for (const orderId of [paid, unpaid]) await service.reserve(orderId, [line(a, 3)])
+  wait(2 * holdTime)
+  const restarted = (await createInstance({ store: products.store, now })).service
+  await restarted.sweep()
+  wait(holdTime - 1)
+  await restarted.sweep()
+  assert.equal(await statusOf(unpaid), 'HELD')
+  await restarted.commit(paid)
+  wait(1)
+  await restarted.sweep()
+  assert.deepEqual([await statusOf(paid), await statusOf(unpaid)], ['COMMITTED', 'EXPIRED'])
+  assert.deepEqual(await stockOf(a), [7])
+})
+
+test('event log away beyond the hold time: no hold ends until it is back for as long as payments need to get here', async () => {
+  const [a = ''] = await addProducts(10)
+  const log = { away: false }
+  const instance = (await createInstance({ store: products.store, now, canTell: async () => !log.away })).service
+  wait(holdTime)
+  const [paid, unpaid] = [randomUUID(), randomUUID()]
+  for (const orderId of [paid, unpaid]) await instance.reserve(orderId, [line(a, 3)])
+  log.away = true
+  for (let turn = 0; turn < 3; turn++) {
+    wait(holdTime)
+    assert.equal(await instance.sweep(), false)
+  }
+  log.away = false
+  await instance.sweep()
+  wait(holdTime - 1)
+  await instance.sweep()
+  assert.deepEqual([await statusOf(paid), await statusOf(unpaid)], ['HELD', 'HELD'])
+  await instance.commit(paid)
+  wait(1)
+  await instance.sweep()
+  assert.deepEqual([await statusOf(paid), await statusOf(unpaid)], ['COMMITTED', 'EXPIRED'])
+  assert.equal((await products.sql('SELECT FROM outbox WHERE key = $1', [unpaid])).length, 1)
+})
+
+test('a database that took no sweep counts as away: holds end only when it has for a while', async () => {
+  const [a = ''] = await addProducts(10)
+  const disk = { full: false }
+  const { expire } = products.store
+  const store: Products['store'] = {
+    ...products.store,
+    expire: (expiry) => (disk.full ? Promise.reject(new Error('disk full')) : expire(expiry)),
+  }
+  const instance = (await createInstance({ store, now })).service
+  wait(holdTime)
+  const orderId = randomUUID()
+  await instance.reserve(orderId, [line(a)])
+  wait(holdTime)
+  disk.full = true
+  for (let turn = 0; turn < 10; turn++) await assert.rejects(instance.sweep(), /disk full/)
+  disk.full = false
+  wait(holdTime - 1)
+  await instance.sweep()
+  assert.equal(await statusOf(orderId), 'HELD')
+  wait(1)
+  await instance.sweep()
+  assert.equal(await statusOf(orderId), 'EXPIRED')
 })
 
 test('nothing can be committed that was never held, or was put back', async () => {
