@@ -122,8 +122,8 @@ export function createRecording(dependencies: NotificationsDependencies) {
     ): Promise<void> => tell(eventId, customerId, { type: 'ORDER_DELIVERED', number }, orderId),
 
     orderCancelled(eventId: string, order: EventData<typeof orderCancelled>): Promise<void> {
-      const { number, reason, customerId, orderId } = order
-      return tell(eventId, customerId, { type: 'ORDER_CANCELLED', number, reason }, orderId)
+      const { number, reason, by, customerId, orderId } = order
+      return tell(eventId, customerId, { type: 'ORDER_CANCELLED', number, reason, by }, orderId)
     },
 
     paymentDeclined(eventId: string, payment: EventData<typeof paymentDeclined>): Promise<void> {
