@@ -197,3 +197,63 @@ test('of sign-ins in 5 minutes the first is told, of each account, and by when t
   assert.equal((await shop.sql('SELECT FROM inbox WHERE event_id = $1', [quiet])).length, 1)
   assert.equal(shop.outcomes.length, 5)
 })
+
+test('an account gets 60 mails, 20 SMS and 60 pushes an hour at the most, however many instances tell, and all of it in the list', async () => {
+  const [eve, bob] = [someone({ phone }), someone({ phone })]
+  const stores = [shop.openStore(), shop.openStore(), shop.openStore()]
+  const instances = stores.map((of) => shop.open({ of }))
+  for (const person of [eve, bob]) {
+    await shop.service.userUpdated(randomUUID(), person)
+    await shop.service.subscribeToPush(principalOf(person), browser())
+  }
+  await shop.service.subscribeToPush(principalOf(eve), browser())
+  const place = (times: number) =>
+    Promise.all(
+      Array.from({ length: times }, (_, n) => instances[n % 3]?.orderPlaced(randomUUID(), orderOf(eve))).concat(
+        shop.service.orderPlaced(randomUUID(), orderOf(bob)),
+      ),
+    )
+  const counted = async ({ userId }: typeof eve) => {
+    const rows = await shop.sql(
+      `SELECT channel, count(*)::int AS rows FROM deliveries d JOIN notifications n ON n.id = notification_id
+       WHERE user_id = $1 AND created_at = $2 GROUP BY channel`,
+      [userId, shop.clock.now],
+    )
+    return Object.fromEntries(rows.map(({ channel, rows }) => [channel, rows]))
+  }
+  // One after the other, and at once, within a statement and in several.
+  for (const times of [1, 1, 15, 15, 90]) await place(times)
+  assert.deepEqual(await counted(eve), { EMAIL: 60, SMS: 20, PUSH: 60 })
+  assert.deepEqual(await counted(bob), { EMAIL: 5, SMS: 5, PUSH: 5 })
+  assert.deepEqual(await shop.sql('SELECT count(*)::int AS rows FROM notifications'), [{ rows: 122 + 5 }])
+
+  // An hour begins with its first delivery.
+  shop.wait(3_599_999)
+  await place(1)
+  assert.deepEqual(await counted(eve), {})
+  shop.wait(1)
+  await place(90)
+  assert.deepEqual(await counted(eve), { EMAIL: 60, SMS: 20, PUSH: 60 })
+  await Promise.all(stores.map(({ close }) => close()))
+})
+
+test('what protects the account is sent however much the account got, and takes no place of what is bounded', async () => {
+  const eve = someone({ phone })
+  const { userId } = eve
+  await shop.service.userUpdated(randomUUID(), eve)
+  const change = () => shop.service.passwordChanged(randomUUID(), { userId, at: shop.clock.now })
+  const place = () => shop.service.orderPlaced(randomUUID(), orderOf(eve))
+  const counted = async (type: string) => {
+    const rows = await shop.sql(
+      `SELECT channel, count(*)::int AS rows FROM deliveries d JOIN notifications n ON n.id = notification_id
+       WHERE type = $1::notification_type GROUP BY channel`,
+      [type],
+    )
+    return Object.fromEntries(rows.map(({ channel, rows }) => [channel, rows]))
+  }
+  await Promise.all(Array.from({ length: 70 }, change))
+  await Promise.all(Array.from({ length: 70 }, place))
+  await Promise.all(Array.from({ length: 30 }, (_, n) => (n % 2 ? change() : place())))
+  assert.deepEqual(await counted('PASSWORD_CHANGED'), { EMAIL: 85, SMS: 85 })
+  assert.deepEqual(await counted('ORDER_PLACED'), { EMAIL: 60, SMS: 20 })
+})
