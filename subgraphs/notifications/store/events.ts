@@ -14,6 +14,8 @@ export type Recording = {
   readonly notification?: (reachability: Reachability) => Notification
   /** The same, where the contact's e-mail address takes the place of another one: `from`. */
   readonly moved?: (reachability: Reachability, from: string) => Notification
+  /** Browsers that subscribed before this get no pushes any more. */
+  readonly endsSubscriptionsBefore?: Date | undefined
   /** Nothing is told where the account was told of something of the same type that happened after this. */
   readonly unlessToldSince?: Date | undefined
   /** The place in a trace that its deliveries go on from. */
@@ -61,14 +63,16 @@ export function eventStore(prisma: PrismaClient, { erasureBatch = 1_000 }: Erasu
   return {
     /**
      * Writes the effect of an event about an account, once. A contact takes the place of an older one only, and nothing
-     * is written about an account that is erased. True when something was written.
+     * is written about an account that is erased. Subscriptions that end do so before it is decided how the person is told. True when
+     * something was written.
      */
     record(eventId: string, userId: string, recording: Recording): Promise<boolean> {
-      const { contact, notification, moved, ...rest } = recording
-      if (!contact && notification) return tell(eventId, userId, notification, rest)
+      const { contact, notification, moved, endsSubscriptionsBefore: end, ...rest } = recording
+      if (!contact && !end && notification) return tell(eventId, userId, notification, rest)
       return prisma.$transaction(async (tx) => {
         if (!(await recordInInbox(tx, eventId))) return false
         if (await isErased(tx, userId)) return false
+        if (end) await tx.pushSubscription.deleteMany({ where: { userId, createdAt: { lt: end } } })
         const from = contact && (await putContact(tx, contact))
         if (!notification && from === undefined) return true
         const [account] = await findAccounts(tx, [userId])

@@ -251,9 +251,42 @@ test('what protects the account is sent however much the account got, and takes 
     )
     return Object.fromEntries(rows.map(({ channel, rows }) => [channel, rows]))
   }
-  await Promise.all(Array.from({ length: 70 }, change))
+  for (let n = 0; n < 35; n++) await change()
   await Promise.all(Array.from({ length: 70 }, place))
-  await Promise.all(Array.from({ length: 30 }, (_, n) => (n % 2 ? change() : place())))
-  assert.deepEqual(await counted('PASSWORD_CHANGED'), { EMAIL: 85, SMS: 85 })
+  for (let n = 0; n < 30; n++) await Promise.all([change(), place()])
+  assert.deepEqual(await counted('PASSWORD_CHANGED'), { EMAIL: 65, SMS: 65 })
   assert.deepEqual(await counted('ORDER_PLACED'), { EMAIL: 60, SMS: 20 })
+})
+
+test('a change of the password ends the pushes to browsers that subscribed before it, with the event and once', async () => {
+  const [eve, bob] = [someone(), someone()]
+  const before = shop.clock.now
+  const subscribe = async (person: typeof eve) =>
+    (await shop.service.subscribeToPush(principalOf(person), browser())).id
+  const kept = async () => (await shop.sql('SELECT id FROM push_subscriptions')).map(({ id }) => id).sort()
+  const old = await subscribe(eve)
+  const another = await subscribe(bob)
+  shop.wait(1)
+  const fresh = await subscribe(eve)
+  const event = randomUUID()
+  const change = () => shop.service.passwordChanged(event, { userId: eve.userId, at: shop.clock.now })
+
+  await shop.sql(`
+    CREATE FUNCTION refuse_notes() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;
+    CREATE TRIGGER refuse BEFORE INSERT ON notifications FOR EACH ROW EXECUTE FUNCTION refuse_notes()`)
+  await assert.rejects(change())
+  await shop.sql('DROP TRIGGER refuse ON notifications')
+  assert.deepEqual(await kept(), [old, another, fresh].sort(), 'what is not recorded has no effect')
+
+  await change()
+  assert.deepEqual(await kept(), [another, fresh].sort())
+  const pushed = await shop.sql(`SELECT target_id FROM deliveries WHERE channel = 'PUSH'`)
+  assert.deepEqual(pushed, [{ target_id: fresh }])
+
+  const changed = shop.clock.now
+  shop.clock.now = before
+  const late = await subscribe(eve)
+  shop.clock.now = changed
+  await change()
+  assert.deepEqual(await kept(), [another, fresh, late].sort(), 'a repeat has no effect')
 })
