@@ -100,6 +100,18 @@ test('a search of the catalogue costs what counting it does, each of them, writt
   assert.equal(estimate(`{ a: ${field} b: ${field} }`), 2 * searched)
 })
 
+test('whatever is counted when it is asked for costs 20', () => {
+  const weights = compileWeights(parse(sdl), api)
+  const counts = apiTypes
+    .filter(isObjectType)
+    // What a mutation answers is counted once, and costs as a part of it.
+    .filter(({ name }) => !/^Mutation$|Payload$/.test(name))
+    .flatMap((type) => Object.keys(type.getFields()).map((field) => ({ type, field })))
+    .filter(({ field }) => /Count$/.test(field))
+  assert.ok(counts.length >= 2)
+  for (const { type, field } of counts) assert.equal(weights.weightOfField(type, field), 20, `${type.name}.${field}`)
+})
+
 test('what is public says for how long it is fresh, unless an event tells that it changes', () => {
   const fields = publicFieldsOf(parse(sdl))
   const open = apiTypes

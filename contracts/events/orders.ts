@@ -76,6 +76,10 @@ export const orderCancelled = defineEvent('order.cancelled', {
   summary: 'An order ended without delivery.',
   data: order.extend({
     reason: z.string().describe('Why: a word of the shop such as EXPIRED, or what a person wrote.'),
+    by: z
+      .enum(['CUSTOMER', 'STAFF', 'SYSTEM'])
+      .optional()
+      .describe('Who ended it: its customer, somebody of the shop, or the shop itself. Absent: not told.'),
   }),
-  example: { ...example, reason: 'EXPIRED' },
+  example: { ...example, reason: 'EXPIRED', by: 'SYSTEM' },
 })

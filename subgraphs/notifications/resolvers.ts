@@ -25,6 +25,7 @@ export function createResolvers(service: NotificationsService): Resolvers {
     Mutation: {
       async markNotificationsRead(_root, { input }, { principal }) {
         const { userId, notifications } = await service.markRead(principal, input.ids)
+        // Anew each time: an operation may mark more than once.
         return { notifications, unreadNotificationCount: await service.unreadCount(principal, userId) }
       },
       async updateNotificationPreferences(_root, { input }, { principal }) {
@@ -57,7 +58,8 @@ export function createResolvers(service: NotificationsService): Resolvers {
         const listing = { userId, unreadOnly: unreadOnly ?? false, ...page }
         return toConnection(await service.notificationsOf(principal, listing), page)
       },
-      unreadNotificationCount: ({ id }, _args, { principal }) => service.unreadCount(principal, id),
+      unreadNotificationCount: ({ id }, _args, { principal, unreadCounts }) =>
+        service.unreadCount(principal, id, unreadCounts),
       notificationPreferences: ({ id }, _args, { principal }) => service.preferencesOf(principal, id),
     },
   }

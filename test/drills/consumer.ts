@@ -6,8 +6,8 @@ import { type SmtpTestServer, startSmtpServer } from '../infra/smtp-server.ts'
 import { startTestStack, type TestStack } from '../infra/stack.ts'
 import { waitFor } from '../infra/wait.ts'
 import type { Drill } from './drill.ts'
+import { signUpAll } from './shop-load.ts'
 
-const customers = 20
 /** Milliseconds until a new process goes on where a killed one was, and for all of it. */
 const resumeLimit = 120_000
 const restLimit = 300_000
@@ -15,14 +15,15 @@ const restLimit = 300_000
 export const consumer: Drill = {
   summary: 'the notifications process killed with -9 again and again while it handles events and sends e-mail',
   async run({ short, print, seed = Math.floor(Math.random() * 2 ** 31) }) {
-    const [events, kills] = short ? [200, 4] : [2_000, 20]
+    // Each customer is told of so few that no mail is held back.
+    const [events, kills, customers] = short ? [200, 4, 20] : [2_000, 20, 50]
     print(`seed ${seed}`)
     for (const log of short || !kafkaBrokers() ? (['PostgreSQL'] as const) : (['PostgreSQL', 'Kafka'] as const)) {
       const smtp = await startSmtpServer()
       const env = { SMTP_URL: `smtp://127.0.0.1:${smtp.port}` }
       const stack = await startTestStack({ events: log, extra: { notifications: { env } } })
       try {
-        await killThrough(stack, smtp, { events, kills, log, random: seededRandom(seed), print })
+        await killThrough(stack, smtp, { events, kills, customers, log, random: seededRandom(seed), print })
       } finally {
         await stack.stop()
         await smtp.close()
@@ -31,10 +32,18 @@ export const consumer: Drill = {
   },
 }
 
-type Run = { events: number; kills: number; log: string; random: () => number; print: (line: string) => void }
+type Run = {
+  events: number
+  kills: number
+  customers: number
+  log: string
+  random: () => number
+  print: (line: string) => void
+}
 
-async function killThrough(stack: TestStack, smtp: SmtpTestServer, { events, kills, log, random, print }: Run) {
-  const accounts = await Promise.all(Array.from({ length: customers }, () => stack.signUp()))
+async function killThrough(stack: TestStack, smtp: SmtpTestServer, run: Run) {
+  const { events, kills, customers, log, random, print } = run
+  const accounts = await signUpAll(stack, customers)
   const orders = Array.from({ length: events }, () => randomUUID())
   const recorded = async () => (await stack.sql('notifications', recordedQuery, [orders]))[0]
   const started = performance.now()

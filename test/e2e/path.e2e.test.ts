@@ -64,7 +64,7 @@ for (const events of ['PostgreSQL', 'Kafka'] as const) {
       assert.match(welcome?.body ?? '', /^Hello Eve Example,\n\nYour account is ready/)
       assert.deepEqual(welcome, {
         type: 'WELCOME',
-        title: 'Welcome, Eve Example',
+        title: 'Welcome',
         body: welcome?.body,
         order: null,
         deliveries,

@@ -42,6 +42,13 @@ export type Reachability = {
 }
 
 /**
+ * Deliveries that an account gets over each channel in an hour, which begins with the first of them. Whoever has an account can make
+ * any number of events, and nobody has proven that its address and number are theirs. What is more is in the list in the graph
+ * alone. What protects the account is neither counted nor held back: it has bounds of its own.
+ */
+export const mostAnHour: Record<ChannelName, number> = { EMAIL: 60, SMS: 20, PUSH: 60 }
+
+/**
  * The deliveries of a new notification: one for each channel that is open, leads to the person and is switched on, and for
  * pushes one for each subscription. An e-mail waits for an account that is not known yet, and goes to the account's address where
  * no other is given.

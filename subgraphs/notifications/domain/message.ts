@@ -36,6 +36,8 @@ export type Facts =
       readonly number: string
       /** EXPIRED, REFUNDED, ACCOUNT_ERASED, REQUESTED, or a person's words. Empty when nobody gave any. */
       readonly reason: string
+      /** Who cancelled it. Undefined where an event of old does not tell. */
+      readonly by?: 'CUSTOMER' | 'STAFF' | 'SYSTEM' | undefined
     }
   | {
       readonly type: 'PAYMENT_REFUNDED'

@@ -13,6 +13,9 @@ export type Notification = {
   readonly readAt: Date | null
 }
 
+/** How much a person was told that is not marked as read. */
+export type UnreadCount = { readonly userId: string; readonly unread: number }
+
 /** Notifications, preferences and subscriptions are their owner's alone, whatever the scopes of others. */
 export function isOwner(viewer: { sub: string | null }, userId: string): boolean {
   return viewer.sub === userId

@@ -1,6 +1,6 @@
 import { notFound } from '#platform/errors.ts'
 import { type Facts, type Person, stranger, type Text } from '../domain/message.ts'
-import { isOwner, type Notification, parseIds } from '../domain/notification.ts'
+import { isOwner, type Notification, parseIds, type UnreadCount } from '../domain/notification.ts'
 import { type Caller, type NotificationsDependencies, signedIn } from './dependencies.ts'
 
 export type Listing = {
@@ -9,6 +9,8 @@ export type Listing = {
   limit: number
   after: { createdAt: Date; id: string } | undefined
 }
+
+type UnreadCounts = { load(userId: string): Promise<UnreadCount | undefined> }
 
 /** What a person was told, for that person alone. */
 export function createReading({ store, templates, now }: NotificationsDependencies) {
@@ -22,10 +24,11 @@ export function createReading({ store, templates, now }: NotificationsDependenci
       return store.listNotifications({ ...listing, limit: listing.limit + 1 })
     },
 
-    /** Throws NOT_FOUND. */
-    async unreadCount(viewer: Caller, userId: string): Promise<number> {
+    /** Throws NOT_FOUND. `counts` are a request's own, so that it is counted once there. */
+    async unreadCount(viewer: Caller, userId: string, counts?: UnreadCounts): Promise<number> {
       if (!isOwner(viewer, userId)) throw notFound('user')
-      return store.countUnread(userId)
+      const count = counts ? await counts.load(userId) : (await store.countUnread([userId]))[0]
+      return count?.unread ?? 0
     },
 
     /** Marks all of these as read, or none. Throws UNAUTHENTICATED, BAD_USER_INPUT, NOT_FOUND where one is not the caller's. */

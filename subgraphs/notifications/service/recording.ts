@@ -99,8 +99,12 @@ export function createRecording(dependencies: NotificationsDependencies) {
         unlessToldSince: new Date(at.getTime() - signInsTogether),
       }),
 
+    /** Ends the pushes to browsers that subscribed before, as the change ends their sessions. */
     passwordChanged: (eventId: string, { userId, at }: { userId: string; at: Date }): Promise<void> =>
-      tell(eventId, userId, { type: 'PASSWORD_CHANGED', at: at.toISOString() }),
+      record(eventId, userId, {
+        notification: about(userId, { type: 'PASSWORD_CHANGED', at: at.toISOString() }),
+        endsSubscriptionsBefore: at,
+      }),
 
     orderPlaced(eventId: string, order: EventData<typeof orderCreated>): Promise<void> {
       const { number, total, customerId, orderId } = order
@@ -122,8 +126,8 @@ export function createRecording(dependencies: NotificationsDependencies) {
     ): Promise<void> => tell(eventId, customerId, { type: 'ORDER_DELIVERED', number }, orderId),
 
     orderCancelled(eventId: string, order: EventData<typeof orderCancelled>): Promise<void> {
-      const { number, reason, customerId, orderId } = order
-      return tell(eventId, customerId, { type: 'ORDER_CANCELLED', number, reason }, orderId)
+      const { number, reason, by, customerId, orderId } = order
+      return tell(eventId, customerId, { type: 'ORDER_CANCELLED', number, reason, by }, orderId)
     },
 
     paymentDeclined(eventId: string, payment: EventData<typeof paymentDeclined>): Promise<void> {

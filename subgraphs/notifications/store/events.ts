@@ -2,7 +2,7 @@ import type { Prisma, PrismaClient } from '#generated/prisma/notifications/clien
 import { recordInInbox } from '#platform/inbox.ts'
 import { together } from '#platform/loader.ts'
 import type { Contact } from '../domain/contact.ts'
-import { patience, type Reachability } from '../domain/delivery.ts'
+import { mostAnHour, patience, type Reachability } from '../domain/delivery.ts'
 import type { Notification } from '../domain/notification.ts'
 import { requiredTypes } from '../domain/preference.ts'
 import { isErased, lockAccount } from './accounts.ts'
@@ -14,6 +14,8 @@ export type Recording = {
   readonly notification?: (reachability: Reachability) => Notification
   /** The same, where the contact's e-mail address takes the place of another one: `from`. */
   readonly moved?: (reachability: Reachability, from: string) => Notification
+  /** Browsers that subscribed before this get no pushes any more. */
+  readonly endsSubscriptionsBefore?: Date | undefined
   /** Nothing is told where the account was told of something of the same type that happened after this. */
   readonly unlessToldSince?: Date | undefined
   /** The place in a trace that its deliveries go on from. */
@@ -61,14 +63,16 @@ export function eventStore(prisma: PrismaClient, { erasureBatch = 1_000 }: Erasu
   return {
     /**
      * Writes the effect of an event about an account, once. A contact takes the place of an older one only, and nothing
-     * is written about an account that is erased. True when something was written.
+     * is written about an account that is erased. Subscriptions that end do so before it is decided how the person is told. True when
+     * something was written.
      */
     record(eventId: string, userId: string, recording: Recording): Promise<boolean> {
-      const { contact, notification, moved, ...rest } = recording
-      if (!contact && notification) return tell(eventId, userId, notification, rest)
+      const { contact, notification, moved, endsSubscriptionsBefore: end, ...rest } = recording
+      if (!contact && !end && notification) return tell(eventId, userId, notification, rest)
       return prisma.$transaction(async (tx) => {
         if (!(await recordInInbox(tx, eventId))) return false
         if (await isErased(tx, userId)) return false
+        if (end) await tx.pushSubscription.deleteMany({ where: { userId, createdAt: { lt: end } } })
         const from = contact && (await putContact(tx, contact))
         if (!notification && from === undefined) return true
         const [account] = await findAccounts(tx, [userId])
@@ -95,6 +99,7 @@ export function eventStore(prisma: PrismaClient, { erasureBatch = 1_000 }: Erasu
           INSERT INTO erasures (user_id, erased_at) VALUES (${userId}::uuid, ${at}) ON CONFLICT DO NOTHING`
         await tx.preference.deleteMany({ where: { userId } })
         await tx.pushSubscription.deleteMany({ where: { userId } })
+        await tx.deliveryCount.deleteMany({ where: { userId } })
         await tx.contact.deleteMany({ where: { userId } })
       })
       while ((await deleteNotifications(userId)) === erasureBatch);
@@ -157,6 +162,9 @@ type Addition = Pick<Recording, 'unlessToldSince' | 'traceparent'> & { eventId?:
 /**
  * One statement for notifications with their deliveries and the marks of their events, each written where its event was not handled
  * before, its account is not erased, and was not told of the like too shortly before. Which of them were.
+ *
+ * Guarantee: no account gets more deliveries an hour over a channel than `mostAnHour`, whoever writes at the same time: who counts
+ * holds the count until the end of the transaction.
  */
 async function addAll(
   sql: Pick<Prisma.TransactionClient, '$queryRaw'>,
@@ -166,8 +174,13 @@ async function addAll(
     const { deliveries, facts, ...row } = notification
     return { ...row, facts, type: facts.type, eventId, unlessToldSince, traceparent }
   })
-  const deliveries = additions.flatMap(({ notification: { id, deliveries } }) =>
-    deliveries.map((delivery) => ({ ...delivery, notificationId: id })),
+  const deliveries = additions.flatMap(({ notification: { id, facts, deliveries } }) =>
+    deliveries.map((delivery) => ({
+      ...delivery,
+      notificationId: id,
+      // Null: as many as there are.
+      most: requiredTypes.includes(facts.type) ? null : mostAnHour[delivery.channel],
+    })),
   )
   const added = await sql.$queryRaw<{ id: string }[]>`
     WITH input AS (
@@ -187,13 +200,27 @@ async function addAll(
           SELECT FROM notifications told
           WHERE told.user_id = input."userId" AND told.type = input.type AND told.created_at > "unlessToldSince"
             AND (told.facts->>'at')::timestamptz > "unlessToldSince"))
-      RETURNING id, created_at
-    ), sent AS (
-      INSERT INTO deliveries (id, notification_id, channel, target_id, address, status, attempts, next_attempt_at, sent_at)
-      SELECT d.id, added.id, d.channel, d."targetId", d.address, d.status, d.attempts, added.created_at, d."sentAt"
+      RETURNING id, user_id, created_at
+    ), wanted AS (
+      SELECT d.*, user_id, created_at, row_number() OVER (PARTITION BY user_id, channel, most ORDER BY created_at DESC, d.id) AS place
       FROM added JOIN jsonb_to_recordset(${JSON.stringify(deliveries)}::jsonb)
         AS d (id uuid, "notificationId" uuid, channel channel, "targetId" uuid, address text, status delivery_status, attempts int,
-          "sentAt" timestamptz) ON d."notificationId" = added.id
+          "sentAt" timestamptz, most int) ON d."notificationId" = added.id
+    ), counted AS (
+      INSERT INTO delivery_counts AS known (user_id, channel, since, count)
+      SELECT user_id, channel, min(created_at), count(*) FROM wanted WHERE most IS NOT NULL
+      -- In one order, so that two statements cannot wait for each other.
+      GROUP BY user_id, channel ORDER BY user_id, channel
+      ON CONFLICT (user_id, channel) DO UPDATE SET
+        since = CASE WHEN known.since > EXCLUDED.since - interval '1 hour' THEN known.since ELSE EXCLUDED.since END,
+        count = CASE WHEN known.since > EXCLUDED.since - interval '1 hour' THEN known.count ELSE 0 END + EXCLUDED.count
+      RETURNING user_id, channel, count
+    ), sent AS (
+      INSERT INTO deliveries (id, notification_id, channel, target_id, address, status, attempts, next_attempt_at, sent_at)
+      SELECT id, "notificationId", channel, "targetId", address, status, attempts, created_at, "sentAt"
+      FROM wanted LEFT JOIN counted USING (user_id, channel)
+      -- The first place is the last one of those that were counted.
+      WHERE most IS NULL OR count - place < most
     )
     SELECT id FROM added`
   const ids = new Set(added.map(({ id }) => id))

@@ -1,7 +1,7 @@
 import type { Prisma, PrismaClient } from '#generated/prisma/notifications/client.ts'
 import type { Contact } from '../domain/contact.ts'
 import type { Facts } from '../domain/message.ts'
-import type { Notification } from '../domain/notification.ts'
+import type { Notification, UnreadCount } from '../domain/notification.ts'
 
 const whole = {
   deliveries: { orderBy: [{ channel: 'asc' }, { targetId: 'asc' }] },
@@ -42,7 +42,12 @@ export function notificationStore(prisma: PrismaClient) {
       return rows.map(toNotification)
     },
 
-    countUnread: (userId: string): Promise<number> => prisma.notification.count({ where: { userId, readAt: null } }),
+    /** Of those who have something unread, how much. */
+    async countUnread(userIds: readonly string[]): Promise<UnreadCount[]> {
+      const where = { userId: { in: [...userIds] }, readAt: null }
+      const counts = await prisma.notification.groupBy({ by: ['userId'], where, _count: true })
+      return counts.map(({ userId, _count }) => ({ userId, unread: _count }))
+    },
 
     /**
      * Marks all of these as read, or none where one of them is not this person's. One that was read before keeps its time.

@@ -18,7 +18,7 @@ export function renderNotification(facts: Facts, person: Person): Text {
   const reading = readingOf(person.locale)
   const { greeting, longestShort, notification, row } = words[reading.language]
   const name = given(person.name, longest.name)
-  const { title, short, blocks } = notification(show(facts, name, reading))
+  const { title, short, blocks } = notification(show(facts, reading))
   const parts = { title, greeting: greeting(name), blocks }
   return {
     title: unmarked(title),
@@ -42,11 +42,11 @@ export function renderCode(
 }
 
 /** The one place where facts become what is shown. */
-function show(facts: Facts, name: string, { money, time }: Reading): Shown {
+function show(facts: Facts, { money, time }: Reading): Shown {
   const { type } = facts
   switch (type) {
     case 'WELCOME':
-      return { type, name }
+      return { type }
     case 'ORDER_PLACED': {
       const items = facts.items.slice(0, listed).map(({ name, quantity, unitPrice }) => ({
         name: given(name, longest.productName),
@@ -71,7 +71,7 @@ function show(facts: Facts, name: string, { money, time }: Reading): Shown {
     case 'ORDER_DELIVERED':
       return { type, number: shownNumber(facts) }
     case 'ORDER_CANCELLED':
-      return { type, number: shownNumber(facts), reason: cancelReason(facts.reason) }
+      return { type, number: shownNumber(facts), reason: cancelReason(facts) }
     case 'PAYMENT_REFUNDED':
       return { type, number: shownNumber(facts), amount: money(facts.amount), full: facts.full }
     case 'NEW_SIGN_IN':
@@ -85,12 +85,16 @@ function shownNumber({ number }: { number: string | null }): string {
   return given(number ?? '', longest.number)
 }
 
+type OrderCancelled = Extract<Facts, { type: 'ORDER_CANCELLED' }>
+type ShownCancelled = Extract<Shown, { type: 'ORDER_CANCELLED' }>
+
 const shopReasons: readonly ShopReason[] = ['EXPIRED', 'REFUNDED', 'ACCOUNT_ERASED']
 
-function cancelReason(reason: string): Extract<Shown, { type: 'ORDER_CANCELLED' }>['reason'] {
+/** What a customer wrote is not repeated: nobody has proven that the address or number that it would go to is theirs. */
+function cancelReason({ reason, by }: OrderCancelled): ShownCancelled['reason'] {
   const known = shopReasons.find((one) => one === reason)
-  if (known) return known
-  const said = reason === 'REQUESTED' ? '' : given(reason, longest.reason)
+  if (known && by !== 'CUSTOMER') return known
+  const said = by === 'STAFF' && reason !== 'REQUESTED' ? given(reason, longest.reason) : ''
   return said ? { words: said } : null
 }
 

@@ -69,6 +69,8 @@ export async function openNotifications(options: ErasureOptions = {}) {
     store,
     service: open(),
     open,
+    /** A store as another instance of the service has it. */
+    openStore: () => createNotificationsStore(database.adapter, options),
     sql,
     clock,
     sent,
@@ -81,7 +83,9 @@ export async function openNotifications(options: ErasureOptions = {}) {
     deliveries: () => sql('SELECT channel, status, attempts, next_attempt_at AS next FROM deliveries ORDER BY channel'),
     async clear(): Promise<void> {
       for (const list of [sent, outcomes, failures]) list.length = 0
-      await sql('TRUNCATE notifications, contacts, preferences, push_subscriptions, erasures, inbox CASCADE')
+      await sql(
+        'TRUNCATE notifications, contacts, preferences, push_subscriptions, delivery_counts, erasures, inbox CASCADE',
+      )
     },
     async close(): Promise<void> {
       await pool.end()

@@ -197,3 +197,96 @@ test('of sign-ins in 5 minutes the first is told, of each account, and by when t
   assert.equal((await shop.sql('SELECT FROM inbox WHERE event_id = $1', [quiet])).length, 1)
   assert.equal(shop.outcomes.length, 5)
 })
+
+test('an account gets 60 mails, 20 SMS and 60 pushes an hour at the most, however many instances tell, and all of it in the list', async () => {
+  const [eve, bob] = [someone({ phone }), someone({ phone })]
+  const stores = [shop.openStore(), shop.openStore(), shop.openStore()]
+  const instances = stores.map((of) => shop.open({ of }))
+  for (const person of [eve, bob]) {
+    await shop.service.userUpdated(randomUUID(), person)
+    await shop.service.subscribeToPush(principalOf(person), browser())
+  }
+  await shop.service.subscribeToPush(principalOf(eve), browser())
+  const place = (times: number) =>
+    Promise.all(
+      Array.from({ length: times }, (_, n) => instances[n % 3]?.orderPlaced(randomUUID(), orderOf(eve))).concat(
+        shop.service.orderPlaced(randomUUID(), orderOf(bob)),
+      ),
+    )
+  const counted = async ({ userId }: typeof eve) => {
+    const rows = await shop.sql(
+      `SELECT channel, count(*)::int AS rows FROM deliveries d JOIN notifications n ON n.id = notification_id
+       WHERE user_id = $1 AND created_at = $2 GROUP BY channel`,
+      [userId, shop.clock.now],
+    )
+    return Object.fromEntries(rows.map(({ channel, rows }) => [channel, rows]))
+  }
+  // One after the other, and at once, within a statement and in several.
+  for (const times of [1, 1, 15, 15, 90]) await place(times)
+  assert.deepEqual(await counted(eve), { EMAIL: 60, SMS: 20, PUSH: 60 })
+  assert.deepEqual(await counted(bob), { EMAIL: 5, SMS: 5, PUSH: 5 })
+  assert.deepEqual(await shop.sql('SELECT count(*)::int AS rows FROM notifications'), [{ rows: 122 + 5 }])
+
+  // An hour begins with its first delivery.
+  shop.wait(3_599_999)
+  await place(1)
+  assert.deepEqual(await counted(eve), {})
+  shop.wait(1)
+  await place(90)
+  assert.deepEqual(await counted(eve), { EMAIL: 60, SMS: 20, PUSH: 60 })
+  await Promise.all(stores.map(({ close }) => close()))
+})
+
+test('what protects the account is sent however much the account got, and takes no place of what is bounded', async () => {
+  const eve = someone({ phone })
+  const { userId } = eve
+  await shop.service.userUpdated(randomUUID(), eve)
+  const change = () => shop.service.passwordChanged(randomUUID(), { userId, at: shop.clock.now })
+  const place = () => shop.service.orderPlaced(randomUUID(), orderOf(eve))
+  const counted = async (type: string) => {
+    const rows = await shop.sql(
+      `SELECT channel, count(*)::int AS rows FROM deliveries d JOIN notifications n ON n.id = notification_id
+       WHERE type = $1::notification_type GROUP BY channel`,
+      [type],
+    )
+    return Object.fromEntries(rows.map(({ channel, rows }) => [channel, rows]))
+  }
+  for (let n = 0; n < 35; n++) await change()
+  await Promise.all(Array.from({ length: 70 }, place))
+  for (let n = 0; n < 30; n++) await Promise.all([change(), place()])
+  assert.deepEqual(await counted('PASSWORD_CHANGED'), { EMAIL: 65, SMS: 65 })
+  assert.deepEqual(await counted('ORDER_PLACED'), { EMAIL: 60, SMS: 20 })
+})
+
+test('a change of the password ends the pushes to browsers that subscribed before it, with the event and once', async () => {
+  const [eve, bob] = [someone(), someone()]
+  const before = shop.clock.now
+  const subscribe = async (person: typeof eve) =>
+    (await shop.service.subscribeToPush(principalOf(person), browser())).id
+  const kept = async () => (await shop.sql('SELECT id FROM push_subscriptions')).map(({ id }) => id).sort()
+  const old = await subscribe(eve)
+  const another = await subscribe(bob)
+  shop.wait(1)
+  const fresh = await subscribe(eve)
+  const event = randomUUID()
+  const change = () => shop.service.passwordChanged(event, { userId: eve.userId, at: shop.clock.now })
+
+  await shop.sql(`
+    CREATE FUNCTION refuse_notes() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;
+    CREATE TRIGGER refuse BEFORE INSERT ON notifications FOR EACH ROW EXECUTE FUNCTION refuse_notes()`)
+  await assert.rejects(change())
+  await shop.sql('DROP TRIGGER refuse ON notifications')
+  assert.deepEqual(await kept(), [old, another, fresh].sort(), 'what is not recorded has no effect')
+
+  await change()
+  assert.deepEqual(await kept(), [another, fresh].sort())
+  const pushed = await shop.sql(`SELECT target_id FROM deliveries WHERE channel = 'PUSH'`)
+  assert.deepEqual(pushed, [{ target_id: fresh }])
+
+  const changed = shop.clock.now
+  shop.clock.now = before
+  const late = await subscribe(eve)
+  shop.clock.now = changed
+  await change()
+  assert.deepEqual(await kept(), [another, fresh, late].sort(), 'a repeat has no effect')
+})

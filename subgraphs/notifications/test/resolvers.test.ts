@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
 import type { GraphQLResolveInfo } from 'graphql'
 import { createLoader } from '#platform/loader.ts'
-import type { Notification } from '../domain/notification.ts'
+import type { Notification, UnreadCount } from '../domain/notification.ts'
 import { createResolvers } from '../resolvers.ts'
 import type { NotificationsService } from '../service.ts'
 import { renderNotification } from '../templates/templates.ts'
@@ -26,6 +26,10 @@ test('the words of a notification are made once, however many fields and aliases
     ),
     contacts: createLoader(
       async () => [eve],
+      ({ userId }) => userId,
+    ),
+    unreadCounts: createLoader<UnreadCount>(
+      async () => [],
       ({ userId }) => userId,
     ),
   }

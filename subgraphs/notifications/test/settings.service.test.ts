@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, before, beforeEach, test } from 'node:test'
+import type { GraphQLResolveInfo } from 'graphql'
+import { createContext } from '../loaders.ts'
+import { createResolvers } from '../resolvers.ts'
 import { browser, listingOf, nobody, openNotifications, orderOf, principalOf, someone } from './open-notifications.ts'
 
 /** What people read and say themselves. */
@@ -57,6 +60,29 @@ test('reading counts down, is remembered once, and the unread can be listed alon
   assert.equal(await shop.service.unreadCount(viewer, eve.userId), 1)
   const unread = await shop.service.notificationsOf(viewer, { ...listingOf(eve), unreadOnly: true })
   assert.equal(unread.length, 1)
+})
+
+test('what is unread is counted once for a request, however many fields and aliases ask for it', async () => {
+  const eve = someone()
+  for (let n = 0; n < 3; n++) await shop.service.orderPlaced(randomUUID(), orderOf(eve))
+  let counted = 0
+  const store: typeof shop.store = {
+    ...shop.store,
+    async countUnread(userIds) {
+      counted++
+      return shop.store.countUnread(userIds)
+    },
+  }
+  const { unreadNotificationCount } = createResolvers(shop.open({ of: store })).User ?? {}
+  assert.ok(typeof unreadNotificationCount === 'function')
+  for (let request = 1; request <= 2; request++) {
+    const context = createContext(principalOf(eve), store)
+    const ask = async (): Promise<unknown> =>
+      unreadNotificationCount({ id: eve.userId }, {}, context, {} as GraphQLResolveInfo)
+    assert.deepEqual(await Promise.all(Array.from({ length: 50 }, ask)), Array(50).fill(3))
+    assert.equal(await ask(), 3)
+    assert.equal(counted, request)
+  }
 })
 
 test("of another's notification, or one that never was, none is marked, in the same words", async () => {

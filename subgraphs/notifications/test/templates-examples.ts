@@ -26,9 +26,10 @@ export const everyFacts: readonly Facts[] = [
   { type: 'PAYMENT_DECLINED', number: null, amount: null, reason: 'card_declined' },
   { type: 'ORDER_SHIPPED', number, trackingNumber: '12345678901234567890' },
   { type: 'ORDER_DELIVERED', number },
-  ...['EXPIRED', 'REFUNDED', 'ACCOUNT_ERASED', 'REQUESTED', '123'].map(
-    (reason) => ({ type: 'ORDER_CANCELLED', number, reason }) as const,
+  ...['EXPIRED', 'REFUNDED', 'ACCOUNT_ERASED'].map(
+    (reason) => ({ type: 'ORDER_CANCELLED', number, reason, by: 'SYSTEM' }) as const,
   ),
+  ...['REQUESTED', '123'].map((reason) => ({ type: 'ORDER_CANCELLED', number, reason, by: 'STAFF' }) as const),
   { type: 'PAYMENT_REFUNDED', number, amount: money(2_500), full: true },
   { type: 'PAYMENT_REFUNDED', number: null, amount: money(2_500), full: false },
   { type: 'NEW_SIGN_IN', at },

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Facts, OneTimeCode, Text } from '../domain/message.ts'
 import { renderCode, renderNotification } from '../templates/templates.ts'
+import { everyFacts } from './templates-examples.ts'
 
 type Mail = Omit<Text, 'short'> & { short?: string }
 
@@ -18,7 +19,7 @@ const shownIn: Record<string, (given: string) => Facts | OneTimeCode> = {
     total: money,
   }),
   'a tracking number': (trackingNumber) => ({ type: 'ORDER_SHIPPED', number: 'N', trackingNumber }),
-  "a person's reason": (reason) => ({ type: 'ORDER_CANCELLED', number: 'N', reason }),
+  'the reason of staff': (reason) => ({ type: 'ORDER_CANCELLED', number: 'N', reason, by: 'STAFF' }),
   'a code': (code) => ({ purpose: 'RESET_PASSWORD', code, lifetime: 60 }),
 }
 const render = (facts: Facts | OneTimeCode, name: string, locale: string): Mail =>
@@ -98,8 +99,7 @@ for (const [place, factsOf] of Object.entries(shownIn)) {
 
 test('given text arrives as it was meant: letters of every script, quotation marks, joined emoji', () => {
   for (const name of ["O'Brien & Söhne <3", 'عائشة', '王小明', 'नेहा', 'مى\u200cخواهم', '👩‍👩‍👧 🏴󠁧󠁢󠁥󠁮󠁧󠁿']) {
-    const { title, body, html } = renderNotification({ type: 'WELCOME' }, { name, locale: 'en' })
-    assert.equal(title, `Welcome, ${name}`)
+    const { body, html } = renderNotification({ type: 'WELCOME' }, { name, locale: 'en' })
     assert.ok(body.startsWith(`Hello ${name},\n`))
     const [, shown = ''] = /<bdi>(.*?)<\/bdi>/.exec(html) ?? []
     assert.equal(
@@ -114,12 +114,29 @@ test('who has nothing to be seen for a name is greeted without one, and a reason
     ['en', 'Hello,\n'],
     ['zh', '您好：\n'],
   ] as const) {
-    const { title, body } = renderNotification({ type: 'WELCOME' }, { name: ' \u202e\u200b\n', locale })
+    const { body } = renderNotification({ type: 'WELCOME' }, { name: ' \u202e\u200b\n', locale })
     assert.ok(body.startsWith(greeting))
-    assert.doesNotMatch(title, /[，,]$/)
   }
   const cancelled = (reason: string) =>
-    renderNotification({ type: 'ORDER_CANCELLED', number: 'N', reason }, { name: 'Eve', locale: 'en' }).body
+    renderNotification({ type: 'ORDER_CANCELLED', number: 'N', reason, by: 'STAFF' }, { name: 'Eve', locale: 'en' })
+      .body
   assert.equal(cancelled('\u202e'), cancelled('REQUESTED'))
   assert.equal(cancelled(''), cancelled('REQUESTED'))
+})
+
+test('a message repeats no words of the customer but the name by which it greets, and that not in its title or short text', () => {
+  const words = 'You won! Call +1 555 0100'
+  for (const locale of ['en', 'zh']) {
+    const cancelled = (reason: string, by?: 'CUSTOMER' | 'STAFF') =>
+      renderNotification({ type: 'ORDER_CANCELLED', number: 'N', reason, by }, { name: 'Eve', locale })
+    const plain = cancelled('REQUESTED')
+    for (const reason of [words, 'EXPIRED']) assert.deepEqual(cancelled(reason, 'CUSTOMER'), plain)
+    assert.deepEqual(cancelled(words), plain, 'an event of old does not tell whose they are')
+    assert.ok(cancelled(words, 'STAFF').body.includes(words))
+    for (const facts of everyFacts) {
+      const { title, short, body } = renderNotification(facts, { name: words.repeat(100), locale })
+      for (const text of [title, short]) assert.ok(!text.includes(words), text)
+      assert.ok(body.split(words).length <= 5, 'at most 100 letters of it')
+    }
+  }
 })

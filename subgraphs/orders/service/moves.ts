@@ -7,7 +7,8 @@ const eventOf: Record<Exclude<OrderStatus, 'PENDING'>, (order: Order) => NewEven
   PAID: (order) => orderPaid.of({ ...common(order), total: order.total }),
   SHIPPED: (order) => orderShipped.of({ ...common(order), trackingNumber: order.trackingNumber ?? '' }),
   DELIVERED: (order) => orderDelivered.of(common(order)),
-  CANCELLED: (order) => orderCancelled.of({ ...common(order), reason: order.cancelReason ?? '' }),
+  CANCELLED: (order) =>
+    orderCancelled.of({ ...common(order), reason: order.cancelReason ?? '', by: order.history.at(-1)?.by }),
 }
 
 /** What a move makes of an order, with the event that tells of it, where its status changed. Nothing for no move. */

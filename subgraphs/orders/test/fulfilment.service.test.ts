@@ -60,6 +60,21 @@ test('an order is cancelled before it is shipped, by its customer or by staff, w
   assert.deepEqual(await orders.eventsOf(second.id), ['order.created', 'order.paid', 'order.cancelled'])
 })
 
+test('the event of a cancellation tells whether the customer, staff or the shop itself ended the order', async () => {
+  const [byCustomer, byStaff, bySystem] = [await place(), await place(), await place()]
+  await service.cancelOrder(customer, { orderId: byCustomer.id })
+  await service.cancelOrder(manager, { orderId: byStaff.id })
+  await service.reservationExpired(randomUUID(), bySystem.id)
+  for (const [{ id }, by] of [
+    [byCustomer, 'CUSTOMER'],
+    [byStaff, 'STAFF'],
+    [bySystem, 'SYSTEM'],
+  ] as const) {
+    const [row] = await orders.sql(`SELECT data FROM outbox WHERE key = $1 AND type = 'order.cancelled'`, [id])
+    assert.equal(row.data.by, by)
+  }
+})
+
 test('what the life of an order does not allow is refused', async () => {
   const pending = await place()
   const ship = (orderId: string) => service.shipOrder(manager, { orderId, trackingNumber: 'T' })

@@ -31,7 +31,7 @@ function notification(shown: Shown): Draft {
   switch (shown.type) {
     case 'WELCOME':
       return {
-        title: shown.name ? `欢迎您，${shown.name}` : '欢迎您',
+        title: '欢迎您',
         short: '欢迎您！您的账户已经可以使用。',
         blocks: ['您的账户已经可以使用，很高兴您的加入。', { note: '您可以在账户中选择接收哪些消息以及接收方式。' }],
       }

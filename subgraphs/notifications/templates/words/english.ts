@@ -30,7 +30,7 @@ function notification(shown: Shown): Draft {
   switch (shown.type) {
     case 'WELCOME':
       return {
-        title: shown.name ? `Welcome, ${shown.name}` : 'Welcome',
+        title: 'Welcome',
         short: 'Welcome. Your account is ready.',
         blocks: [
           'Your account is ready. Good to have you with us.',

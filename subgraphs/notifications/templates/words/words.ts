@@ -21,7 +21,7 @@ export type ShopReason = 'EXPIRED' | 'REFUNDED' | 'ACCOUNT_ERASED'
 
 /** The facts as they are shown: given text marked, money and time written out, codes known. */
 export type Shown =
-  | { readonly type: 'WELCOME'; readonly name: string }
+  | { readonly type: 'WELCOME' }
   | {
       readonly type: 'ORDER_PLACED'
       readonly number: string
@@ -42,7 +42,7 @@ export type Shown =
   | {
       readonly type: 'ORDER_CANCELLED'
       readonly number: string
-      /** Null when nobody gave one. */
+      /** Null when there is none, or none to be repeated. */
       readonly reason: ShopReason | { readonly words: string } | null
     }
   | { readonly type: 'PAYMENT_REFUNDED'; readonly number: string; readonly amount: string; readonly full: boolean }
