@@ -26,6 +26,7 @@ import { createPasswords } from './credentials/passwords.ts'
 import { createFirstKey, createKeyRing, createKeySeal } from './credentials/signing-keys.ts'
 import { createTokens, hashRefreshToken } from './credentials/tokens.ts'
 import { codeBytes, codesAllowed, codeWindow, writeCode } from './domain/code.ts'
+import { changesAllowed, changeWindow } from './domain/password.ts'
 import { createNotificationsClient, createRpcHandlers } from './grpc.ts'
 import { createContext } from './loaders.ts'
 import { createResolvers } from './resolvers.ts'
@@ -111,6 +112,7 @@ await run(name, { settings, rules }, async ({ config, live, log, lifecycle }) =>
       }),
     },
     codeQuota: quotas.quota({ name: 'verification-codes', points: () => codesAllowed, seconds: codeWindow }),
+    passwordQuota: quotas.quota({ name: 'password-changes', points: () => changesAllowed, seconds: changeWindow }),
     audit,
     now,
     newId,

@@ -17,6 +17,10 @@ export function parsePassword(field: string, text: string): string {
   return password
 }
 
+/** Changes of a password that an account may make, and the seconds in which it may. */
+export const changesAllowed = 5
+export const changeWindow = 900
+
 /** What a password must not be. */
 export type Guesses = {
   /** Whether many people have it. */

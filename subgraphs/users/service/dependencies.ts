@@ -26,6 +26,8 @@ export type UsersDependencies = {
   attemptQuotas: { ofAccount: Quota; ofAddress: Quota }
   /** Codes that one account may have mailed to its address, or to one that is to be. */
   codeQuota: Quota
+  /** Changes of one account's password by who knows it, of each of which its owner is told. */
+  passwordQuota: Quota
   audit: Audit
   now: () => Date
   newId: () => string

@@ -1,5 +1,5 @@
 import { userPasswordChanged } from '#contracts/events.ts'
-import { notFound } from '#platform/errors.ts'
+import { notFound, ServiceError } from '#platform/errors.ts'
 import { requireAccount, type SignedIn } from '../domain/account.ts'
 import { hashCode, wrongCode } from '../domain/code.ts'
 import { parsePassword, refuseGuessable } from '../domain/password.ts'
@@ -11,20 +11,24 @@ import { createReauthentication, requireSamePassword } from './reauthentication.
 
 /** A new password. It ends every session there is and begins one. */
 export function createPasswordUseCases(dependencies: UsersDependencies, codes: Codes, attempts: Attempts) {
-  const { store, passwords, isCommonPassword: isCommon, audit, now } = dependencies
+  const { store, passwords, passwordQuota, isCommonPassword: isCommon, audit, now } = dependencies
   const sessions = createSessions(dependencies)
   const reauthenticate = createReauthentication(dependencies, attempts)
 
   return {
     /**
-     * Throws BAD_USER_INPUT, INVALID_CREDENTIALS for a wrong current password, RATE_LIMITED after too many of them,
-     * UNAUTHENTICATED or NOT_FOUND.
+     * Throws BAD_USER_INPUT, INVALID_CREDENTIALS for a wrong current password, RATE_LIMITED after too many of them, or of
+     * changes, UNAUTHENTICATED or NOT_FOUND.
      */
     async changePassword(caller: Caller, input: { currentPassword: string; newPassword: string }): Promise<SignedIn> {
       const id = requireAccount(caller)
       const password = parsePassword('newPassword', input.newPassword)
       const verified = await reauthenticate(caller, id, input.currentPassword)
       refuseGuessable('newPassword', password, { isCommon, owner: verified.user })
+      const { allowed, resetSeconds: retryAfter } = await passwordQuota.charge(id)
+      if (!allowed) {
+        throw new ServiceError('RATE_LIMITED', 'The password was changed too often. Try again later.', { retryAfter })
+      }
       const passwordHash = await passwords.hash(password)
       const { session, signedIn } = sessions.begin(id)
       const user = await store.changeAccount(id, session.createdAt, (account) => {

@@ -54,6 +54,7 @@ export async function openUsers(replaced: Partial<UsersDependencies> = {}, optio
       ofAddress: quota({ name: 'address', points: () => 100, seconds: 900 }),
     },
     codeQuota: quota({ name: 'codes', points: () => 5, seconds: 900 }),
+    passwordQuota: quota({ name: 'password-changes', points: () => 5, seconds: 900 }),
     audit: (entry) => void entries.push(entry),
     now,
     newId: randomUUID,

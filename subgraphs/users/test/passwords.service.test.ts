@@ -49,6 +49,21 @@ test('a change of password needs an account, the current password and a good new
   await users.login(user.email)
 })
 
+test('an account changes its password five times in 15 minutes, and whoever guesses takes none of them', async () => {
+  const { caller } = await users.register()
+  const change = (currentPassword: string, newPassword: string) =>
+    users.service.changePassword(caller, { currentPassword, newPassword })
+  await assert.rejects(change('wrong horse', newPassword), { code: 'INVALID_CREDENTIALS' })
+  let current = password
+  for (const next of [1, 2, 3, 4, 5].map((n) => `${newPassword} ${n}`)) {
+    await change(current, next)
+    current = next
+  }
+  await assert.rejects(change(current, newPassword), ({ code, details }) => {
+    return code === 'RATE_LIMITED' && details.retryAfter > 0 && details.retryAfter <= 900
+  })
+})
+
 test('a common password, and the own address, do not make an account', async () => {
   const email = users.newEmail()
   for (const bad of ['Password1', email, email.split('@')[0] ?? ''])
