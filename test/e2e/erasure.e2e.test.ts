@@ -54,8 +54,13 @@ test('an account that changes and is erased: users and notifications forget it, 
 
   const erased = await stack.mutate('eraseAccount', 'erased', { password: customerPassword }, customer.token)
   assert.deepEqual(erased.payload, { erased: true })
-  for (const service of ['notifications', 'orders'] as const)
-    await waitFor(`the erasure in ${service}`, async () => (await stack.sql(service, 'SELECT FROM erasures')).length)
+  const ofErasure = "SELECT event_id FROM outbox WHERE type = 'user.erased' AND key = $1"
+  const [{ event_id: event }] = await stack.sql('users', ofErasure, [customer.id])
+  for (const service of ['notifications', 'orders'] as const) {
+    // The mark of it comes before the batches.
+    const handled = () => stack.sql(service, 'SELECT FROM inbox WHERE event_id = $1', [event])
+    await waitFor(`the end of the erasure in ${service}`, async () => (await handled()).length > 0)
+  }
   for (const service of ['users', 'notifications', 'orders'] as const) {
     const kept = await wholeDatabase(service)
     assert.ok(kept.includes(customer.id))

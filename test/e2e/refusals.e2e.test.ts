@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
 import { startTestStack, type TestStack } from '../infra/stack.ts'
+import { waitFor } from '../infra/wait.ts'
 import { codesOf, refused } from './refused.ts'
 
 /** What the rules of the shop refuse: each with a code, and nothing reserved or half created. */
@@ -80,6 +81,8 @@ describe('createOrder', () => {
     const cancelled = await stack.mutate('cancelOrder', 'order { status }', { orderId: ids[0] }, eve.token)
     assert.equal(cancelled.payload?.order.status, 'CANCELLED')
     await stack.placeOrder(eve.token, own)
+    const left = 'SELECT available FROM products WHERE id = $1'
+    await waitFor('its stock to be back', async () => (await stack.sql('products', left, [own]))[0].available === 80)
   })
   test('a key whose order was refused is free again', async () => {
     const [own = ''] = await stack.addProducts(1)
