@@ -4,8 +4,8 @@
  */
 
 /**
- * `overloaded`: no connection was free in time, or a statement or a transaction took too long, of which nothing was done. `unavailable`: the server cannot be reached or is going down.
- * `unstorable`: text that holds what the database has no place for, such as NUL.
+ * `overloaded`: no connection was free in time, or a statement or a transaction took too long, of which nothing was done.
+ * `unavailable`: the server cannot be reached or is going down. `unstorable`: text that holds what the database has no place for, such as NUL.
  */
 export function databaseFailure(error: unknown): 'overloaded' | 'unavailable' | 'unstorable' | undefined {
   const { code, message } = shape(error)

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import pg from 'pg'
-import { isTransientDatabaseError } from '#platform/database/failures.ts'
 import { openDatabase } from '#platform/database/open.ts'
 import { silentLog as log } from '#platform/log.ts'
 import { createProductsStore } from '../../subgraphs/products/store.ts'
@@ -8,6 +7,7 @@ import { hostileSearches } from '../../subgraphs/products/test/hostile-searches.
 import { createInstance } from '../../subgraphs/products/test/open-products.ts'
 import { addBigCatalogue } from '../../tools/seed/big-catalogue.ts'
 import { createTestDatabase } from '../infra/parts.ts'
+import { untilStored } from '../infra/stack.ts'
 import { recordStatements } from '../infra/statements.ts'
 import { productPlans } from './catalogue-plans.ts'
 import { createReads, pageName, type Read, sorts } from './catalogue-reads.ts'
@@ -28,7 +28,7 @@ export const catalogue: Drill = {
     const store = createProductsStore(adapter)
     const planner = await database.adapter.connect()
     try {
-      const filling = await timed(() => untilDone(() => addBigCatalogue(store, products)))
+      const filling = await timed(() => untilStored(() => addBigCatalogue(store, products)))
       await tidy(url)
       print(`${products} products, added in ${(filling / 1_000).toFixed(1)} s`)
       const { service } = await createInstance({ store })
@@ -85,14 +85,6 @@ async function timesOf(reads: Record<string, Read>, samples: number): Promise<Re
     }
   }
   return times
-}
-
-/** What is there already is left as it is. Tried again while the database stands still for longer than a statement may take. */
-function untilDone(work: () => Promise<unknown>): Promise<unknown> {
-  return work().catch((error) => {
-    if (!isTransientDatabaseError(error)) throw error
-    return untilDone(work)
-  })
 }
 
 async function timed(work: () => Promise<unknown>): Promise<number> {

@@ -182,15 +182,7 @@ export async function startTestStack(wanted: TestStackOptions = {}) {
         updatedAt: at,
       }))
       // What is there already is left as it is.
-      await waitFor('the products', async () => {
-        try {
-          await store.addCatalogue([category], products)
-          return true
-        } catch (error) {
-          if (!isTransientDatabaseError(error)) throw error
-          return false
-        }
-      })
+      await untilStored(() => store.addCatalogue([category], products))
       await store.close()
       await database.close()
       return products.map(({ id }) => id)
@@ -244,6 +236,19 @@ export function untilTaken<Result extends GraphQLResult>(
     const isBusy = result.errors.some(({ extensions }) => codes.includes(extensions.code))
     if (!isBusy) assert.deepEqual(result.errors, [])
     return !isBusy && result
+  })
+}
+
+/** Repeats what does no harm twice while the database stands still for longer than a statement may take. */
+export function untilStored(store: () => Promise<unknown>): Promise<boolean> {
+  return waitFor('it to be stored', async () => {
+    try {
+      await store()
+      return true
+    } catch (error) {
+      if (!isTransientDatabaseError(error)) throw error
+      return false
+    }
   })
 }
 

@@ -26,6 +26,8 @@ const refusals: Record<Exclude<Addition, 'added' | 'customer declined'>, string>
 
 type News = ReturnType<Outcomes['listen']>
 /** For how many milliseconds an outcome is waited for, and what tells of it in this process. */
+const notPayable = (why: string) => new ServiceError('ILLEGAL_TRANSITION', why)
+
 type Patience = { within?: number; news?: News }
 
 /**
@@ -60,12 +62,11 @@ export function createPayOrder(dependencies: PaymentsDependencies, facts: Facts,
     const order = await found
     if (!order || order.customerId !== viewer.sub) throw notFound('order')
     const begun = await begin(order, request)
-    const result = typeof begun === 'string' ? new ServiceError('ILLEGAL_TRANSITION', begun) : begun
-    if (!(result instanceof ServiceError)) return isOpen(result) ? ask(result) : result
+    if (!(begun instanceof ServiceError)) return isOpen(begun) ? ask(begun) : begun
     // Perhaps it was a twin that began, which asks the provider itself.
     const twin = await repeated(viewer.sub, request)
     if (twin) return settled(twin)
-    throw result
+    throw begun
   }
 
   /** Whether the provider, which may not have heard of a payment, is to be asked for it once more. */
@@ -85,16 +86,16 @@ export function createPayOrder(dependencies: PaymentsDependencies, facts: Facts,
   }
 
   /** A payment that is written, for an order that waits for one; otherwise why there is none. */
-  async function begin(order: PayableOrder, request: PayRequest): Promise<Payment | string | ServiceError> {
+  async function begin(order: PayableOrder, request: PayRequest): Promise<Payment | ServiceError> {
     const { id: orderId, number: orderNumber, customerId, status, total: amount, payableUntil } = order
-    if (status !== 'PENDING') return `An order that is ${status} cannot be paid.`
+    if (status !== 'PENDING') return notPayable(`An order that is ${status} cannot be paid.`)
     // Its items may be gone by the time that the money is there.
-    if (payableUntil && payableUntil <= now()) return 'The time in which this order could be paid is over.'
+    if (payableUntil && payableUntil <= now()) return notPayable('The time in which this order could be paid is over.')
     const { method } = request
     const payment = openPayment({ id: newId(), orderId, orderNumber, customerId, amount, method }, now())
     const addition = await add(payment, request)
     if (addition === 'added') return payment
-    return addition === 'customer declined' ? declinedOfLate(customerId) : refusals[addition]
+    return addition === 'customer declined' ? declinedOfLate(customerId) : notPayable(refusals[addition])
   }
 
   async function declinedOfLate(customerId: string): Promise<ServiceError> {

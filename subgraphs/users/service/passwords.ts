@@ -1,5 +1,5 @@
 import { userPasswordChanged } from '#contracts/events.ts'
-import { notFound, ServiceError } from '#platform/errors.ts'
+import { notFound } from '#platform/errors.ts'
 import { requireAccount, type SignedIn } from '../domain/account.ts'
 import { hashCode, wrongCode } from '../domain/code.ts'
 import { parsePassword, refuseGuessable } from '../domain/password.ts'
@@ -7,6 +7,7 @@ import { isEmail, normalizeEmail } from '../domain/profile.ts'
 import type { Attempts } from './attempts.ts'
 import type { Codes } from './codes.ts'
 import { type Caller, createSessions, type UsersDependencies } from './dependencies.ts'
+import { takeOne } from './quotas.ts'
 import { createReauthentication, requireSamePassword } from './reauthentication.ts'
 
 /** A new password. It ends every session there is and begins one. */
@@ -25,10 +26,7 @@ export function createPasswordUseCases(dependencies: UsersDependencies, codes: C
       const password = parsePassword('newPassword', input.newPassword)
       const verified = await reauthenticate(caller, id, input.currentPassword)
       refuseGuessable('newPassword', password, { isCommon, owner: verified.user })
-      const { allowed, resetSeconds: retryAfter } = await passwordQuota.charge(id)
-      if (!allowed) {
-        throw new ServiceError('RATE_LIMITED', 'The password was changed too often. Try again later.', { retryAfter })
-      }
+      await takeOne(passwordQuota, id, 'The password was changed too often. Try again later.')
       const passwordHash = await passwords.hash(password)
       const { session, signedIn } = sessions.begin(id)
       const user = await store.changeAccount(id, session.createdAt, (account) => {

@@ -6,6 +6,7 @@ import { changeProfile, normalizeEmail, type ProfileChange, parseProfileChange }
 import type { Attempts } from './attempts.ts'
 import type { Codes } from './codes.ts'
 import type { Caller, UsersDependencies } from './dependencies.ts'
+import { takeOne } from './quotas.ts'
 import { createReauthentication, requireSamePassword } from './reauthentication.ts'
 
 /** What people do with their own account. */
@@ -19,11 +20,7 @@ export function createProfileUseCases(dependencies: UsersDependencies, codes: Co
     return account.user
   }
 
-  async function chargeCode(id: string): Promise<void> {
-    const { allowed, resetSeconds: retryAfter } = await codeQuota.charge(id)
-    if (!allowed)
-      throw new ServiceError('RATE_LIMITED', 'Too many codes were asked for. Try again later.', { retryAfter })
-  }
+  const chargeCode = (id: string) => takeOne(codeQuota, id, 'Too many codes were asked for. Try again later.')
 
   return {
     /**
